@@ -1,0 +1,1 @@
+"""Headrace: one lifecycle for every order of a multi-channel seller."""

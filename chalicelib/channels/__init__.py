@@ -1,0 +1,1 @@
+"""SPEAK: one room per marketplace; its wire format and nothing of our stages."""

@@ -1,0 +1,117 @@
+"""The canonical order as its channel states it at one moment: what every reader in `channels/` produces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A named reason why the order needs a decision; `reason` becomes a hold, `detail` names field and remedy."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ChannelLine:
+    """One line. Quantities are whole units, amounts minor units of the order's currency.
+
+    line_id      the channel's own id of the line, unique within the order
+    channel_sku  what the channel calls the item; "" when it names none
+    listing_ref  the channel's id of the listing or variant; "" when it names none
+    quantity     units first ordered
+    cancelled    units the channel no longer wants delivered (edited away, cancelled, refunded before shipment)
+    fulfilled    units the channel says have been shipped
+    price_minor  quantity x unit price before discount
+    discount_minor, tax_minor  for the whole line; tax only where it is added on top of the price
+    ships        False for gift cards, downloads and services: nothing to allocate
+    """
+
+    line_id: str
+    channel_sku: str
+    quantity: int
+    price_minor: int
+    listing_ref: str = ""
+    title: str = ""
+    cancelled: int = 0
+    fulfilled: int = 0
+    discount_minor: int = 0
+    tax_minor: int = 0
+    ships: bool = True
+
+
+@dataclass(frozen=True)
+class Charge:
+    """An amount of the order that is no stocked line: shipping, tax, discount, fee, tip, duty, service, other."""
+
+    kind: str
+    amount_minor: int
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What the channel says of the money, in minor units, all gross and never negative.
+
+    `vouched`: the marketplace holds the money and pays out later, so the order may ship.
+    `lapsed`: an authorisation has expired or was voided; a captured amount is never lowered by it.
+    """
+
+    vouched: bool = False
+    authorised_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    lapsed: bool = False
+
+
+@dataclass(frozen=True)
+class Contact:
+    """The buyer's personal data. Kept apart from the order and never logged. `address` keys: name, company,
+    line1, line2, line3, city, region, postcode, country (ISO 3166 alpha-2), phone."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    buyer_ref: str = ""
+    address: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChannelOrder:
+    """One order at one version of its source.
+
+    version_ms   the source's own time of last change (Unix ms): what makes a fact newer or older
+    placed_ms    when the buyer ordered (Unix ms)
+    total_minor  what the buyer was charged at first, in `currency`, before any refund
+    cancelled    the channel calls the whole order off
+    fulfilled_is_exact  False where the channel's word for "shipped" does not count units (eBay)
+    """
+
+    channel: str
+    external_id: str
+    version_ms: int
+    placed_ms: int
+    currency: str
+    total_minor: int
+    lines: tuple[ChannelLine, ...]
+    charges: tuple[Charge, ...] = ()
+    payment: Payment = Payment()
+    cancelled: bool = False
+    fulfilled_is_exact: bool = True
+    label: str = ""
+    country: str = ""
+    ship_by_ms: int = 0
+    problems: tuple[Problem, ...] = ()
+    contact: Contact | None = None
+
+    @property
+    def order_id(self) -> str:
+        """Channel account and the channel's own id: the same order always gets the same key."""
+        return f"{self.channel}:{self.external_id}"
+
+    def stated_minor(self) -> int:
+        """The sum of lines and charges; differs from `total_minor` when the payload does not add up."""
+        lines = sum(line.price_minor - line.discount_minor + line.tax_minor for line in self.lines)
+        return lines + sum(charge.amount_minor for charge in self.charges)

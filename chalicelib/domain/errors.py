@@ -1,0 +1,50 @@
+"""Everything that Headrace raises on purpose.
+
+HeadraceError
+├── Retry                 the same work may succeed later: the record goes back to its queue
+│   ├── Stale             another writer won, or a condition no longer holds: read again and decide again
+│   └── Busy              throttled, in conflict or out of reach; `after_s` says when to come back
+└── Refused               the same work can never succeed: `reason` is a stable word, `detail` is for people
+    ├── Unreadable        a payload that its reader cannot understand
+    └── Forged            a signature or token that does not fit
+Anything else is a bug: the record fails, lands in the dead-letter queue and raises an alarm.
+"""
+
+from __future__ import annotations
+
+
+class HeadraceError(Exception):
+    """Root of the tree above."""
+
+
+class Retry(HeadraceError):
+    """The same work may succeed later."""
+
+
+class Stale(Retry):
+    """Another writer won or a condition failed; nothing was written."""
+
+
+class Busy(Retry):
+    """The other side cannot answer now; `after_s` seconds is the earliest useful retry."""
+
+    def __init__(self, message: str, after_s: int = 0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Refused(HeadraceError):
+    """Never to be retried. `reason` is one lower-case word with underscores, `detail` names field and remedy."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Unreadable(Refused):
+    """A payload that its reader cannot understand."""
+
+
+class Forged(Refused):
+    """A signature or token that does not fit."""

@@ -1,0 +1,203 @@
+"""The order: immutable content, and a state of quantities and money that always add up.
+
+Units of a line:  ordered = open + allocated + backordered + shipped + cancelled,  returned <= shipped.
+Money:            refunded <= captured;  captured = settled + refunded + still to come.
+`Order` refuses to exist when one of these does not hold, so no decision can write a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from chalicelib.domain.channel_order import Charge, Payment
+
+COMPUTED = "computed"  # owner of a hold that follows from the order itself and vanishes with its cause
+
+
+@dataclass(frozen=True)
+class OrderLine:
+    """What was ordered: never changes. `sku` is "" while no listing says which stock this is."""
+
+    line_id: str
+    sku: str
+    channel_sku: str
+    title: str
+    price_minor: int
+    discount_minor: int
+    tax_minor: int
+    ships: bool = True
+    listing_ref: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The order as bought; rewritten only when the channel edits the order."""
+
+    label: str
+    country: str
+    placed_ms: int
+    currency: str
+    lines: tuple[OrderLine, ...]
+    charges: tuple[Charge, ...]
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """The unit ledger of one line. `allocations` maps location to units promised there.
+
+    `cancel_wanted` is what the channel has called off in all; `cancelled` is what has been taken out of the work.
+    """
+
+    ordered: int
+    cancelled: int = 0
+    allocations: Mapping[str, int] = field(default_factory=dict)
+    backordered: int = 0
+    shipped: int = 0
+    returned: int = 0
+    cancel_wanted: int = 0
+
+    @property
+    def allocated(self) -> int:
+        return sum(self.allocations.values())
+
+    @property
+    def open(self) -> int:
+        """Units that nobody has promised, refused or shipped yet."""
+        return self.ordered - self.cancelled - self.allocated - self.backordered - self.shipped
+
+    @property
+    def to_cancel(self) -> int:
+        """Units still to be taken out of the work; what has shipped can only come back as a return."""
+        return min(self.cancel_wanted - self.cancelled, self.ordered - self.cancelled - self.shipped)
+
+    def violations(self) -> list[str]:
+        """The parts of the ledger that are negative; none may be."""
+        parts = (self.ordered, self.cancelled, self.backordered, self.shipped, self.returned, self.open)
+        left = (self.shipped - self.returned, *self.allocations.values())
+        if min(*parts, *left) >= 0:
+            return []
+        return [f"the ledger {self} has {self.open} open units"]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A named reason why the order may not advance. `owner` is `computed` or who placed it."""
+
+    reason: str
+    detail: str
+    since_ms: int
+    owner: str = COMPUTED
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What left. `items` maps line index to units; `confirmed_ms` is 0 until the selling channel acknowledged it."""
+
+    shipment_id: str
+    location: str
+    carrier: str
+    tracking_number: str
+    shipped_ms: int
+    items: Mapping[int, int]
+    confirmed_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of the order's timeline: when (Unix ms), who, what, and the stage before and after."""
+
+    at_ms: int
+    actor: str
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class State:
+    """All that moves. Amounts are minor units of the order's currency; `quantities` run parallel to the lines.
+
+    source        precedence of the newest fact applied; an older one changes nothing
+    secured_minor money sure enough to ship against (captured, authorised or vouched)
+    settled_minor gross amount that payouts have accounted for; fees_minor what the channel kept of it
+    returns       return id -> units by line index, each applied once
+    """
+
+    total_minor: int
+    quantities: tuple[Quantities, ...]
+    source: tuple[int, ...] = ()
+    payment: Payment = Payment()
+    secured_minor: int = 0
+    settled_minor: int = 0
+    fees_minor: int = 0
+    holds: tuple[Hold, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    returns: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    timeline: tuple[Happening, ...] = ()
+    version: int = 0
+    since_ms: int = 0
+    due_ms: int = 0
+    placed_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order. `content` may be absent where only the state was read (the relay, most stages)."""
+
+    channel: str
+    external_id: str
+    state: State
+    content: Content | None = None
+
+    def __post_init__(self) -> None:
+        wrong = violations(self.state)
+        assert not wrong, f"{self.order_id}: {'; '.join(wrong)}"
+
+    @property
+    def order_id(self) -> str:
+        return f"{self.channel}:{self.external_id}"
+
+    @property
+    def lines(self) -> tuple[OrderLine, ...]:
+        """The lines; only for an order that was read with its content."""
+        assert self.content is not None, f"{self.order_id} was read without its content"
+        return self.content.lines
+
+    def having(self, **changes: object) -> Order:
+        """This order with its state changed; nothing else moves."""
+        return replace(self, state=replace(self.state, **changes))  # type: ignore[arg-type]
+
+
+def violations(state: State) -> list[str]:
+    """Every rule of units and money that `state` breaks; empty when it is sound."""
+    wrong = [
+        f"line {index}: {problem}" for index, units in enumerate(state.quantities) for problem in units.violations()
+    ]
+    payment = state.payment
+    if payment.refunded_minor > collectible_minor(state):
+        wrong.append(f"refunded {payment.refunded_minor} of {collectible_minor(state)} captured")
+    if min(payment.captured_minor, payment.refunded_minor, payment.authorised_minor) < 0:
+        wrong.append("a payment amount is negative")
+    return wrong
+
+
+def collectible_minor(state: State) -> int:
+    """Money taken from the buyer: captured by us, or collected by the marketplace that vouches for it."""
+    if state.payment.vouched:
+        return max(state.total_minor, state.payment.captured_minor)
+    return state.payment.captured_minor
+
+
+UNITS = ("ordered", "open", "allocated", "backordered", "shipped", "cancelled", "returned")
+
+
+def total_units(quantities: Iterable[Quantities]) -> dict[str, int]:
+    """Sums over lines, by the names in `UNITS`."""
+    sums = [0] * len(UNITS)
+    for units in quantities:
+        allocated = units.allocated
+        live = units.ordered - units.cancelled - allocated - units.backordered - units.shipped
+        parts = (units.ordered, live, allocated, units.backordered, units.shipped, units.cancelled, units.returned)
+        sums = [so_far + part for so_far, part in zip(sums, parts, strict=True)]
+    return dict(zip(UNITS, sums, strict=True))

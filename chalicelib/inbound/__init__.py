@@ -1,0 +1,1 @@
+"""HEAR: webhooks, notifications, hints and polls, and the API."""

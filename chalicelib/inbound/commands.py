@@ -1,0 +1,193 @@
+"""The API's writes: the warehouse says what left and what came in, the bank what was paid, the merchant what he sells.
+
+Each is a fact under an id of the caller's, so that a repeat changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from chalice import Blueprint, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.domain.errors import Refused, Stale
+from chalicelib.domain.money import currency_code, to_minor
+from chalicelib.inbound.api import known_order
+from chalicelib.inbound.guard import Model, answer, body_as, checked_size, guarded
+from chalicelib.runtime.wiring import runtime
+from chalicelib.store.listings import Listing, listing_writes, sku_writes
+from chalicelib.store.stock import listed_write, movement_key, receipt_writes
+
+blueprint = Blueprint(__name__)
+
+Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^#\s]+$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class UnitsOfLine(_Body):
+    """Whole units of one order line."""
+
+    line_id: str = Field(min_length=1)
+    units: int = Field(gt=0)
+
+
+class ShipmentBody(_Body):
+    """What left a location in one parcel. `shipped_ms` (Unix ms) defaults to now."""
+
+    shipment_id: Id
+    location: Id = "main"
+    carrier: str = ""
+    tracking_number: str = ""
+    shipped_ms: int = Field(default=0, ge=0)
+    lines: list[UnitsOfLine] = Field(min_length=1)
+
+
+class ReturnBody(_Body):
+    """What came back to a location and is good to sell again."""
+
+    return_id: Id
+    location: Id = "main"
+    lines: list[UnitsOfLine] = Field(min_length=1)
+
+
+class PayoutLineBody(_Body):
+    """One amount of a payout, signed from the seller's side: sale +, refund -, fee -."""
+
+    line_id: Id
+    order_id: str = Field(min_length=3)
+    kind: Literal["sale", "refund", "fee"]
+    amount: str
+
+
+class PayoutBody(_Body):
+    """A payout statement of one channel."""
+
+    channel: Id
+    payout_id: Id
+    currency: str
+    paid_ms: int = Field(ge=0)
+    lines: list[PayoutLineBody] = Field(min_length=1, max_length=1000)
+
+
+class ReceiptBody(_Body):
+    """Units that arrived (or, negative, were written off) at a location, under the caller's movement id."""
+
+    movement_id: Id
+    sku: Id
+    location: Id = "main"
+    units: int = Field(ge=-1_000_000, le=1_000_000)
+
+
+class ListingBody(_Body):
+    """A channel's item and the SKU it is. `refs`: the channel's own ids, see docs/channels.md."""
+
+    channel: Id
+    channel_sku: str = Field(min_length=1)
+    sku: Id
+    title: str = ""
+    refs: dict[str, str] = {}
+    location: Id = "main"
+    listed_on: list[Literal["shopify", "amazon", "ebay"]] = []
+
+
+@blueprint.route("/api/orders/{order_id}/shipments", methods=["POST"])
+@guarded
+def ship(order_id: str) -> Response:
+    """Record a shipment: 202, or 409 when its units are not allocated at that location."""
+    body = _body(ShipmentBody)
+    ports = runtime()
+    order = known_order(order_id, ports)
+    known = any(s.shipment_id == body.shipment_id for s in order.state.shipments)
+    promised = {
+        line.line_id: units.allocations.get(body.location, 0)
+        for line, units in zip(order.lines, order.state.quantities, strict=True)
+    }
+    for line in body.lines:
+        if not known and line.units > promised.get(line.line_id, 0):
+            raise Refused(
+                "not_allocated",
+                f"line {line.line_id!r}: {promised.get(line.line_id, 0)} units are allocated at {body.location!r}",
+            )
+    fact = {**body.model_dump(), "order": order.order_id, "shipped_ms": body.shipped_ms or ports.clock()}
+    ports.queues.send("shipping", [{"shipment": fact}])
+    return answer({"order": order.order_id, "shipment_id": body.shipment_id}, 202)
+
+
+@blueprint.route("/api/orders/{order_id}/returns", methods=["POST"])
+@guarded
+def take_back(order_id: str) -> Response:
+    """Record a return: 202, or 409 when more comes back than is out."""
+    body = _body(ReturnBody)
+    ports = runtime()
+    order = known_order(order_id, ports)
+    out = {
+        line.line_id: units.shipped - units.returned
+        for line, units in zip(order.lines, order.state.quantities, strict=True)
+    }
+    for line in body.lines:
+        if body.return_id not in order.state.returns and line.units > out.get(line.line_id, 0):
+            raise Refused("not_shipped", f"line {line.line_id!r}: {out.get(line.line_id, 0)} units are still out")
+    ports.queues.send("shipping", [{"return": {**body.model_dump(), "order": order.order_id}}])
+    return answer({"order": order.order_id, "return_id": body.return_id}, 202)
+
+
+@blueprint.route("/api/payouts", methods=["POST"])
+@guarded
+def payout() -> Response:
+    """Record a payout statement; every line is booked once under (channel, payout, line)."""
+    body = _body(PayoutBody)
+    currency = currency_code(body.currency, "currency")
+    messages = [
+        {
+            "payout_line": {
+                "channel": body.channel,
+                "payout_id": body.payout_id,
+                "line_id": line.line_id,
+                "order_id": line.order_id,
+                "kind": line.kind,
+                "amount_minor": to_minor(line.amount, currency, f"lines[{index}].amount"),
+                "currency": currency,
+                "paid_ms": body.paid_ms,
+            }
+        }
+        for index, line in enumerate(body.lines)
+    ]
+    runtime().queues.send("settlement", messages)
+    return answer({"payout_id": body.payout_id, "lines": len(messages)}, 202)
+
+
+@blueprint.route("/api/stock/receipts", methods=["POST"])
+@guarded
+def receive() -> Response:
+    """Units arrive: 200, applied or known already; 409 when more would be written off than is free."""
+    body = _body(ReceiptBody)
+    ports = runtime()
+    if ports.tables.get(movement_key(body.sku, body.movement_id)):
+        return answer({"movement_id": body.movement_id, "applied": False})
+    try:
+        ports.tables.write(*receipt_writes(body.movement_id, body.sku, body.location, body.units, ports.clock()))
+    except Stale:
+        raise Refused("not_allocated", f"{-body.units} units of {body.sku} are not free at {body.location}") from None
+    return answer({"movement_id": body.movement_id, "applied": True})
+
+
+@blueprint.route("/api/listings", methods=["POST"])
+@guarded
+def link_listing() -> Response:
+    """Say which SKU a channel's item is, and on which kinds of channel the SKU is listed in all."""
+    body = _body(ListingBody)
+    ports = runtime()
+    listing = Listing(body.channel, body.channel_sku, body.sku, body.refs)
+    ports.tables.write(
+        *sku_writes(body.sku, body.title),
+        *listing_writes(listing),
+        listed_write(body.sku, body.location, body.listed_on),
+    )
+    return answer({"channel": body.channel, "channel_sku": body.channel_sku, "sku": body.sku})
+
+
+def _body(model: type[Model]) -> Model:
+    return body_as(model, checked_size(blueprint.current_request.raw_body))

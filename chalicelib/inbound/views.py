@@ -1,0 +1,114 @@
+"""How orders and stock look from outside: plain JSON, amounts as decimal text with their currency, times in Unix ms.
+
+An allow-list: nothing that is stored reaches a reader unless it is named here. Personal data is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib.domain.lifecycle import outstanding_minor, stage, status
+from chalicelib.domain.money import to_text
+from chalicelib.domain.orders import Order, OrderLine, Quantities, collectible_minor, total_units
+from chalicelib.domain.stock import Stock
+
+
+def order_summary(order: Order) -> dict[str, Any]:
+    """One row of a list."""
+    content = order.content
+    assert content
+    state = order.state
+    return {
+        "id": order.order_id,
+        "channel": order.channel,
+        "external_id": order.external_id,
+        "label": content.label,
+        "country": content.country,
+        "stage": stage(order),
+        "status": status(order),
+        "holds": [hold.reason for hold in state.holds],
+        "total": {"amount": to_text(state.total_minor, content.currency), "currency": content.currency},
+        "units": total_units(state.quantities),
+        "placed_ms": state.placed_ms,
+        "since_ms": state.since_ms,
+        "due_ms": state.due_ms,
+        "version": state.version,
+        "timeline": [
+            {"at_ms": h.at_ms, "actor": h.actor, "what": h.what, "before": h.before, "after": h.after}
+            for h in state.timeline
+        ],
+    }
+
+
+def order_detail(order: Order) -> dict[str, Any]:
+    """Everything about one order but the buyer."""
+    content = order.content
+    assert content
+    state = order.state
+
+    def text(amount_minor: int) -> str:
+        return to_text(amount_minor, content.currency)
+
+    return {
+        **order_summary(order),
+        "lines": [
+            _line(line, units, content.currency) for line, units in zip(order.lines, state.quantities, strict=True)
+        ],
+        "charges": [{"kind": c.kind, "amount": text(c.amount_minor), "label": c.label} for c in content.charges],
+        "money": {
+            "currency": content.currency,
+            "charged": text(state.total_minor),
+            "vouched": state.payment.vouched,
+            "authorised": text(state.payment.authorised_minor),
+            "captured": text(collectible_minor(state)),
+            "refunded": text(state.payment.refunded_minor),
+            "secured": text(state.secured_minor),
+            "settled": text(state.settled_minor),
+            "fees": text(state.fees_minor),
+            "outstanding": text(outstanding_minor(state)),
+        },
+        "hold_details": [
+            {"reason": h.reason, "detail": h.detail, "owner": h.owner, "since_ms": h.since_ms} for h in state.holds
+        ],
+        "shipments": [
+            {
+                "shipment_id": s.shipment_id,
+                "location": s.location,
+                "carrier": s.carrier,
+                "tracking_number": s.tracking_number,
+                "shipped_ms": s.shipped_ms,
+                "confirmed_ms": s.confirmed_ms,
+                "lines": [{"line_id": order.lines[index].line_id, "units": units} for index, units in s.items.items()],
+            }
+            for s in state.shipments
+        ],
+        "returns": {
+            name: [{"line_id": order.lines[index].line_id, "units": units} for index, units in items.items()]
+            for name, items in state.returns.items()
+        },
+    }
+
+
+def _line(line: OrderLine, units: Quantities, currency: str) -> dict[str, Any]:
+    return {
+        "line_id": line.line_id,
+        "sku": line.sku,
+        "channel_sku": line.channel_sku,
+        "title": line.title,
+        "amount": to_text(line.price_minor - line.discount_minor + line.tax_minor, currency),
+        "units": total_units([units]),
+        "allocations": dict(units.allocations),
+    }
+
+
+def stock_view(sku: str, places: Sequence[Stock]) -> dict[str, Any]:
+    """One SKU over its locations."""
+    return {
+        "sku": sku,
+        "available": sum(stock.available for stock in places),
+        "locations": [
+            {"location": s.location, "on_hand": s.on_hand, "allocated": s.allocated, "available": s.available}
+            for s in places
+        ],
+    }

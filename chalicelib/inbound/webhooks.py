@@ -1,0 +1,68 @@
+"""Doors for those who tell us of orders: signed webhooks, and the JSON order of any own storefront.
+
+A door checks the signature over the raw bytes, puts the body on the entry queue and answers. Nothing else.
+"""
+
+from __future__ import annotations
+
+from chalice import Blueprint, Response
+
+from chalicelib.channels.registry import kind_of, reader_for
+from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook
+from chalicelib.domain.errors import Forged
+from chalicelib.inbound.guard import answer, check_token, checked_size, told
+from chalicelib.runtime.bodies import enclose
+from chalicelib.runtime.log import event as log
+from chalicelib.runtime.wiring import Runtime, runtime
+
+blueprint = Blueprint(__name__)
+
+SHOPIFY_TOPICS = {
+    "orders/create",
+    "orders/updated",
+    "orders/paid",
+    "orders/cancelled",
+    "orders/fulfilled",
+    "orders/partially_fulfilled",
+}
+
+
+@blueprint.route("/webhooks/{channel}", methods=["POST"], content_types=["application/json"])
+@told
+def shopify_webhook(channel: str) -> Response:
+    """Shopify's deliveries. 401 for a forged one; other topics than orders are acknowledged and left alone."""
+    request = blueprint.current_request
+    raw = checked_size(request.raw_body)
+    ports = runtime()
+    verify_shopify(raw, request.headers.get("x-shopify-hmac-sha256", ""), _secrets(channel, ports))
+    topic = request.headers.get("x-shopify-topic", "")
+    if topic not in SHOPIFY_TOPICS:
+        log("topic_ignored", channel=channel, topic=topic)
+        return answer({"accepted": False, "reason": "this topic is not used"})
+    ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {"topic": topic})])
+    return answer({"accepted": True})
+
+
+@blueprint.route("/channels/{channel}/orders", methods=["POST"], content_types=["application/json"])
+@told
+def storefront_order(channel: str) -> Response:
+    """An order of an own storefront, in the JSON of docs/channels.md; signed (Standard Webhooks) or with an API token.
+
+    202 with the order's id; 400 names each field that is wrong.
+    """
+    request = blueprint.current_request
+    raw = checked_size(request.raw_body)
+    ports = runtime()
+    if kind_of(channel) != "storefront":
+        raise Forged("wrong_door", f"{channel!r} is no storefront channel; name it storefront or storefront-<name>")
+    if "webhook-signature" in request.headers:
+        verify_standard_webhook(raw, request.headers, _secrets(channel, ports), ports.clock() // 1000)
+    else:
+        check_token(request.headers, ports)
+    orders = reader_for("storefront")(raw, channel, hint={})
+    ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
+    return answer({"orders": [order.order_id for order in orders]}, 202)
+
+
+def _secrets(channel: str, ports: Runtime) -> list[str]:
+    return [str(secret) for secret in ports.secrets.get(f"{channel}/webhook")["secrets"]]

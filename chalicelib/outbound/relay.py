@@ -1,0 +1,111 @@
+"""The relay: each committed change becomes messages for the stage that has work and for the channels that must know.
+
+Woken by the streams of the orders and the stock table; it holds no cursor of its own. A batch stops at its first
+failure and begins there again. Messages say what to look at, so one sent twice is harmless.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chalice import Blueprint
+
+from chalicelib.channels.registry import kind_of
+from chalicelib.domain.lifecycle import unconfirmed_shipments, work_due
+from chalicelib.runtime.queues import SYNC_QUEUES, Message
+from chalicelib.runtime.wiring import Runtime, runtime
+from chalicelib.store.counters import Moved, count
+from chalicelib.store.orders import order_of
+from chalicelib.store.stock import is_stock
+from chalicelib.store.tables import Item
+
+blueprint = Blueprint(__name__)
+
+
+class Record(NamedTuple):
+    """One committed change: the item before and after (None where it did not exist) and its place in the stream."""
+
+    event_id: str
+    sequence: int
+    old: Item | None
+    new: Item | None
+
+
+@blueprint.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/headrace-orders/stream/0", batch_size=100, name="relay"
+)
+def relay(event: Any) -> Mapping[str, Any]:
+    """Lambda. Answers with the record at which to begin again, if any."""
+    from chalicelib.store.dynamo import to_plain
+
+    records = [
+        Record(
+            raw["eventID"],
+            int(raw["dynamodb"]["SequenceNumber"]),
+            to_plain(raw["dynamodb"]["OldImage"]) if "OldImage" in raw["dynamodb"] else None,
+            to_plain(raw["dynamodb"]["NewImage"]) if "NewImage" in raw["dynamodb"] else None,
+        )
+        for raw in event.to_dict()["Records"]
+    ]
+    work(records, runtime())
+    return {"batchItemFailures": []}
+
+
+def work(records: Sequence[Record], runtime: Runtime) -> None:
+    """Send what follows from the records, then count the orders that changed stage. Raises: nothing is lost, the whole
+    batch comes again."""
+    messages: dict[str, dict[str, Message]] = defaultdict(dict)
+    for record in records:
+        for queue, message in _follow_up(record):
+            messages[queue][str(message)] = message
+    for queue, unique in messages.items():
+        runtime.queues.send(queue, list(unique.values()))
+    moved = [Moved(record.event_id, record.sequence, _stage_changes(record)) for record in records]
+    if moved:
+        count(runtime.tables, moved)
+
+
+def _follow_up(record: Record) -> list[tuple[str, Message]]:
+    new = record.new
+    if new is None:
+        return []
+    if new["sk"] == "STATE":
+        return _after_order(new)
+    return _after_stock(record.old or {}, new) if is_stock(new["sk"]) else []
+
+
+def _after_order(item: Item) -> list[tuple[str, Message]]:
+    order = order_of(item)
+    message: Message = {"order": order.order_id}
+    queues = [work_due(order)]
+    if unconfirmed_shipments(order):
+        queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
+    return [(queue, message) for queue in queues if queue]
+
+
+def _after_stock(old: Item, new: Item) -> list[tuple[str, Message]]:
+    """Every channel that lists the SKU hears of a changed availability; a rise may serve backordered orders."""
+    before, after = old.get("available", 0), new.get("available", 0)
+    message: Message = {"sku": new["pk"]}
+    queues = [SYNC_QUEUES[kind] for kind in new.get("listed_on", ())] if before != after or not old else []
+    if old.get("listed_on") != new.get("listed_on"):
+        queues = [SYNC_QUEUES[kind] for kind in new.get("listed_on", ())]
+    if after > before:
+        queues.append("allocation")
+    return [(queue, message) for queue in queues]
+
+
+def _stage_changes(record: Record) -> tuple[tuple[str, str, int], ...]:
+    changes = []
+    for item, sign in ((record.old, -1), (record.new, +1)):
+        if item and item["sk"] == "STATE":
+            channel = item["pk"].partition(":")[0]
+            changes.append((channel, item["stage"], sign))
+            if item["held"]:
+                changes.append((channel, "on_hold", sign))
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    for channel, stage, sign in changes:
+        totals[channel, stage] += sign
+    return tuple((channel, stage, total) for (channel, stage), total in totals.items() if total)

@@ -1,0 +1,1 @@
+"""CARRY: wiring, queues, batches, secrets and log; everything that is shaped like Lambda."""

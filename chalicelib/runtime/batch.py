@@ -1,0 +1,91 @@
+"""A batch of messages, each on its own: one that fails never stops or loses another.
+
+Lambda deletes every message that is not in the answer's `batchItemFailures`; a handler must never answer None.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
+from chalicelib.runtime.log import event
+from chalicelib.runtime.queues import Message
+from chalicelib.runtime.wiring import Runtime
+
+_STALE_ATTEMPTS = 5
+_PUT_BACK_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message as received; `receives` beyond 1 means that an earlier attempt did not finish."""
+
+    message_id: str
+    body: Message
+    receives: int = 1
+
+
+Work = Callable[[Sequence[Delivery], Runtime], list[str]]
+
+
+def each(
+    queue: str, handle: Callable[[Message, Runtime], None], batch: Sequence[Delivery], runtime: Runtime
+) -> list[str]:
+    """Handle each message; the ids of those that must come again.
+
+    A stale read is tried again at once. A busy other side gets the message back on the queue after the time it asked
+    for. What is refused for good is logged and done with: its order already shows why.
+    """
+    return [delivery.message_id for delivery in batch if not _handled(queue, handle, delivery, runtime)]
+
+
+def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: Delivery, runtime: Runtime) -> bool:
+    for _ in range(_STALE_ATTEMPTS):
+        try:
+            handle(delivery.body, runtime)
+            return True
+        except Stale:
+            continue
+        except Busy as busy:
+            return put_back(queue, delivery.body, busy, runtime)
+        except Refused as refused:
+            event("refused", queue=queue, reason=refused.reason, message_id=delivery.message_id)
+            return True
+        except HeadraceError as error:
+            failed(queue, delivery, error)
+            return False
+        except Exception as error:  # noqa: BLE001 the one broad catch: a bug fails its own record and no other
+            failed(queue, delivery, error)
+            return False
+    event("contended", queue=queue, message_id=delivery.message_id, attempts=_STALE_ATTEMPTS)
+    return False
+
+
+def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
+    """Put the work back with a delay, so that nothing sleeps; False when it has gone round too often."""
+    rounds = int(body.get("rounds", 0))
+    if not busy.after_s or rounds >= _PUT_BACK_ATTEMPTS:
+        return False
+    runtime.queues.send(queue, [{**body, "rounds": rounds + 1}], delay_s=busy.after_s * min(2**rounds, 64))
+    event("put_back", queue=queue, rounds=rounds + 1, after_s=busy.after_s)
+    return True
+
+
+def failed(queue: str, delivery: Delivery, error: Exception) -> None:
+    """Log a failure without its payload: the kind of error and where it came from."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    event(
+        "failed",
+        queue=queue,
+        message_id=delivery.message_id,
+        error=type(error).__name__,
+        where=f"{where.filename.rsplit('/', 2)[-1]}:{where.lineno}",
+    )
+
+
+def answer(failed_ids: Sequence[str]) -> Mapping[str, Any]:
+    """The partial batch response."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed_ids]}

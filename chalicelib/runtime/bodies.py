@@ -1,0 +1,54 @@
+"""Claim check: bodies too large for a queue, and raw payloads of held orders, in an encrypted, expiring bucket."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Protocol
+
+from chalicelib.runtime.queues import LARGEST_BODY_BYTES, Message
+
+
+class Bodies(Protocol):
+    """Bytes under a key."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Keep `body`; the same key again replaces it."""
+
+    def get(self, key: str) -> bytes:
+        """The body that was kept."""
+
+
+class S3Bodies:
+    """`Bodies` in a bucket."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: str, body: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def get(self, key: str) -> bytes:
+        content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return content
+
+
+def enclose(bodies: Bodies, channel: str, raw: bytes, hint: dict[str, str]) -> Message:
+    """The entry message for a raw payload: inside the message, or in the bucket when it is large or not UTF-8."""
+    message = {"channel": channel, "hint": hint}
+    text = raw.decode("utf-8", errors="replace")
+    if len(raw) <= LARGEST_BODY_BYTES // 2 and text.encode() == raw:
+        return {**message, "raw": text}
+    key = f"claims/{channel}/{digest(raw)}"  # content address: the same body twice is one object
+    bodies.put(key, raw)
+    return {**message, "claim": key}
+
+
+def unclose(bodies: Bodies, message: Message) -> bytes:
+    """The raw payload of an entry message."""
+    return bodies.get(message["claim"]) if "claim" in message else str(message["raw"]).encode()
+
+
+def digest(raw: bytes) -> str:
+    """Names a payload that has no id of its own."""
+    return hashlib.sha256(raw).hexdigest()[:32]

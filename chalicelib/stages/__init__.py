@@ -1,0 +1,1 @@
+"""ADVANCE: entry, funding, allocation, shipping, settlement; one Lambda each."""

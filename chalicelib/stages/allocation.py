@@ -1,0 +1,108 @@
+"""Allocation: promise stock to funded orders and take back what was called off. The only stage that promises.
+
+Orders of one batch are decided together and written in as few transactions as fit, so that a SKU that many orders want
+is written once for all of them. Messages: {order} and {sku} (stock has come in: serve who waits longest).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chalice import Blueprint
+
+from chalicelib.domain.allocation import AllocationPlan, Available, decide_allocation
+from chalicelib.domain.errors import Busy, Stale
+from chalicelib.domain.orders import Order
+from chalicelib.domain.stock import merged
+from chalicelib.runtime.batch import Delivery, put_back
+from chalicelib.runtime.lambdas import from_sqs, queue_arn
+from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import read_locations
+from chalicelib.store.orders import order_writes, read_orders
+from chalicelib.store.stock import backorder_writes, backordered_order_ids, read_stock, stock_writes
+from chalicelib.store.tables import MAX_ACTIONS, Write
+
+blueprint = Blueprint(__name__)
+
+_ROUNDS = 60  # a round decides every order of the batch once; very large orders need one for each chunk
+_STALE_ROUNDS = 8
+
+Decided = tuple[Order, AllocationPlan]
+
+
+@blueprint.on_sqs_message(queue_arn=queue_arn("allocation"), batch_size=100, name="allocation")
+@from_sqs(lambda batch, runtime: work(batch, runtime))
+def allocation(event: Any) -> None:
+    """Lambda."""
+
+
+def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
+    """Allocate the orders of the batch together; the ids of the messages that must come again."""
+    locations = read_locations(runtime.tables)
+    try:
+        wanted = {delivery.message_id: _order_ids(delivery, locations, runtime) for delivery in batch}
+        unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, locations, runtime)
+    except Busy as busy:
+        return [d.message_id for d in batch if not put_back("allocation", d.body, busy, runtime)]
+    return [message_id for message_id, order_ids in wanted.items() if unfinished & order_ids]
+
+
+def _order_ids(delivery: Delivery, locations: Sequence[str], runtime: Runtime) -> set[str]:
+    if "order" in delivery.body:
+        return {delivery.body["order"]}
+    sku = delivery.body["sku"]
+    available = sum(stock.available for stock in read_stock(runtime.tables, [sku], locations)[sku])
+    return set(backordered_order_ids(runtime.tables, sku, available)) if available > 0 else set()
+
+
+def _allocate(order_ids: set[str], locations: Sequence[str], runtime: Runtime) -> set[str]:
+    """Decide and commit until every order has all it can have; what lost too many races is returned."""
+    together, lost = True, 0
+    for _ in range(_ROUNDS):
+        decided = _decide(order_ids, locations, runtime)
+        order_ids = {order.order_id for order, plan in decided if plan.more}
+        for group in _groups(decided) if together else ([one] for one in decided):
+            try:
+                runtime.tables.write(*_writes(group, runtime.clock()))
+            except Stale:  # somebody else moved an order or took the stock: read again, and go on one by one
+                order_ids |= {order.order_id for order, _ in group}
+                together, lost = False, lost + 1
+        if not order_ids or lost >= _STALE_ROUNDS:
+            break
+    return order_ids
+
+
+def _decide(order_ids: Iterable[str], locations: Sequence[str], runtime: Runtime) -> list[Decided]:
+    """A plan for each order that can change, first come first served."""
+    orders = read_orders(runtime.tables, sorted(order_ids), content=True)
+    queue = sorted(orders.values(), key=lambda order: (order.state.placed_ms, order.order_id))
+    skus = {line.sku for order in queue for line in order.lines if line.sku}
+    stock = read_stock(runtime.tables, sorted(skus), locations)
+    available: Available = {sku: {s.location: s.available for s in places} for sku, places in stock.items()}
+    max_skus = (MAX_ACTIONS - 1) // (len(locations) + 1)
+    plans = ((order, decide_allocation(order, available, runtime.clock(), max_skus)) for order in queue)
+    return [(order, plan) for order, plan in plans if plan]
+
+
+def _groups(decided: Sequence[Decided]) -> list[list[Decided]]:
+    """Plans that fit into one transaction together, in order."""
+    groups: list[list[Decided]] = []
+    own, stock = 0, set[tuple[str, str]]()
+    for order, plan in decided:
+        places = {(move.sku, move.location) for move in plan.moves}
+        actions = 1 + len(plan.backorders)
+        if not groups or own + actions + len(stock | places) > MAX_ACTIONS:
+            groups.append([])
+            own, stock = 0, set()
+        groups[-1].append((order, plan))
+        own, stock = own + actions, stock | places
+    return groups
+
+
+def _writes(group: Sequence[Decided], now_ms: int) -> list[Write]:
+    writes: list[Write] = []
+    for before, plan in group:
+        writes += order_writes(before, plan.order)
+        writes += backorder_writes(plan.order, plan.backorders)
+    return writes + stock_writes(merged(move for _, plan in group for move in plan.moves), now_ms)

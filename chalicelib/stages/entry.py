@@ -1,0 +1,106 @@
+"""Entry: what a channel says of an order becomes our order, once, whatever arrives twice, late or out of order.
+
+Messages: {channel, raw | claim, hint} = a raw payload; {order} = look at a held order again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chalice import Blueprint
+
+from chalicelib.channels.registry import kind_of, reader_for
+from chalicelib.domain.channel_order import ChannelOrder, Contact
+from chalicelib.domain.entry import decide_entry, decide_recheck, unreadable
+from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.orders import Order
+from chalicelib.runtime.batch import Delivery, each
+from chalicelib.runtime.bodies import digest, unclose
+from chalicelib.runtime.lambdas import from_sqs, queue_arn
+from chalicelib.runtime.log import event as log
+from chalicelib.runtime.queues import Message
+from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.contacts import contact_write, read_contact
+from chalicelib.store.listings import resolve_skus
+from chalicelib.store.orders import order_writes, read_order
+
+blueprint = Blueprint(__name__)
+
+
+def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
+    """Enter each payload; the ids of the messages that must come again."""
+    return each("entry", enter, batch, runtime)
+
+
+@blueprint.on_sqs_message(queue_arn=queue_arn("entry"), batch_size=10, name="entry")
+@from_sqs(work)
+def entry(event: Any) -> None:
+    """Lambda."""
+
+
+def enter(message: Message, runtime: Runtime) -> None:
+    """Enter one payload, or look at one held order again."""
+    if "order" in message:
+        _recheck(message["order"], runtime)
+        return
+    raw = unclose(runtime.bodies, message)
+    channel = message["channel"]
+    try:
+        facts = reader_for(kind_of(channel))(raw, channel, hint=message.get("hint", {}))
+    except Unreadable as error:
+        _keep_unread(channel, raw, error, runtime)
+        return
+    for fact in facts:
+        _enter_fact(fact, raw, runtime)
+
+
+def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
+    before = read_order(runtime.tables, fact.order_id, content=True)
+    after = decide_entry(before, fact, _skus_of(fact.channel, fact.lines, runtime), runtime.clock())
+    if after is None:
+        return
+    if after.state.holds:
+        runtime.bodies.put(f"held/{after.order_id}", raw)
+    if fact.contact:
+        _keep_contact(fact.order_id, fact.contact, before, runtime)
+    runtime.tables.write(*order_writes(before, after))
+    log("entered", order=after.order_id, version=after.state.version, holds=len(after.state.holds))
+
+
+def _recheck(order_id: str, runtime: Runtime) -> None:
+    before = read_order(runtime.tables, order_id, content=True)
+    if before is None or not before.state.holds:
+        return
+    after = decide_recheck(before, _skus_of(before.channel, before.lines, runtime), runtime.clock())
+    if after:
+        runtime.tables.write(*order_writes(before, after))
+
+
+def _skus_of(channel: str, lines: Iterable[Any], runtime: Runtime) -> dict[str, str]:
+    """Our SKU by line id, for the lines whose item is linked: by the channel's SKU, else by its listing."""
+    named = [(line.line_id, line.channel_sku or line.listing_ref) for line in lines if line.ships]
+    skus = resolve_skus(runtime.tables, channel, [name for _, name in named])
+    return {line_id: skus[name] for line_id, name in named if name in skus}
+
+
+def _keep_contact(order_id: str, new: Contact, before: Order | None, runtime: Runtime) -> None:
+    """A later payload that lacks personal data (it decays at the marketplaces) never blanks what is known."""
+    known = read_contact(runtime.tables, order_id) if before else None
+    if known:
+        filled = {name: value for name, value in vars(new).items() if value}
+        new = replace(known, **filled)
+        if new == known:
+            return
+    runtime.tables.write(contact_write(order_id, new, runtime.clock()))
+
+
+def _keep_unread(channel: str, raw: bytes, error: Unreadable, runtime: Runtime) -> None:
+    """Nothing is dropped: what nobody could read becomes an order on hold, its payload kept."""
+    after = unreadable(channel, f"unreadable-{digest(raw)}", str(error), runtime.clock())
+    if read_order(runtime.tables, after.order_id):
+        return
+    runtime.bodies.put(f"held/{after.order_id}", raw)
+    runtime.tables.write(*order_writes(None, after))
+    log("unreadable", order=after.order_id, reason=error.reason)

@@ -1,0 +1,39 @@
+"""Funding: secure the money that the channel's word is good for, so that the order may be promised stock.
+
+Messages: {order}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chalice import Blueprint
+
+from chalicelib.domain.advance import decide_funding
+from chalicelib.runtime.batch import Delivery, each
+from chalicelib.runtime.lambdas import from_sqs, queue_arn
+from chalicelib.runtime.queues import Message
+from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.orders import order_writes, read_order
+
+blueprint = Blueprint(__name__)
+
+
+def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
+    """Fund each order; the ids of the messages that must come again."""
+    return each("funding", fund, batch, runtime)
+
+
+@blueprint.on_sqs_message(queue_arn=queue_arn("funding"), batch_size=10, name="funding")
+@from_sqs(work)
+def funding(event: Any) -> None:
+    """Lambda."""
+
+
+def fund(message: Message, runtime: Runtime) -> None:
+    """Look at the money of one order."""
+    before = read_order(runtime.tables, message["order"])
+    after = decide_funding(before, runtime.clock()) if before else None
+    if after:
+        runtime.tables.write(*order_writes(before, after))

@@ -1,0 +1,83 @@
+"""Channel accounts: their settings, poll cursors, access tokens, and the places where stock is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.errors import Refused
+from chalicelib.store.codec import SCHEMA
+from chalicelib.store.tables import Change, Key, Put, Tables
+
+_LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
+_CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
+
+
+def _account_key(channel: str) -> Key:
+    return Key("channels", f"CHANNEL#{channel}", "ACCOUNT")
+
+
+def _cursor_key(channel: str) -> Key:
+    return Key("channels", f"CHANNEL#{channel}", "CURSOR")
+
+
+def _token_key(channel: str) -> Key:
+    return Key("channels", f"CHANNEL#{channel}", "TOKEN")
+
+
+def read_account(tables: Tables, channel: str) -> Mapping[str, Any]:
+    """The account's settings. Raises `Refused` when there is no such channel."""
+    item = tables.get(_account_key(channel))
+    if item is None:
+        raise Refused("unknown_channel", f"no channel account {channel!r}: add it first")
+    settings: Mapping[str, Any] = item["settings"]
+    return settings
+
+
+def add_account(tables: Tables, channel: str, settings: Mapping[str, Any]) -> None:
+    """Create or replace a channel account."""
+    known = sorted({*channels(tables), channel})
+    tables.write(
+        Put(_account_key(channel), {"schema": SCHEMA, "settings": dict(settings)}),
+        Put(_CHANNELS, {"schema": SCHEMA, "names": known}),
+    )
+
+
+def channels(tables: Tables, kind: str = "") -> list[str]:
+    """The names of all channel accounts, or of those of one kind."""
+    item = tables.get(_CHANNELS)
+    names: list[str] = item["names"] if item else []
+    return [name for name in names if not kind or name.split("-")[0] == kind]
+
+
+def read_cursor_ms(tables: Tables, channel: str) -> int:
+    """Up to where (Unix ms, in the channel's own time) the orders of this channel have been read; 0 at first."""
+    item = tables.get(_cursor_key(channel))
+    return int(item["read_to_ms"]) if item else 0
+
+
+def move_cursor(tables: Tables, channel: str, read_to_ms: int) -> None:
+    """Remember how far the channel has been read; comes from the data read, never from our clock."""
+    tables.write(Put(_cursor_key(channel), {"schema": SCHEMA, "read_to_ms": read_to_ms}))
+
+
+def read_token(tables: Tables, channel: str, now_ms: int) -> str:
+    """The access token that all containers share, or "" when it is missing or about to expire."""
+    item = tables.get(_token_key(channel))
+    return str(item["token"]) if item and item["expires_ms"] > now_ms else ""
+
+
+def keep_token(tables: Tables, channel: str, token: str, expires_ms: int) -> None:
+    """Share an access token until `expires_ms`. The table is encrypted; the token is in no log."""
+    tables.write(Change(_token_key(channel), put={"token": token, "expires_ms": expires_ms, "schema": SCHEMA}))
+
+
+def read_locations(tables: Tables) -> tuple[str, ...]:
+    """Where stock is kept, in the order in which to allocate from."""
+    item = tables.get(_LOCATIONS)
+    return tuple(item["names"]) if item else ("main",)
+
+
+def set_locations(tables: Tables, names: tuple[str, ...]) -> None:
+    """Set the places where stock is kept, best first."""
+    tables.write(Put(_LOCATIONS, {"schema": SCHEMA, "names": list(names)}))

@@ -1,0 +1,219 @@
+"""The tables on DynamoDB."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.errors import Busy, Stale
+from chalicelib.store.tables import MAX_ACTIONS, MAX_KEYS, Change, Delete, Item, Key, Page, Put, When, Write
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+_ATTEMPTS = 4
+_BUSY_CODES = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionInProgressException",
+    "InternalServerError",
+    "ServiceUnavailable",
+}
+_STALE_CODES = {"ConditionalCheckFailedException"}
+
+
+def to_plain(attributes: dict[str, Any]) -> Item:
+    """An item as DynamoDB or its stream gives it, as plain Python: numbers become int, binaries bytes."""
+    return {name: _plain(_deserialize(value)) for name, value in attributes.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Binary):
+        return bytes(value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return int(value) if hasattr(value, "as_tuple") else value
+
+
+def _to_dynamo(item: Item) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+class DynamoTables:
+    """`Tables` on DynamoDB. `prefix` turns a short table name into the real one (`headrace-prod-orders`).
+
+    Retries of throttles and conflicts are bounded and jittered; every write is safe to repeat because its condition
+    decides on the item itself.
+    """
+
+    def __init__(self, client: Any, prefix: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._sleep = sleep
+
+    def get(self, key: Key) -> Item | None:
+        answer = self._call("get_item", TableName=self._prefix + key.table, Key=_key(key), ConsistentRead=True)
+        return to_plain(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        found: dict[Key, Item] = {}
+        wanted = list(dict.fromkeys(keys))
+        for start in range(0, len(wanted), MAX_KEYS):
+            found.update(self._batch(wanted[start : start + MAX_KEYS]))
+        return found
+
+    def _batch(self, keys: list[Key]) -> dict[Key, Item]:
+        request: dict[str, Any] = {}
+        for key in keys:
+            table = request.setdefault(self._prefix + key.table, {"Keys": [], "ConsistentRead": True})
+            table["Keys"].append(_key(key))
+        found: dict[Key, Item] = {}
+        for attempt in range(_ATTEMPTS + 2):
+            answer = self._call("batch_get_item", RequestItems=request)
+            for table_name, items in answer["Responses"].items():
+                for item in map(to_plain, items):
+                    found[Key(table_name.removeprefix(self._prefix), item["pk"], item["sk"])] = item
+            request = answer.get("UnprocessedKeys") or {}
+            if not request:
+                return found
+            self._pause(attempt)
+        raise Busy("DynamoDB left keys unprocessed", after_s=1)
+
+    def query(
+        self,
+        table: str,
+        pk: str,
+        *,
+        index: str = "",
+        begins: str = "",
+        after: str = "",
+        upto: str = "",
+        limit: int = 100,
+        cursor: str = "",
+        newest_first: bool = False,
+    ) -> Page:
+        pk_name, sk_name = (f"{index}_pk", f"{index}_sk") if index else ("pk", "sk")
+        names, values = {"#p": pk_name}, {":p": {"S": pk}}
+        condition = "#p = :p"
+        for bound, words in ((begins, "begins_with(#s, :s)"), (after, "#s > :s"), (upto, "#s <= :s")):
+            if bound:
+                condition += f" AND {words}"
+                names["#s"], values[":s"] = sk_name, {"S": bound}
+        request: dict[str, Any] = {
+            "TableName": self._prefix + table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "Limit": limit,
+            "ScanIndexForward": not newest_first,
+            **({"IndexName": index} if index else {"ConsistentRead": True}),
+            **({"ExclusiveStartKey": json.loads(base64.urlsafe_b64decode(cursor))} if cursor else {}),
+        }
+        answer = self._call("query", **request)
+        last = answer.get("LastEvaluatedKey")
+        after = base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else ""
+        return Page([to_plain(item) for item in answer["Items"]], after)
+
+    def write(self, *writes: Write) -> None:
+        assert 0 < len(writes) <= MAX_ACTIONS, f"{len(writes)} actions in one transaction"
+        actions = [self._action(write) for write in writes]
+        if len(actions) > 1:
+            self._call("transact_write_items", TransactItems=actions)
+            return
+        ((kind, request),) = actions[0].items()
+        self._call({"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[kind], **request)
+
+    def _action(self, write: Write) -> dict[str, Any]:
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        condition = _condition(write.when, names, values)
+        request: dict[str, Any] = {"TableName": self._prefix + write.key.table}
+        if isinstance(write, Put):
+            kind = "Put"
+            request["Item"] = _to_dynamo({**write.item, "pk": write.key.pk, "sk": write.key.sk})
+        elif isinstance(write, Delete):
+            kind, request["Key"] = "Delete", _key(write.key)
+        else:
+            kind, request["Key"] = "Update", _key(write.key)
+            request["UpdateExpression"] = _update(write, names, values)
+        if condition:
+            request["ConditionExpression"] = condition
+        if names:
+            request["ExpressionAttributeNames"] = names
+        if values:
+            request["ExpressionAttributeValues"] = {name: _serialize(value) for name, value in values.items()}
+        return {kind: request}
+
+    def _call(self, operation: str, **request: Any) -> Any:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return getattr(self._client, operation)(**request)
+            except ClientError as error:
+                _raise_stale(error)
+                if not _is_busy(error):
+                    raise
+                last: Exception = error
+            except BotoCoreError as error:
+                last = error
+            self._pause(attempt)
+        raise Busy(f"DynamoDB {operation}: {type(last).__name__}", after_s=1) from last
+
+    def _pause(self, attempt: int) -> None:
+        self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 jitter is no secret
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def _name(names: dict[str, str], attribute: str) -> str:
+    placeholder = f"#{attribute}"
+    names[placeholder] = attribute
+    return placeholder
+
+
+def _condition(when: When, names: dict[str, str], values: dict[str, Any]) -> str:
+    parts = []
+    if when.absent:
+        parts.append(f"attribute_not_exists({_name(names, 'pk')})")
+    if when.version is not None:
+        values[":version"] = when.version
+        parts.append(f"{_name(names, 'version')} = :version")
+    for attribute, least in when.at_least:
+        values[f":least_{attribute}"] = least
+        parts.append(f"{_name(names, attribute)} >= :least_{attribute}")
+    return " AND ".join(parts)
+
+
+def _update(change: Change, names: dict[str, str], values: dict[str, Any]) -> str:
+    adds, sets = [], []
+    for attribute, amount in change.add.items():
+        values[f":add_{attribute}"] = amount
+        adds.append(f"{_name(names, attribute)} :add_{attribute}")
+    for attribute, value in change.put.items():
+        values[f":put_{attribute}"] = value
+        sets.append(f"{_name(names, attribute)} = :put_{attribute}")
+    return " ".join(f"{word} {', '.join(parts)}" for word, parts in (("ADD", adds), ("SET", sets)) if parts)
+
+
+def _is_busy(error: ClientError) -> bool:
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        return True  # not for a failed condition: _raise_stale has seen to that
+    return code in _BUSY_CODES or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500
+
+
+def _raise_stale(error: ClientError) -> None:
+    code = error.response["Error"]["Code"]
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    if code in _STALE_CODES or "ConditionalCheckFailed" in reasons:
+        raise Stale(f"a condition failed: {code}") from error

@@ -1,0 +1,158 @@
+"""The books, checked: every invariant of orders, stock and money that can be seen in what is stored.
+
+Used by the replay, the tests and the simulation on whatever store they ran on; reads items, decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.domain.lifecycle import CLOSED, stage, status
+from chalicelib.domain.orders import Order, collectible_minor, total_units, violations
+from chalicelib.store.counters import Counts
+from chalicelib.store.orders import order_of
+from chalicelib.store.tables import Item
+
+
+@dataclass
+class Books:
+    """What a store holds, and what is wrong with it. `opening` maps SKU to units received before any sale."""
+
+    orders: dict[str, Order]
+    stock: dict[tuple[str, str], Item]
+    waiting: dict[tuple[str, str], int]
+    received: Counter[str]
+    settled: Counter[str]
+    counts: Counts
+    wrong: list[str] = field(default_factory=list)
+    oversold: int = 0
+
+
+def audit(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
+    """Read the items of the tables orders, stock and ledger and check them against each other."""
+    books = _read(items, counts)
+    for order in books.orders.values():
+        books.wrong += [f"{order.order_id}: {problem}" for problem in _order_problems(order, books)]
+    _check_stock(books)
+    _check_counts(books)
+    return books
+
+
+def _read(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
+    states, contents = {}, {}
+    for item in items["orders"]:
+        (states if item["sk"] == "STATE" else contents)[item["pk"]] = item
+    books = Books({}, {}, {}, Counter(), Counter(), counts)
+    for order_id, state in states.items():
+        books.orders[order_id] = order_of(state, contents.get(order_id))
+    for item in items["stock"]:
+        kind, _, name = item["sk"].partition("#")
+        if kind == "LOC":
+            books.stock[item["pk"], name] = item
+        elif kind == "BACKORDER":
+            books.waiting[item["pk"], item["order"]] = item["units"]
+        elif kind == "MOVE":
+            books.received[item["pk"]] += item["units"]
+    for item in items["ledger"]:
+        if item["kind"] in ("sale", "refund") and item["matched"]:
+            books.settled[item["order"]] += item["amount_minor"]
+    return books
+
+
+def _order_problems(order: Order, books: Books) -> list[str]:
+    state = order.state
+    found = violations(state)
+    if order.content is None:
+        found.append("has no content")
+    if len(state.timeline) != state.version:
+        found.append(f"version {state.version} with {len(state.timeline)} lines of timeline")
+    if stage(order) not in CLOSED and state.due_ms <= 0:
+        found.append("waits without a deadline")
+    if state.settled_minor != books.settled[order.order_id]:
+        found.append(f"settled {state.settled_minor}, the ledger says {books.settled[order.order_id]}")
+    if state.payment.refunded_minor > collectible_minor(state):
+        found.append("more was refunded than captured")
+    shipped = Counter[int]()
+    for shipment in state.shipments:
+        shipped.update(shipment.items)
+    for index, units in enumerate(state.quantities):
+        if order.content and order.lines[index].ships and units.shipped != shipped[index]:
+            found.append(f"line {index} has shipped {units.shipped}, its shipments say {shipped[index]}")
+    return found
+
+
+def _check_stock(books: Books) -> None:
+    """Stock against the orders' promises, and on hand against receipts and what has left."""
+    allocated, backordered, gone = _promises(books.orders.values())
+    on_hand: Counter[str] = Counter()
+    for key, item in books.stock.items():
+        have, promised = item.get("on_hand", 0), item.get("allocated", 0)
+        on_hand[key[0]] += have
+        if not 0 <= promised <= have:
+            books.oversold += 1
+            books.wrong.append(f"{key}: {promised} allocated of {have} on hand")
+        if item.get("available", 0) != have - promised:
+            books.wrong.append(f"{key}: available {item.get('available')} is not {have} - {promised}")
+        if promised != allocated.pop(key, 0):
+            books.wrong.append(f"{key}: {promised} allocated, the orders say otherwise")
+    books.wrong += [f"{key}: orders hold {units} that stock does not know" for key, units in allocated.items() if units]
+    for sku in {*on_hand, *books.received}:
+        if on_hand[sku] != books.received[sku] - gone[sku]:
+            books.wrong.append(f"{sku}: {on_hand[sku]} on hand, received {books.received[sku]}, gone {gone[sku]}")
+    if +backordered != Counter(books.waiting):
+        books.wrong.append("the backorders kept with stock differ from those of the orders")
+
+
+def _promises(orders: Iterable[Order]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], Counter[str]]:
+    """Units allocated by SKU and location, backordered by SKU and order, and gone for good by SKU."""
+    allocated: Counter[tuple[str, str]] = Counter()
+    backordered: Counter[tuple[str, str]] = Counter()
+    gone: Counter[str] = Counter()
+    for order in orders:
+        for line, units in zip(order.lines if order.content else (), order.state.quantities, strict=False):
+            for place, promised in units.allocations.items():
+                allocated[line.sku, place] += promised
+            backordered[line.sku, order.order_id] += units.backordered
+        for index, left in _moved_by_us(order).items():
+            gone[order.lines[index].sku] += left
+    return allocated, backordered, gone
+
+
+def _moved_by_us(order: Order) -> Counter[int]:
+    """Units by line that left our stock for good: shipped from a location of ours and not come back."""
+    moved: Counter[int] = Counter()
+    for shipment in order.state.shipments:
+        if shipment.location:
+            moved.update(shipment.items)
+    for items in order.state.returns.values():
+        moved.subtract(items)
+    return moved
+
+
+def _check_counts(books: Books) -> None:
+    actual: dict[str, Counter[str]] = defaultdict(Counter)
+    for order in books.orders.values():
+        actual[order.channel][stage(order)] += 1
+        if order.state.holds and stage(order) not in CLOSED:
+            actual[order.channel]["on_hold"] += 1
+    for channel in {*actual, *books.counts}:
+        stored = +Counter(books.counts.get(channel, {}))
+        if stored != +actual[channel]:
+            books.wrong.append(f"{channel}: counted {dict(stored)}, there are {dict(actual[channel])}")
+
+
+def by_status(orders: Iterable[Order]) -> dict[str, int]:
+    """Orders by their one-word status."""
+    return dict(sorted(Counter(status(order) for order in orders).items()))
+
+
+def units_of(orders: Iterable[Order]) -> dict[str, int]:
+    """Units of all orders, as a line's ledger names them."""
+    sums: Counter[str] = Counter()
+    for order in orders:
+        sums.update(total_units(order.state.quantities))
+    return {
+        name: sums[name] for name in ("ordered", "open", "allocated", "backordered", "shipped", "cancelled", "returned")
+    }

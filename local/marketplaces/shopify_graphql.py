@@ -1,0 +1,168 @@
+"""Runs GraphQL documents against shopify_admin.graphql, and counts what they cost.
+
+The cost is an approximation: a field that returns an object costs 1, a mutation 10, and a connection
+multiplies its children by the square root of `first` (live captures: `first: 5` twice nested asks for 39
+points, linear growth would be 60+).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
+
+from local.marketplaces.shopify_mutations import create_fulfillment, set_quantities
+from local.marketplaces.shopify_queries import (
+    find_order,
+    inventory_item_node,
+    inventory_level_by_id,
+    search_orders,
+)
+from local.marketplaces.wire import Response, json_response
+
+if TYPE_CHECKING:
+    from local.marketplaces.shopify import Shopify
+
+MAX_QUERY_COST = 1000
+MUTATION_COST = 10
+
+
+@functools.cache
+def schema() -> GraphQLSchema:
+    """The stand-in's own schema."""
+    return build_schema(Path(__file__).with_name("shopify_admin.graphql").read_text(encoding="utf-8"))
+
+
+def execute(shop: Shopify, asked: dict[str, Any]) -> Response:
+    """Answers one document: HTTP 200 whatever happens inside, as Shopify does."""
+    variables = asked.get("variables") or {}
+    try:
+        document = parse(asked["query"])
+    except GraphQLError as error:
+        return json_response(200, {"errors": [error.formatted]})
+    if errors := validate(schema(), document):
+        return json_response(200, {"errors": [error.formatted for error in errors]})
+    requested = requested_cost(document, variables)
+    if requested > MAX_QUERY_COST:
+        message = f"Query cost is {requested}, which exceeds the single query max cost limit ({MAX_QUERY_COST})."
+        return json_response(200, {"errors": [{"message": message, "extensions": {"code": "MAX_COST_EXCEEDED"}}]})
+    if not shop.points.take(requested, shop.clock()):
+        return throttled(shop, requested)
+    result = execute_sync(
+        schema(), document, roots(shop), variable_values=variables, operation_name=asked.get("operationName")
+    )
+    return _answer(shop, result, requested, is_mutation=_is_mutation(document))
+
+
+def roots(shop: Shopify) -> dict[str, Any]:
+    """The resolvers of QueryRoot and Mutation by field name."""
+    return {
+        "order": functools.partial(find_order, shop),
+        "orders": functools.partial(search_orders, shop),
+        "inventoryItem": lambda _info, id: inventory_item_node(shop, shop.listing_of_item(id)),  # noqa: A006
+        "inventoryLevel": lambda _info, id: inventory_level_by_id(shop, id),  # noqa: A006
+        "inventorySetQuantities": functools.partial(set_quantities, shop),
+        "fulfillmentCreate": functools.partial(create_fulfillment, shop),
+    }
+
+
+def throttled(shop: Shopify, requested: float) -> Response:
+    """The answer to a document that costs more than is left."""
+    error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
+    return json_response(200, {"errors": [error], "extensions": {"cost": _cost(shop, requested, None)}})
+
+
+def _answer(shop: Shopify, result: ExecutionResult, requested: int, *, is_mutation: bool) -> Response:
+    payload: dict[str, Any] = {}
+    if result.errors:
+        payload["errors"] = [_formatted(error) for error in result.errors]
+    if result.data is None and result.errors and not any(error.path for error in result.errors):
+        return json_response(200, payload)
+    actual = min(requested, _objects(result.data) + (MUTATION_COST - 1 if is_mutation else 0))
+    shop.points.give_back(requested - actual)
+    return json_response(200, {**payload, "data": result.data, "extensions": {"cost": _cost(shop, requested, actual)}})
+
+
+def _formatted(error: GraphQLError) -> dict[str, Any]:
+    formatted: dict[str, Any] = dict(error.formatted)
+    if error.path is None and error.message.startswith("Variable "):
+        formatted.setdefault("extensions", {"code": "INVALID_VARIABLE"})
+    return formatted
+
+
+def _cost(shop: Shopify, requested: float, actual: int | None) -> dict[str, Any]:
+    return {
+        "requestedQueryCost": int(requested),
+        "actualQueryCost": actual,
+        "throttleStatus": {
+            "maximumAvailable": shop.points.burst,
+            "currentlyAvailable": int(shop.points.tokens),
+            "restoreRate": shop.points.rate_per_s,
+        },
+    }
+
+
+def _objects(data: Any) -> int:
+    """How many objects an answer holds."""
+    if isinstance(data, dict):
+        return 1 + sum(_objects(value) for value in data.values())
+    return sum(_objects(value) for value in data) if isinstance(data, list) else 0
+
+
+def _is_mutation(document: DocumentNode) -> bool:
+    operations = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+    return any(operation.operation is OperationType.MUTATION for operation in operations)
+
+
+def requested_cost(document: DocumentNode, variables: dict[str, Any]) -> int:
+    """What the document may cost at most, in points."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    cost = sum(_selection_cost(operation.selection_set, variables, fragments) for operation in operations)
+    return math.ceil(cost) + (MUTATION_COST if _is_mutation(document) else 0)
+
+
+def _selection_cost(
+    selections: SelectionSetNode, variables: dict[str, Any], fragments: dict[str, FragmentDefinitionNode]
+) -> float:
+    cost = 0.0
+    for node in selections.selections:
+        if isinstance(node, FragmentSpreadNode):
+            cost += _selection_cost(fragments[node.name.value].selection_set, variables, fragments)
+        elif isinstance(node, InlineFragmentNode):
+            cost += _selection_cost(node.selection_set, variables, fragments)
+        elif isinstance(node, FieldNode) and node.selection_set:
+            cost += 1 + math.sqrt(_first(node, variables)) * _selection_cost(node.selection_set, variables, fragments)
+    return cost
+
+
+def _first(node: FieldNode, variables: dict[str, Any]) -> int:
+    for argument in node.arguments or ():
+        if argument.name.value == "first":
+            if isinstance(argument.value, IntValueNode):
+                return int(argument.value.value)
+            if isinstance(argument.value, VariableNode):
+                value = variables.get(argument.value.name.value)
+                return value if isinstance(value, int) else 1
+    return 1

@@ -1,0 +1,219 @@
+"""An order as Shopify's GraphQL shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from local.marketplaces.buyers import Buyer
+from local.marketplaces.shelf import Sale
+from local.marketplaces.shopify_nodes import (
+    GATEWAY,
+    customer_number,
+    email,
+    financial_status,
+    fulfillment_status,
+    line_node,
+    listed,
+    money_bag,
+    pages,
+    stamp,
+    tax_line_nodes,
+    total_minor,
+)
+from local.marketplaces.shopify_shipments import fulfillment_node, fulfillment_order_node
+
+if TYPE_CHECKING:
+    from local.marketplaces.shopify import Shopify
+
+
+def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
+    """Order"""
+    gid = f"gid://shopify/Order/{sale.order_id}"
+    lines = [line_node(sale, line) for line in sale.lines]
+    shipping = shipping_line_node(sale)
+    address = address_node(sale)
+    tax_lines = tax_line_nodes(sale, sale.tax_minor)
+    return {
+        "id": gid,
+        "legacyResourceId": sale.order_id,
+        "name": f"#{1000 + sale.number}",
+        "number": 1000 + sale.number,
+        "createdAt": stamp(sale.placed_at),
+        "processedAt": stamp(sale.placed_at),
+        "updatedAt": stamp(sale.updated_at),
+        "cancelledAt": stamp(sale.cancelled_at),
+        "cancelReason": "CUSTOMER" if sale.cancelled_at else None,
+        "closed": sale.fully_shipped or bool(sale.cancelled_at),
+        "closedAt": stamp(sale.updated_at) if sale.fully_shipped or sale.cancelled_at else None,
+        "confirmed": True,
+        "test": False,
+        "edited": False,
+        "currencyCode": sale.currency,
+        "presentmentCurrencyCode": sale.currency,
+        "displayFinancialStatus": financial_status(sale),
+        "displayFulfillmentStatus": fulfillment_status(sale),
+        "fullyPaid": sale.paid,
+        "unpaid": not sale.paid,
+        "capturable": False,
+        "requiresShipping": True,
+        "taxesIncluded": False,
+        "taxExempt": False,
+        "estimatedTaxes": False,
+        "email": email(sale.buyer),
+        "phone": sale.buyer.phone,
+        "note": None,
+        "tags": [],
+        "customAttributes": [],
+        "customerLocale": "en-US",
+        "sourceName": "web",
+        "paymentGatewayNames": [GATEWAY],
+        "discountCode": sale.discount_code or None,
+        "discountCodes": [sale.discount_code] if sale.discount_code else [],
+        **_totals(sale),
+        "customer": customer_node(sale.buyer),
+        "billingAddress": address,
+        "shippingAddress": address,
+        "lineItems": pages(lines),
+        "shippingLine": shipping,
+        "shippingLines": pages([shipping]),
+        "taxLines": tax_lines,
+        "currentTaxLines": [] if sale.cancelled_at else tax_lines,
+        "transactions": listed(_transactions(sale)),
+        "refunds": listed(_refunds(sale, lines)),
+        "fulfillments": lambda _info, first=None: [fulfillment_node(sale, each) for each in sale.parcels[:first]],
+        "fulfillmentOrders": pages([fulfillment_order_node(shop, sale)]),
+    }
+
+
+def _totals(sale: Sale) -> dict[str, Any]:
+    def bag(amount_minor: int) -> dict[str, Any]:
+        return money_bag(amount_minor, sale.currency)
+
+    total, subtotal = total_minor(sale), sale.subtotal_minor - sale.discount_minor
+    kept = 0 if sale.cancelled_at else 1
+    received = total if sale.paid else 0
+    refunded = received if sale.cancelled_at else 0
+    return {
+        "originalTotalPriceSet": bag(total),
+        "totalPriceSet": bag(total),
+        "currentTotalPriceSet": bag(total * kept),
+        "subtotalPriceSet": bag(subtotal),
+        "currentSubtotalPriceSet": bag(subtotal * kept),
+        "totalTaxSet": bag(sale.tax_minor),
+        "currentTotalTaxSet": bag(sale.tax_minor * kept),
+        "totalShippingPriceSet": bag(sale.shipping_minor),
+        "currentShippingPriceSet": bag(sale.shipping_minor * kept),
+        "totalDiscountsSet": bag(sale.discount_minor),
+        "currentTotalDiscountsSet": bag(sale.discount_minor * kept),
+        "totalReceivedSet": bag(received),
+        "netPaymentSet": bag(received - refunded),
+        "totalRefundedSet": bag(refunded),
+        "totalRefundedShippingSet": bag(sale.shipping_minor if refunded else 0),
+        "totalOutstandingSet": bag((total - received) * kept),
+        "totalCapturableSet": bag(0),
+        "totalTipReceivedSet": bag(0),
+    }
+
+
+def shipping_line_node(sale: Sale) -> dict[str, Any]:
+    """ShippingLine"""
+    price = money_bag(sale.shipping_minor, sale.currency)
+    kept = money_bag(0 if sale.cancelled_at else sale.shipping_minor, sale.currency)
+    return {
+        "id": f"gid://shopify/ShippingLine/{4_800_000_000_000 + sale.number}",
+        "title": "Standard",
+        "code": "Standard",
+        "source": "shopify",
+        "isRemoved": False,
+        "custom": False,
+        "originalPriceSet": price,
+        "discountedPriceSet": price,
+        "currentDiscountedPriceSet": kept,
+        "taxLines": [],
+    }
+
+
+def customer_node(buyer: Buyer) -> dict[str, Any]:
+    """Customer"""
+    number = customer_number(buyer)
+    return {
+        "id": f"gid://shopify/Customer/{number}",
+        "legacyResourceId": str(number),
+        "displayName": buyer.name,
+        "firstName": buyer.first_name,
+        "lastName": buyer.last_name,
+        "email": email(buyer),
+        "phone": buyer.phone,
+        "defaultEmailAddress": {"emailAddress": email(buyer)},
+        "defaultPhoneNumber": {"phoneNumber": buyer.phone},
+    }
+
+
+def address_node(sale: Sale) -> dict[str, Any]:
+    """MailingAddress"""
+    buyer = sale.buyer
+    return {
+        "id": f"gid://shopify/MailingAddress/{9_900_000_000_000 + sale.number}",
+        "address1": buyer.street,
+        "address2": buyer.street_2 or None,
+        "city": buyer.town.name,
+        "company": None,
+        "country": "United States",
+        "countryCodeV2": "US",
+        "firstName": buyer.first_name,
+        "lastName": buyer.last_name,
+        "name": buyer.name,
+        "phone": buyer.phone,
+        "province": buyer.town.state,
+        "provinceCode": buyer.town.state_code,
+        "zip": buyer.town.postal_code,
+    }
+
+
+def _transactions(sale: Sale) -> list[dict[str, Any]]:
+    def transaction(nth: int, kind: str, at: datetime, status: str = "SUCCESS") -> dict[str, Any]:
+        return {
+            "id": f"gid://shopify/OrderTransaction/{8_200_000_000_000 + sale.number * 10 + nth}",
+            "kind": kind,
+            "status": status,
+            "gateway": GATEWAY,
+            "test": False,
+            "createdAt": stamp(at),
+            "processedAt": stamp(at),
+            "authorizationExpiresAt": None,
+            "amountSet": money_bag(total_minor(sale), sale.currency),
+        }
+
+    if not sale.paid:
+        return [transaction(1, "SALE", sale.placed_at, "PENDING")]
+    refund = [transaction(2, "REFUND", sale.cancelled_at)] if sale.cancelled_at else []
+    return [transaction(1, "SALE", sale.placed_at), *refund]
+
+
+def _refunds(sale: Sale, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A cancelled order is refunded and restocked whole; one that was never paid is restocked only."""
+    if not sale.cancelled_at:
+        return []
+    line_items = [
+        {
+            "id": f"gid://shopify/RefundLineItem/{line.line_id}",
+            "lineItem": node,
+            "quantity": line.quantity,
+            "restockType": "CANCEL",
+            "restocked": True,
+            "subtotalSet": money_bag(line.net_minor, sale.currency),
+            "totalTaxSet": money_bag(line.tax_minor, sale.currency),
+        }
+        for line, node in zip(sale.lines, lines, strict=True)
+    ]
+    return [
+        {
+            "id": f"gid://shopify/Refund/{9_300_000_000_000 + sale.number}",
+            "createdAt": stamp(sale.cancelled_at),
+            "updatedAt": stamp(sale.cancelled_at),
+            "note": None,
+            "totalRefundedSet": money_bag(total_minor(sale) if sale.paid else 0, sale.currency),
+            "refundLineItems": pages(line_items),
+        }
+    ]

@@ -1,0 +1,66 @@
+"""Shopify's webhooks: which topics a change causes, and the signed delivery.
+
+Source of the header names: Shopify/shopify-app-js (specs/shopify/webhook-headers).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.marketplaces.shelf import Change
+from local.marketplaces.shopify_rest import rest_order
+from local.marketplaces.wire import to_json
+
+if TYPE_CHECKING:
+    from local.marketplaces.shopify import Shopify
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One signed delivery."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+def webhooks(shop: Shopify, change: Change) -> list[Webhook]:
+    """All deliveries of one change, with one body: the order as it is now."""
+    sale = shop.shelf.sales[change.order_id]
+    topics = {
+        "created": ["orders/create", *(["orders/paid"] if sale.paid else [])],
+        "paid": ["orders/paid", "orders/updated"],
+        "cancelled": ["orders/cancelled", "orders/updated"],
+        "shipped": ["orders/updated"],
+    }
+    body = to_json(rest_order(shop, sale))
+    return [_delivery(shop, change, topic, body) for topic in topics[change.kind]]
+
+
+def sign(secret: str, body: bytes) -> str:
+    """X-Shopify-Hmac-Sha256 of these very bytes."""
+    return base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
+
+
+def _delivery(shop: Shopify, change: Change, topic: str, body: bytes) -> Webhook:
+    event = f"{change.order_id}/{change.kind}/{change.at.isoformat()}"
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Shopify-Captain-Hook",
+        "X-Shopify-Topic": topic,
+        "X-Shopify-Shop-Domain": shop.shop_domain,
+        "X-Shopify-API-Version": "2026-10",
+        "X-Shopify-Webhook-Id": _uuid(f"{event}/{topic}"),
+        "X-Shopify-Event-Id": _uuid(event),
+        "X-Shopify-Triggered-At": change.at.strftime("%Y-%m-%dT%H:%M:%S.%f000Z"),
+        "X-Shopify-Hmac-Sha256": sign(shop.client_secret, body),
+    }
+    return Webhook(headers, body)
+
+
+def _uuid(text: str) -> str:
+    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16]))

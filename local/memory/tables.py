@@ -1,0 +1,201 @@
+"""The tables in memory: same promises as DynamoDB, a stream of committed changes, and a meter of billable units."""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from chalicelib.domain.errors import Stale
+from chalicelib.store.tables import MAX_ACTIONS, Change, Delete, Item, Key, Page, Put, When, Write
+
+INDEXES = {"orders": ("open", "placed")}
+STREAMED = ("orders", "stock")
+
+
+@dataclass(frozen=True)
+class Committed:
+    """One record of a stream: the item before and after, None where it did not exist."""
+
+    table: str
+    pk: str
+    sk: str
+    old: Item | None
+    new: Item | None
+
+
+@dataclass
+class Meter:
+    """Billable units as DynamoDB counts them: 1 KB a write unit, 4 KB a read unit, transactions double."""
+
+    write_units: int = 0
+    read_units: float = 0
+    by_table: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def wrote(self, table: str, units: int) -> None:
+        self.write_units += units
+        self.by_table[table] += units
+
+
+class MemoryTables:
+    """`Tables` in a dict. Committed changes of streamed tables wait in `stream`, in commit order."""
+
+    def __init__(self) -> None:
+        self.items: dict[Key, Item] = {}
+        self._sizes: dict[Key, int] = {}
+        self.meter = Meter()
+        self.stream: deque[Committed] = deque()
+        self._sorted: dict[tuple[str, str, str], list[tuple[str, Key]]] = defaultdict(list)
+
+    def get(self, key: Key) -> Item | None:
+        self.meter.read_units += max(ceil(self._sizes.get(key, 0) / 4096), 1)
+        return _copy(self.items.get(key))
+
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        found = {}
+        for key in dict.fromkeys(keys):
+            item = self.get(key)
+            if item is not None:
+                found[key] = item
+        return found
+
+    def query(
+        self,
+        table: str,
+        pk: str,
+        *,
+        index: str = "",
+        begins: str = "",
+        after: str = "",
+        upto: str = "",
+        limit: int = 100,
+        cursor: str = "",
+        newest_first: bool = False,
+    ) -> Page:
+        entries = self._sorted[table, index, pk]
+        low = bisect.bisect_left(entries, (begins,)) if begins else 0
+        high = len(entries)
+        if begins:
+            high = bisect.bisect_left(entries, (begins + "\U0010ffff",))
+        elif after:
+            low = bisect.bisect_left(entries, (after + "\0",))
+        elif upto:
+            high = bisect.bisect_left(entries, (upto + "\0",))
+        if cursor:
+            at = (cursor.split("\n")[0], Key(*cursor.split("\n")[1:]))
+            if newest_first:
+                high = min(high, bisect.bisect_left(entries, at))
+            else:
+                low = max(low, bisect.bisect_right(entries, at))
+        span = range(high - 1, low - 1, -1) if newest_first else range(low, high)
+        chosen = [entries[position] for position in span[:limit]]
+        items = [_copy(self.items[key]) for _, key in chosen]
+        projected = [_projected(item, index) for item in items]
+        size = sum(map(item_size, projected))
+        self.meter.read_units += max(ceil(size / 4096), 1) * (0.5 if index else 1)
+        more = len(chosen) == limit and len(span) > limit
+        return Page(projected, "\n".join((chosen[-1][0], *chosen[-1][1])) if more else "")
+
+    def write(self, *writes: Write) -> None:
+        assert 0 < len(writes) <= MAX_ACTIONS, f"{len(writes)} actions in one transaction"
+        assert len({write.key for write in writes}) == len(writes), "a transaction touches an item twice"
+        for write in writes:
+            if not _holds(self.items.get(write.key), write.when):
+                self._meter_failure(writes)
+                raise Stale(f"condition failed on {write.key}")
+        for write in writes:
+            self._apply(write, factor=2 if len(writes) > 1 else 1)
+
+    def _apply(self, write: Write, factor: int) -> None:
+        key, old = write.key, self.items.get(write.key)
+        new = _after(write, old)
+        size = item_size(new) if new else 0
+        self.meter.wrote(key.table, max(ceil(max(size, self._sizes.get(key, 0)) / 1024), 1) * factor)
+        if new == old:
+            return
+        self._reindex(key, old, new)
+        if new is None:
+            self.items.pop(key, None)
+            self._sizes.pop(key, None)
+        else:
+            self.items[key], self._sizes[key] = new, size
+        if key.table in STREAMED:
+            self.stream.append(Committed(key.table, key.pk, key.sk, old, _copy(new)))
+
+    def _meter_failure(self, writes: Iterable[Write]) -> None:
+        for write in writes:
+            self.meter.wrote(write.key.table, max(ceil(self._sizes.get(write.key, 0) / 1024), 1) * 2)
+
+    def _reindex(self, key: Key, old: Item | None, new: Item | None) -> None:
+        for index in ("", *INDEXES.get(key.table, ())):
+            was, now = _index_entry(key, old, index), _index_entry(key, new, index)
+            if was != now:
+                if was:
+                    entries = self._sorted[key.table, index, was[0]]
+                    del entries[bisect.bisect_left(entries, (was[1], key))]
+                if now:
+                    bisect.insort(self._sorted[key.table, index, now[0]], (now[1], key))
+            changed = was != now or _projected(old or {}, index) != _projected(new or {}, index)
+            if index and changed:  # moving an index entry is a delete and a put
+                self.meter.wrote(key.table, (1 if was else 0) + (1 if now and was != now else 0))
+
+
+def _copy(value: Any) -> Any:
+    """A copy that shares nothing that can change."""
+    if isinstance(value, dict):
+        return {name: _copy(inner) if isinstance(inner, dict | list) else inner for name, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _index_entry(key: Key, item: Item | None, index: str) -> tuple[str, str] | None:
+    if item is None:
+        return None
+    if not index:
+        return key.pk, key.sk
+    pk = item.get(f"{index}_pk")
+    return (pk, item[f"{index}_sk"]) if pk else None
+
+
+def _projected(item: Item, index: str) -> Item:
+    if not index:
+        return item
+    kept = {"pk", "sk", f"{index}_pk", f"{index}_sk", *(("since",) if index == "open" else ())}
+    return {name: value for name, value in item.items() if name in kept}
+
+
+def _holds(item: Item | None, when: When) -> bool:
+    if when.absent and item is not None:
+        return False
+    if when.version is not None and (item is None or item.get("version") != when.version):
+        return False
+    return all(item is not None and item.get(name, -1) >= least for name, least in when.at_least)
+
+
+def _after(write: Write, old: Item | None) -> Item | None:
+    if isinstance(write, Delete):
+        return None
+    if isinstance(write, Put):
+        return {**_copy(write.item), "pk": write.key.pk, "sk": write.key.sk}
+    assert isinstance(write, Change)
+    new = dict(old or {"pk": write.key.pk, "sk": write.key.sk})
+    for name, amount in write.add.items():
+        new[name] = new.get(name, 0) + amount
+    return {**new, **_copy(write.put)}
+
+
+def item_size(value: Any) -> int:
+    """Bytes as DynamoDB counts them. Source: DynamoDB developer guide, item sizes and formats."""
+    if isinstance(value, dict):
+        return sum(len(name.encode()) + item_size(inner) for name, inner in value.items()) + (
+            0 if "pk" in value else 3 + len(value)
+        )
+    if isinstance(value, list):
+        return 3 + len(value) + sum(map(item_size, value))
+    if isinstance(value, bool) or value is None:
+        return 1
+    if isinstance(value, int):
+        return len(str(abs(value))) // 2 + 2
+    return len(value.encode()) if isinstance(value, str) else len(value)

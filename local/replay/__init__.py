@@ -1,0 +1,1 @@
+"""Replay of real orders: the Online Retail file format through the real stages."""

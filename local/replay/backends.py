@@ -1,0 +1,141 @@
+"""Where a replay runs: the stages over in-memory ports, or the application deployed into the local engine.
+
+Both take the same documents and facts and give the same views, so the replay does not know which one it drives.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from chalicelib.inbound.views import order_detail
+from chalicelib.store.accounts import add_account
+from chalicelib.store.counters import Counts, read_counts
+from chalicelib.store.listings import sku_writes
+from chalicelib.store.orders import list_order_ids, read_order, read_orders
+from chalicelib.store.stock import receipt_writes
+from chalicelib.store.tables import Item, Tables
+from local.memory.world import World
+
+LOCATION = "main"
+_PAGE = 100
+
+
+class Backend(Protocol):
+    """The application, seen from the shop, the warehouse and the bank."""
+
+    def seed(self, opening: Mapping[str, int], channels: Iterable[str]) -> None:
+        """Make SKUs known, receive their opening stock, add the channels."""
+
+    def at(self, now_ms: int) -> None:
+        """Time has come this far (a deployed application has its own clock)."""
+
+    def place(self, channel: str, document: Mapping[str, Any]) -> None:
+        """A storefront order document, new or changed."""
+
+    def quiet(self) -> None:
+        """Return when all that was sent has been worked off."""
+
+    def order(self, order_id: str) -> dict[str, Any] | None:
+        """The order as the API shows it."""
+
+    def orders(self, stage: str, channels: Iterable[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The open orders of a stage: their ids, and the lines that have units allocated, with how many and where."""
+
+    def ship(self, order_id: str, shipment: Mapping[str, Any]) -> None:
+        """The warehouse has shipped."""
+
+    def take_back(self, order_id: str, returned: Mapping[str, Any]) -> None:
+        """The warehouse has received a return."""
+
+    def pay(self, channel: str, payout: Mapping[str, Any]) -> None:
+        """The channel has paid out; amounts in minor units."""
+
+    def stored(self) -> tuple[dict[str, list[Item]], Counts]:
+        """Everything stored, for the audit."""
+
+    def billable(self, orders: int) -> dict[str, float] | None:
+        """Billable units so far, or None where nothing meters them."""
+
+
+def seed_tables(tables: Tables, opening: Mapping[str, int], channels: Iterable[str], now_ms: int) -> None:
+    """Opening stock straight into the tables, as a first import would do."""
+    for channel in channels:
+        add_account(tables, channel, {"kind": "storefront"})
+    for sku, units in opening.items():
+        tables.write(*sku_writes(sku, sku))
+        tables.write(*receipt_writes("opening", sku, LOCATION, units, now_ms))
+
+
+class MemoryBackend:
+    """The stages in this process."""
+
+    def __init__(self) -> None:
+        self.world = World(now_ms=0)
+        self._api_requests = 0
+        self._busy_s = 0.0
+
+    def seed(self, opening: Mapping[str, int], channels: Iterable[str]) -> None:
+        seed_tables(self.world.tables, opening, channels, 0)
+        self.quiet()
+        self.world.tables.meter.write_units = 0
+        self.world.queues.requests = 0
+        self.world.invocations.clear()
+
+    def at(self, now_ms: int) -> None:
+        self.world.now_ms = max(self.world.now_ms, now_ms)
+
+    def place(self, channel: str, document: Mapping[str, Any]) -> None:
+        self._api_requests += 1
+        self.world.queues.send("entry", [{"channel": channel, "raw": json.dumps(document), "hint": {}}])
+
+    def quiet(self) -> None:
+        started = time.perf_counter()
+        self.world.run()
+        self._busy_s += time.perf_counter() - started
+
+    def order(self, order_id: str) -> dict[str, Any] | None:
+        found = read_order(self.world.tables, order_id, content=True)
+        return order_detail(found) if found else None
+
+    def orders(self, stage: str, channels: Iterable[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        cursor, more = "", True
+        while more:
+            page, cursor = list_order_ids(self.world.tables, list(channels), stage, _PAGE, cursor)
+            more = bool(cursor)
+            for order in read_orders(self.world.tables, page, content=True).values():
+                yield (
+                    order.order_id,
+                    [
+                        {"line_id": line.line_id, "allocations": units.allocations}
+                        for line, units in zip(order.lines, order.state.quantities, strict=True)
+                        if units.allocations
+                    ],
+                )
+
+    def ship(self, order_id: str, shipment: Mapping[str, Any]) -> None:
+        self._api_requests += 1
+        fact = {**shipment, "order": order_id, "shipped_ms": self.world.now_ms}
+        self.world.queues.send("shipping", [{"shipment": fact}])
+
+    def take_back(self, order_id: str, returned: Mapping[str, Any]) -> None:
+        self._api_requests += 1
+        self.world.queues.send("shipping", [{"return": {**returned, "order": order_id}}])
+
+    def pay(self, channel: str, payout: Mapping[str, Any]) -> None:
+        self._api_requests += 1
+        shared = {name: payout[name] for name in ("payout_id", "currency", "paid_ms")}
+        lines = [{"payout_line": {"channel": channel, **shared, **line}} for line in payout["lines"]]
+        self.world.queues.send("settlement", lines)
+
+    def stored(self) -> tuple[dict[str, list[Item]], Counts]:
+        items: dict[str, list[Item]] = {"orders": [], "stock": [], "ledger": []}
+        for key, item in self.world.tables.items.items():
+            if key.table in items:
+                items[key.table].append(item)
+        return items, read_counts(self.world.tables)
+
+    def billable(self, orders: int) -> dict[str, float] | None:
+        return self.world.billable(orders, self._api_requests, self._busy_s)

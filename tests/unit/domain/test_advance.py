@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.advance import (
+    PayoutLine,
+    decide_confirmation,
+    decide_funding,
+    decide_overdue,
+    decide_return,
+    decide_settlement,
+    decide_shipment,
+)
+from chalicelib.domain.allocation import decide_allocation
+from chalicelib.domain.channel_order import Payment
+from chalicelib.domain.entry import decide_entry
+from chalicelib.domain.errors import Refused
+from chalicelib.domain.lifecycle import outstanding_minor, stage, status, unconfirmed_shipments, work_due
+from chalicelib.domain.orders import Order, Shipment
+from tests.factories import T0_MS, entered, fact, line, skus_of
+
+
+def funded(*lines: object, **more: object) -> Order:
+    order = decide_funding(entered(fact(*lines, **more)), T0_MS)  # type: ignore[arg-type]
+    assert order is not None
+    return order
+
+
+def allocated(order: Order, **available: int) -> Order:
+    plan = decide_allocation(order, {sku: {"main": n} for sku, n in available.items()}, T0_MS, 90)
+    assert plan is not None
+    return plan.order
+
+
+def parcel(name: str = "p1", **items: int) -> Shipment:
+    return Shipment(name, "main", "DHL", "T1", T0_MS, {int(key[1:]): n for key, n in items.items()})
+
+
+def sale(amount_minor: int, kind: str = "sale") -> PayoutLine:
+    return PayoutLine("storefront", "po1", "1", "storefront:1001", kind, amount_minor, "EUR", T0_MS)
+
+
+def test_an_order_walks_all_five_stages() -> None:
+    order = funded()
+    assert (stage(order), work_due(order)) == ("allocation", "allocation")
+    order = allocated(order, MUG=1)
+    assert (stage(order), status(order), work_due(order)) == ("shipping", "allocated", "")
+    decided = decide_shipment(order, parcel(_0=1), T0_MS)
+    assert decided is not None
+    order, moves = decided
+    assert (stage(order), status(order), outstanding_minor(order.state)) == ("settlement", "shipped", 500)
+    assert [(m.on_hand, m.allocated, m.available) for m in moves] == [(-1, -1, 0)]
+    order = decide_settlement(order, sale(500), T0_MS)
+    assert (stage(order), outstanding_minor(order.state)) == ("settled", 0)
+    assert [h.after for h in order.state.timeline] == ["funding", "allocation", "shipping", "settlement", "settled"]
+    assert order.state.version == 5
+
+
+def test_what_is_short_is_backordered_and_served_when_stock_comes() -> None:
+    order = allocated(funded(line(quantity=3)), MUG=2)
+    assert (status(order), order.state.quantities[0].backordered, work_due(order)) == ("partially_allocated", 1, "")
+    assert decide_allocation(order, {"MUG": {"main": 0}}, T0_MS, 90) is None
+    assert stage(allocated(order, MUG=5)) == "shipping"
+
+
+def test_lines_of_one_sku_share_what_is_available() -> None:
+    order = allocated(funded(line("a", quantity=2), line("b", quantity=2)), MUG=3)
+    assert [units.allocated for units in order.state.quantities] == [2, 1]
+
+
+def test_a_held_or_unfunded_order_is_promised_nothing() -> None:
+    unfunded = entered(fact(payment=Payment()))
+    assert decide_allocation(unfunded, {"MUG": {"main": 9}}, T0_MS, 90) is None
+
+
+def test_a_called_off_order_gives_its_stock_back_even_on_hold() -> None:
+    order = allocated(funded(line(quantity=2)), MUG=2)
+    off = decide_entry(order, fact(line(quantity=2), cancelled=True, version_ms=T0_MS + 1), {}, T0_MS)
+    assert off is not None
+    assert work_due(off) == "allocation"
+    plan = decide_allocation(off, {"MUG": {"main": 0}}, T0_MS, 90)
+    assert plan is not None
+    assert [(m.allocated, m.available) for m in plan.moves] == [(-2, 2)]
+    assert status(plan.order) == "cancelled"
+
+
+def test_goods_that_are_not_shipped_by_parcel_need_no_stock() -> None:
+    order = allocated(funded(line(sku="GIFT", ships=False)))
+    assert stage(order) == "settlement"
+
+
+def test_a_large_order_is_promised_in_steps_that_fit_a_transaction() -> None:
+    lines = [line(f"l{n}", f"S{n}") for n in range(120)]
+    order, steps = funded(*lines), 0
+    available = {f"S{n}": {"main": 1} for n in range(120)}
+    while plan := decide_allocation(order, available, T0_MS, 49):
+        assert plan.actions <= 100
+        order, steps = plan.order, steps + 1
+    assert (stage(order), steps) == ("shipping", 3)
+
+
+def test_the_same_shipment_twice_ships_once() -> None:
+    order = allocated(funded(line(quantity=2)), MUG=2)
+    decided = decide_shipment(order, parcel(_0=1), T0_MS)
+    assert decided is not None
+    assert decide_shipment(decided[0], parcel(_0=1), T0_MS) is None
+    assert status(decided[0]) == "partially_shipped"
+
+
+def test_nothing_ships_that_is_not_allocated() -> None:
+    order = allocated(funded(line(quantity=2)), MUG=1)
+    with pytest.raises(Refused, match="not_allocated"):
+        decide_shipment(order, parcel(_0=2), T0_MS)
+
+
+def test_a_return_comes_back_once_and_never_more_than_went_out() -> None:
+    order = allocated(funded(line(quantity=2)), MUG=2)
+    shipped = decide_shipment(order, parcel(_0=2), T0_MS)
+    assert shipped is not None
+    back = decide_return(shipped[0], "r1", {0: 1}, "main", T0_MS)
+    assert back is not None
+    assert [m.on_hand for m in back[1]] == [1]
+    assert decide_return(back[0], "r1", {0: 1}, "main", T0_MS) is None
+    with pytest.raises(Refused, match="not_shipped"):
+        decide_return(back[0], "r2", {0: 2}, "main", T0_MS)
+
+
+def test_a_shipment_is_confirmed_once() -> None:
+    order = allocated(funded(), MUG=1)
+    decided = decide_shipment(order, parcel(_0=1), T0_MS)
+    assert decided is not None
+    assert unconfirmed_shipments(decided[0]) == ("p1",)
+    confirmed = decide_confirmation(decided[0], frozenset({"p1"}), T0_MS)
+    assert confirmed is not None
+    assert unconfirmed_shipments(confirmed) == ()
+    assert decide_confirmation(confirmed, frozenset({"p1"}), T0_MS) is None
+
+
+def test_a_refund_after_the_payout_settles_when_the_payout_takes_it_back() -> None:
+    order = allocated(funded(), MUG=1)
+    decided = decide_shipment(order, parcel(_0=1), T0_MS)
+    assert decided is not None
+    order = decide_settlement(decided[0], sale(500), T0_MS)
+    refunded = fact(version_ms=T0_MS + 1, payment=Payment(captured_minor=500, refunded_minor=200))
+    order = entered(replace(refunded, fulfilled_is_exact=False), order)
+    assert outstanding_minor(order.state) == -200
+    order = decide_settlement(order, sale(-200, "refund"), T0_MS)
+    assert (stage(order), outstanding_minor(order.state)) == ("settled", 0)
+
+
+def test_fees_are_kept_apart_from_what_is_settled() -> None:
+    order = decide_settlement(funded(), sale(-75, "fee"), T0_MS)
+    assert (order.state.fees_minor, order.state.settled_minor) == (75, 0)
+
+
+def test_an_overdue_order_gets_a_later_deadline_each_time() -> None:
+    order = entered(fact(payment=Payment()))
+    assert decide_overdue(order, order.state.due_ms - 1) is None
+    late = decide_overdue(order, order.state.due_ms)
+    assert late is not None
+    assert late.state.due_ms - order.state.due_ms == order.state.due_ms - T0_MS
+    assert late.state.timeline[-1].what.startswith("overdue")
+
+
+steps = st.lists(st.tuples(st.sampled_from(["allocate", "ship", "return", "edit"]), st.integers(0, 5)), max_size=25)
+
+
+@given(st.integers(1, 6), st.integers(0, 8), steps)
+def test_units_are_conserved_through_any_turns(ordered: int, on_hand: int, turns: list[tuple[str, int]]) -> None:
+    """Whatever happens in whatever order, stock and order agree: allocated units match, and nothing is made or lost."""
+    first = fact(line(quantity=ordered))
+    order = funded(line(quantity=ordered))
+    stock = {"on_hand": on_hand, "allocated": 0}
+    opening, version = on_hand, T0_MS
+    for number, (turn, size) in enumerate(turns):
+        moves = []
+        try:
+            if turn == "allocate":
+                available = {"MUG": {"main": stock["on_hand"] - stock["allocated"]}}
+                plan = decide_allocation(order, available, T0_MS, 90)
+                order, moves = (plan.order, plan.moves) if plan else (order, [])
+            elif turn == "ship":
+                order, moves = decide_shipment(order, parcel(f"p{number}", _0=size), T0_MS) or (order, [])
+            elif turn == "return":
+                order, moves = decide_return(order, f"r{number}", {0: size}, "main", T0_MS) or (order, [])
+            else:
+                version += 1000
+                edit = fact(line(quantity=ordered, cancelled=min(size, ordered)), version_ms=version)
+                edit = replace(edit, payment=first.payment)
+                order = decide_entry(order, edit, skus_of(edit), T0_MS) or order
+        except Refused:
+            continue
+        for move in moves:
+            stock["on_hand"] += move.on_hand
+            stock["allocated"] += move.allocated
+        units = order.state.quantities[0]
+        assert 0 <= stock["allocated"] == units.allocated <= stock["on_hand"]
+        assert stock["on_hand"] + units.shipped - units.returned == opening

@@ -1,0 +1,233 @@
+"""One table: every Lambda function, what starts it, and the little it may do.
+
+tools/template.py turns this table into Chalice's config, one IAM policy per function and the merge template.
+A function that needs one more permission gets it here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+STAGES = ("funding", "allocation", "shipping", "settlement")
+"""Queues that `relay` feeds. `entry` is fed from outside."""
+
+SYNCED_CHANNELS = ("shopify", "amazon", "ebay")
+
+SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
+
+QUEUES = ("amazon-notifications", "hints", "entry", *STAGES, *SYNC_QUEUES)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Keyed by pk and sk. `indexes` maps an index to the attributes it carries beside its keys."""
+
+    name: str
+    has_stream: bool = False
+    expires_by: str | None = None
+    indexes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+TABLES = (
+    Table("orders", has_stream=True, indexes={"open": ("since",), "placed": ()}),
+    Table("stock", has_stream=True),
+    Table("listings"),
+    Table("ledger"),
+    Table("contacts", expires_by="expires_at"),
+    Table("channels"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """One permission: `actions` on one thing of ours, by its name in this file, never an ARN or a star."""
+
+    on: Literal["dynamodb", "index", "sqs", "s3", "ssm"]
+    name: str
+    actions: tuple[str, ...]
+    only: tuple[str, ...] = ()
+    """Partition keys of a table to which the permission is limited."""
+
+
+READING = ("GetItem", "BatchGetItem", "Query")
+CHANGING = ("PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+
+
+def reads(*tables: str, only: tuple[str, ...] = ()) -> tuple[May, ...]:
+    return tuple(May("dynamodb", table, READING, only) for table in tables)
+
+
+def writes(*tables: str, only: tuple[str, ...] = ()) -> tuple[May, ...]:
+    """Reading included. A transaction needs the actions of its parts, not one of its own."""
+    return tuple(May("dynamodb", table, READING + CHANGING, only) for table in tables)
+
+
+def queries(*indexes: str) -> tuple[May, ...]:
+    """Indexes of the table `orders`."""
+    return tuple(May("index", f"orders/{index}", ("Query",)) for index in indexes)
+
+
+def sends(*queues: str) -> tuple[May, ...]:
+    return tuple(May("sqs", queue, ("SendMessage",)) for queue in queues)
+
+
+def reads_bodies() -> tuple[May, ...]:
+    return (May("s3", "bodies", ("GetObject",)),)
+
+
+def puts_bodies() -> tuple[May, ...]:
+    return (May("s3", "bodies", ("PutObject",)),)
+
+
+def opens(*names: str) -> tuple[May, ...]:
+    """Secrets below /headrace/<stage>/ ; a star stands for the rest of one channel account's name."""
+    return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """All HTTP routes; Chalice puts them in one function."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromQueue:
+    queue: str
+    batch_size: int = 10
+    window_s: int = 0
+    max_concurrency: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FromStreams:
+    """A decorator names one stream, the first; the merge template adds the others."""
+
+    tables: tuple[str, ...]
+    batch_size: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda. Its name is the Python function's and, with the stage before it, the deployed one's."""
+
+    name: str
+    trigger: Routes | FromQueue | FromStreams | Every
+    may: tuple[May, ...]
+    memory_mb: int = 512
+    timeout_s: int = 30
+
+
+# Partitions of the table `channels`; the third kind, CHANNEL#…, holds access tokens.
+COUNTERS = ("COUNTERS",)
+SETTINGS = ("SETTINGS",)
+
+
+def _sync(kind: str) -> Function:
+    return Function(
+        f"sync_{kind}",
+        FromQueue(f"sync-{kind}", max_concurrency=2),  # the channel's rate budget, not ours, is the limit
+        (*writes("orders", "listings", "channels"), *reads("stock"), *opens(f"{kind}*/api")),
+        timeout_s=60,
+    )
+
+
+def _poll(kind: str, minutes: int) -> Function:
+    return Function(
+        f"poll_{kind}",
+        Every(minutes),
+        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens(f"{kind}*/api")),
+        timeout_s=120,
+    )
+
+
+FUNCTIONS = (
+    Function(
+        "api_handler",
+        Routes(),
+        (
+            *reads("orders"),
+            *queries("open", "placed"),
+            *writes("stock", "listings"),
+            *reads("channels", only=COUNTERS + SETTINGS),
+            *sends("entry", "shipping", "settlement"),
+            *puts_bodies(),
+            *opens("*/webhook", "api-tokens"),
+        ),
+        memory_mb=1024,
+        timeout_s=29,  # API Gateway waits no longer
+    ),
+    Function("amazon_notifications", FromQueue("amazon-notifications"), (*reads("channels"), *sends("hints"))),
+    Function(
+        "fetch",
+        FromQueue("hints", max_concurrency=2),
+        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens("*/api")),
+        timeout_s=60,
+    ),
+    Function(
+        "entry",
+        FromQueue("entry"),
+        (*writes("orders", "contacts"), *reads("listings"), *reads_bodies(), *puts_bodies()),
+    ),
+    Function("funding", FromQueue("funding"), writes("orders")),
+    Function(
+        "allocation",
+        FromQueue("allocation", batch_size=100, window_s=1, max_concurrency=4),
+        (*writes("orders", "stock"), *reads("channels", only=SETTINGS)),
+        timeout_s=60,
+    ),
+    Function("shipping", FromQueue("shipping"), writes("orders", "stock")),
+    Function("settlement", FromQueue("settlement"), writes("orders", "ledger")),
+    Function(
+        "relay",
+        FromStreams(("orders", "stock")),
+        (*writes("channels", only=COUNTERS), *sends("funding", "allocation", *SYNC_QUEUES)),
+        timeout_s=60,
+    ),
+    *(_sync(kind) for kind in SYNCED_CHANNELS),
+    _poll("shopify", 5),
+    _poll("amazon", 15),
+    _poll("ebay", 5),
+    Function(
+        "sweep",
+        Every(1),
+        (*writes("orders"), *queries("open"), *reads("channels", only=SETTINGS), *sends("entry")),
+        timeout_s=60,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What differs between the places the same app is deployed to."""
+
+    name: str
+    keeps_data: bool
+    """Deletion protection, backups, and tables that outlive the stack."""
+    log_days: int
+    timeout_cap_s: int = 900
+    concurrency_cap: int = 1000
+    poll_minutes_cap: int = 60
+
+    @property
+    def is_local(self) -> bool:
+        return self.name == "local"
+
+    def timeout_s(self, function: Function) -> int:
+        return min(function.timeout_s, self.timeout_cap_s)
+
+
+# Locally every concurrent worker is a process of about 50 MB, and a message whose worker died waits for the
+# queue's visibility timeout (six times the function's), so both are kept short.
+DEPLOYED = {
+    stage.name: stage
+    for stage in (
+        Stage("local", keeps_data=False, log_days=1, timeout_cap_s=8, concurrency_cap=2, poll_minutes_cap=1),
+        Stage("dev", keeps_data=False, log_days=14),
+        Stage("prod", keeps_data=True, log_days=90),
+    )
+}

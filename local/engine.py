@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 
 from tools.functions import DEPLOYED
 from tools.names import APP
-from tools.package import ROOT, Package
+from tools.package import ROOT, RUNTIME, Package
 
 REGION = "us-east-1"
 STACK = f"{APP}-local"
@@ -90,6 +90,7 @@ class Engine:
         """Starts the process and waits until it answers. State of an earlier run is there again."""
         if not self._python.exists():
             raise EngineError("the engine's environment is missing: start with make, which builds .venv-engine")
+        self._check_python()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = self._kept_port()
         scratch = self.folder / "tmp"
@@ -106,6 +107,12 @@ class Engine:
                 start_new_session=True,  # Ctrl-C reaches the runner, which stops the engine in order
             )
         self._until(self._ready, within_s=60, what="the engine did not answer")
+
+    def _check_python(self) -> None:
+        """The Lambdas run on the engine's Python, so compiled packages must be made for the same one."""
+        settings = (self._python.parents[1] / "pyvenv.cfg").read_text(encoding="utf-8")
+        if f"version = {RUNTIME}." not in settings:
+            raise EngineError(f".venv-engine is not of Python {RUNTIME}, the packaging one: make clean, then again")
 
     def _environment(self, scratch: Path) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTHON"))}

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 
 
@@ -54,6 +54,18 @@ def failures_in(body: Any) -> bool:
     return isinstance(body, dict) and bool(body.get("batchItemFailures"))
 
 
+def know_that_a_batch_needs_no_permission_of_its_own() -> None:
+    """SQS batches are allowed by the single action. Source: Amazon SQS, "API permissions reference"."""
+    of_target = iam_actions._action_from_target
+
+    def action_from_target(headers: dict[str, str]) -> str | None:
+        action: str | None = of_target(headers)
+        batched = action in {"SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"}
+        return action.removesuffix("Batch") if action and batched else action
+
+    iam_actions._action_from_target = action_from_target
+
+
 def stop_with_the_runner() -> None:
     """A runner that was killed cannot stop its engine: let the kernel ask it to stop, and save its state."""
     if sys.platform == "linux":
@@ -70,6 +82,7 @@ def wait_less_for_logs() -> None:
 if __name__ == "__main__":
     keep_streams_with_their_tables()
     retry_stream_batches_that_failed_in_part()
+    know_that_a_batch_needs_no_permission_of_its_own()
     wait_less_for_logs()
     stop_with_the_runner()
     app.main()

@@ -111,9 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, error: Exception) -> None:
         reason = "did not answer in time" if isinstance(error, socket.timeout) else "is not running"
-        body = json.dumps(
-            {"code": "EngineUnavailable", "message": f"The local engine {reason}: {error}"}
-        ).encode()
+        body = json.dumps({"code": "EngineUnavailable", "message": f"The local engine {reason}: {error}"}).encode()
         self.close_connection = True  # the request's body may still lie unread in the connection
         self.send_response(502)
         self.send_header("Content-Type", "application/json")

@@ -18,13 +18,26 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from chalicelib.store.dynamo import DynamoTables
+from chalicelib.store.tables import Tables
+from local.api import Api
 from local.engine import Deployment, Engine, EngineError, is_port_taken
+from local.marketplaces.accounts import accounts
+from local.marketplaces.catalogue import CATALOGUE
+from local.marketplaces.deliver import post_webhooks, send_to_queue
+from local.marketplaces.faults import EVERYDAY
+from local.marketplaces.server import MarketplaceServer, utc_now
+from local.marketplaces.world import Marketplaces
 from local.proxy import Proxy
+from local.seed import add_accounts, add_catalogue, api_token, put_secrets
+from local.simulated import Bank, Every, Warehouse
 from tools.functions import DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
+POLL_S = 10
 
 
 class RunError(Exception):
@@ -40,6 +53,16 @@ class Run:
     package: Package
     engine: Engine
     deployment: Deployment
+    orders_per_s: float = 0.5
+    marketplaces_url: str = ""
+
+    @property
+    def token(self) -> str:
+        return api_token(self.folder)
+
+    def tables(self) -> Tables:
+        """The deployed tables."""
+        return DynamoTables(self.engine.client("dynamodb"), "headrace-local-")
 
     @property
     def address(self) -> str:
@@ -56,7 +79,51 @@ def front_door(run: Run) -> Iterator[None]:
         yield
 
 
-STEPS: tuple[Step, ...] = (front_door,)
+@contextmanager
+def marketplaces(run: Run) -> Iterator[None]:
+    """The stand-in Shopify, Amazon and eBay, and all that the app must know to work with them."""
+    world = Marketplaces(
+        seed=7, faults=EVERYDAY, rate_per_s=run.orders_per_s, start=utc_now(), clock=utc_now, amazon_rate_scale=10
+    )
+    queue_url = run.deployment.queues["amazon-notifications"]
+    notify = {
+        "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
+        "amazon": send_to_queue(queue_url, run.engine.client("sqs")),
+    }
+    state = run.folder / "marketplaces.json"
+    server = MarketplaceServer(world, lambda delivery: notify[delivery.marketplace](delivery), state=state)
+    run.marketplaces_url = f"http://127.0.0.1:{server.port}"
+    world.ebay.base_url = f"{run.marketplaces_url}/ebay"
+    seed(run, accounts(world, run.marketplaces_url), world.shopify.location_id)
+    with server:
+        yield
+
+
+def seed(run: Run, connected: dict[str, dict[str, Any]], location_id: str) -> None:
+    """Accounts, secrets and catalogue; what is there already stays."""
+    tables = run.tables()
+    put_secrets(run.engine.client("ssm"), connected, run.token)
+    now_ms = time.time_ns() // 1_000_000
+    add_accounts(tables, connected, now_ms)
+    add_catalogue(tables, CATALOGUE, location_id, now_ms)
+
+
+@contextmanager
+def business(run: Run) -> Iterator[None]:
+    """The warehouse ships and restocks, the banks pay, and polls run more often than a schedule's minute."""
+    api = Api(run.address, run.token)
+    restock = {offer.sku: offer.quantity for offer in CATALOGUE}
+    lambdas = run.engine.client("lambda")
+
+    def poll() -> None:
+        for kind in ("ebay", "shopify", "amazon"):
+            lambdas.invoke(FunctionName=f"headrace-local-poll_{kind}", InvocationType="Event", Payload=b"{}")
+
+    with Every(2, Warehouse(api, restock)), Every(4, Bank(api, run.folder / "bank.json")), Every(POLL_S, poll):
+        yield
+
+
+STEPS: tuple[Step, ...] = (front_door, marketplaces, business)
 
 
 def main() -> int:
@@ -132,7 +199,15 @@ def go(port: int) -> None:
 
 def greeting(run: Run) -> str:
     news = "as you left it" if run.deployment.took_over else "deployed"
-    return f"Headrace is running ({news}): {run.address}\nCtrl-C stops it; make run FRESH=1 starts over."
+    return f"""
+Headrace is running ({news}). Orders come in from three stand-in marketplaces.
+
+  console   {run.address}/#token={run.token}
+  stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages
+  an order  see README, "Send your first own order"
+  markets   {run.marketplaces_url}/_control/state
+
+Ctrl-C stops all of it and keeps what there is; make run FRESH=1 starts over."""
 
 
 def wait_for_ctrl_c(engine: Engine) -> None:

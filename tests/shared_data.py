@@ -1,4 +1,4 @@
-"""Where the official API models, samples and data lie: outside the repository, in HEADRACE_SHARED (default ../shared)."""
+"""Official API models, samples and data lie outside the repository, in HEADRACE_SHARED (default ../shared)."""
 
 from __future__ import annotations
 

@@ -131,7 +131,12 @@ def _sync(kind: str) -> Function:
     return Function(
         f"sync_{kind}",
         FromQueue(f"sync-{kind}", max_concurrency=2),  # the channel's rate budget, not ours, is the limit
-        (*writes("orders", "listings", "channels"), *reads("stock"), *opens(f"{kind}*/api")),
+        (
+            *writes("orders", "listings", "channels"),
+            *reads("stock"),
+            *sends(f"sync-{kind}"),
+            *opens(f"{kind}*/api"),
+        ),
         timeout_s=60,
     )
 
@@ -145,15 +150,15 @@ def _poll(kind: str, minutes: int) -> Function:
     )
 
 
+# A function that takes from a queue may also send to it: work that must wait is put back with a delay.
 FUNCTIONS = (
     Function(
         "api_handler",
         Routes(),
         (
-            *reads("orders"),
-            *queries("open", "placed"),
+            *reads("orders", "channels"),
             *writes("stock", "listings"),
-            *reads("channels", only=COUNTERS + SETTINGS),
+            *queries("open", "placed"),
             *sends("entry", "shipping", "settlement"),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
@@ -161,31 +166,38 @@ FUNCTIONS = (
         memory_mb=1024,
         timeout_s=29,  # API Gateway waits no longer
     ),
-    Function("amazon_notifications", FromQueue("amazon-notifications"), (*reads("channels"), *sends("hints"))),
+    Function(
+        "amazon_notifications",
+        FromQueue("amazon-notifications"),
+        (*reads("channels"), *sends("hints", "amazon-notifications")),
+    ),
     Function(
         "fetch",
         FromQueue("hints", max_concurrency=2),
-        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens("*/api")),
+        (*writes("channels"), *sends("entry", "hints"), *puts_bodies(), *opens("*/api")),
         timeout_s=60,
     ),
     Function(
         "entry",
         FromQueue("entry"),
-        (*writes("orders", "contacts"), *reads("listings"), *reads_bodies(), *puts_bodies()),
+        (*writes("orders", "contacts"), *reads("listings"), *sends("entry"), *reads_bodies(), *puts_bodies()),
     ),
-    Function("funding", FromQueue("funding"), writes("orders")),
+    Function("funding", FromQueue("funding"), (*writes("orders"), *sends("funding"))),
     Function(
         "allocation",
         FromQueue("allocation", batch_size=100, window_s=1, max_concurrency=4),
-        (*writes("orders", "stock"), *reads("channels", only=SETTINGS)),
+        (*writes("orders", "stock"), *reads("channels"), *sends("allocation")),
         timeout_s=60,
     ),
-    Function("shipping", FromQueue("shipping"), writes("orders", "stock")),
-    Function("settlement", FromQueue("settlement"), writes("orders", "ledger")),
+    Function("shipping", FromQueue("shipping"), (*writes("orders", "stock"), *sends("shipping"))),
+    Function("settlement", FromQueue("settlement"), (*writes("orders", "ledger"), *sends("settlement"))),
     Function(
         "relay",
         FromStreams(("orders", "stock")),
-        (*writes("channels", only=COUNTERS), *sends("funding", "allocation", *SYNC_QUEUES)),
+        (
+            *writes("channels"),
+            *sends("funding", "allocation", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
+        ),
         timeout_s=60,
     ),
     *(_sync(kind) for kind in SYNCED_CHANNELS),
@@ -195,7 +207,7 @@ FUNCTIONS = (
     Function(
         "sweep",
         Every(1),
-        (*writes("orders"), *queries("open"), *reads("channels", only=SETTINGS), *sends("entry")),
+        (*writes("orders"), *reads("channels"), *queries("open"), *sends("entry")),
         timeout_s=60,
     ),
 )

@@ -69,7 +69,10 @@ def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
     rounds = int(body.get("rounds", 0))
     if not busy.after_s or rounds >= _PUT_BACK_ATTEMPTS:
         return False
-    runtime.queues.send(queue, [{**body, "rounds": rounds + 1}], delay_s=busy.after_s * min(2**rounds, 64))
+    try:
+        runtime.queues.send(queue, [{**body, "rounds": rounds + 1}], delay_s=busy.after_s * min(2**rounds, 64))
+    except Busy:
+        return False
     event("put_back", queue=queue, rounds=rounds + 1, after_s=busy.after_s)
     return True
 

@@ -39,8 +39,8 @@ def allocation(event: Any) -> None:
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     """Allocate the orders of the batch together; the ids of the messages that must come again."""
-    locations = read_locations(runtime.tables)
     try:
+        locations = read_locations(runtime.tables)
         wanted = {delivery.message_id: _order_ids(delivery, locations, runtime) for delivery in batch}
         unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, locations, runtime)
     except Busy as busy:

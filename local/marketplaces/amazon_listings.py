@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.amazon_errors import choices, invalid, json_object, refuse
-from local.marketplaces.amazon_orders import money, stamp
+from local.marketplaces.amazon_order_body import money, stamp
 from local.marketplaces.catalogue import asin
 from local.marketplaces.money import amount_minor, amount_text
 from local.marketplaces.shelf import ShelfListing

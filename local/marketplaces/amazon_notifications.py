@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from local.marketplaces.amazon_orders import fulfillment_status
+from local.marketplaces.amazon_order_body import fulfillment_status
 from local.marketplaces.shelf import Change, Sale, SoldLine
 from local.marketplaces.wire import to_json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.amazon_errors import invalid, json_object, refuse, timestamp
-from local.marketplaces.amazon_orders import fulfillment_status
+from local.marketplaces.amazon_order_body import fulfillment_status
 from local.marketplaces.shelf import Parcel, Sale
 from local.marketplaces.wire import Request, Response
 

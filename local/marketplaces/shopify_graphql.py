@@ -54,15 +54,33 @@ def schema() -> GraphQLSchema:
     return build_schema(Path(__file__).with_name("shopify_admin.graphql").read_text(encoding="utf-8"))
 
 
+class RefusedDocumentError(Exception):
+    """The document is no GraphQL, or asks for what the schema does not have."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+
+@functools.lru_cache(maxsize=256)
+def _understood(query: str) -> DocumentNode:
+    """The document, parsed and valid; a client sends the same few over and over."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        raise RefusedDocumentError([error]) from None
+    if errors := validate(schema(), document):
+        raise RefusedDocumentError(errors)
+    return document
+
+
 def execute(shop: Shopify, asked: dict[str, Any]) -> Response:
     """Answers one document: HTTP 200 whatever happens inside, as Shopify does."""
     variables = asked.get("variables") or {}
     try:
-        document = parse(asked["query"])
-    except GraphQLError as error:
-        return json_response(200, {"errors": [error.formatted]})
-    if errors := validate(schema(), document):
-        return json_response(200, {"errors": [error.formatted for error in errors]})
+        document = _understood(asked["query"])
+    except RefusedDocumentError as refused:
+        return json_response(200, {"errors": [error.formatted for error in refused.errors]})
     requested = requested_cost(document, variables)
     if requested > MAX_QUERY_COST:
         message = f"Query cost is {requested}, which exceeds the single query max cost limit ({MAX_QUERY_COST})."

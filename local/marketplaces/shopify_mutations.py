@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from local.marketplaces.shopify import Shopify
 
 MAX_QUANTITY = 1_000_000_000
+MAX_REPLAYS = 2000
 REASONS = frozenset(
     (
         "correction",
@@ -48,7 +49,7 @@ REASONS = frozenset(
 )
 
 
-class UserErrors(Exception):  # noqa: N818 - Shopify's word for them
+class UserErrors(Exception):
     """The mutation is refused with these userErrors."""
 
     def __init__(self, *errors: dict[str, Any]) -> None:
@@ -80,9 +81,10 @@ def set_quantities(
         group = _replayed(shop, key, asked)
         if group is None:
             group = _adjust(shop, input)
-            shop.shelf.replays[key] = Replay(asked, json.dumps(group))
+            _remember(shop, key, Replay(asked, json.dumps(group)))
     except UserErrors as refused:
-        shop.shelf.replays.setdefault(key, Replay(asked, ""))
+        if key not in shop.shelf.replays:
+            _remember(shop, key, Replay(asked, ""))
         return {"inventoryAdjustmentGroup": None, "userErrors": refused.errors}
     return {"inventoryAdjustmentGroup": _group_node(shop, group), "userErrors": []}
 
@@ -110,6 +112,13 @@ def _replayed(shop: Shopify, key: str, asked: str) -> dict[str, Any] | None:
         raise UserErrors(user_error(["input"], message, "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"))
     group: dict[str, Any] = json.loads(replay.answered)
     return group
+
+
+def _remember(shop: Shopify, key: str, replay: Replay) -> None:
+    """Keeps what was done under the key, for the latest keys only."""
+    shop.shelf.replays[key] = replay
+    if len(shop.shelf.replays) > MAX_REPLAYS:
+        del shop.shelf.replays[next(iter(shop.shelf.replays))]
 
 
 def _adjust(shop: Shopify, asked: dict[str, Any]) -> dict[str, Any]:

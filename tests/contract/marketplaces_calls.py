@@ -53,7 +53,7 @@ def populated(market: Market, time: Time, count: int = 60) -> list[Sale]:
 
 
 def first(sales: list[Sale], **wanted: Any) -> Sale:
-    """The first order that is paid, live and unshipped, of at least `lines` lines and `units` units of its first line."""
+    """The first order that is paid, live and unshipped, with so many `lines` and `units` of its first line at least."""
     lines, units = wanted.get("lines", 1), wanted.get("units", 1)
     return next(
         sale
@@ -101,7 +101,12 @@ def amazon_token(market: Amazon) -> str:
 
 
 def amazon_call(
-    market: Amazon, method: str, path: str, query: dict[str, str] | None = None, body: Any = None, token: str | None = None
+    market: Amazon,
+    method: str,
+    path: str,
+    query: dict[str, str] | None = None,
+    body: Any = None,
+    token: str | None = None,
 ) -> Response:
     headers = {**JSON, "x-amz-access-token": amazon_token(market) if token is None else token}
     return market.handle(Request(method, path, query or {}, headers, json.dumps(body).encode() if body else b""))
@@ -123,7 +128,12 @@ def ebay_token(market: Ebay) -> str:
 
 
 def ebay_call(
-    market: Ebay, method: str, path: str, query: dict[str, str] | None = None, body: Any = None, token: str | None = None
+    market: Ebay,
+    method: str,
+    path: str,
+    query: dict[str, str] | None = None,
+    body: Any = None,
+    token: str | None = None,
 ) -> Response:
     headers = {**JSON, "Authorization": f"Bearer {ebay_token(market) if token is None else token}"}
     return market.handle(Request(method, path, query or {}, headers, json.dumps(body).encode() if body else b""))

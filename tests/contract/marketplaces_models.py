@@ -1,7 +1,7 @@
 """Validators out of the marketplaces' official models (specs/ of the shared folder).
 
-Amazon: Swagger 2, eBay: OpenAPI 3, Shopify: an introspection result. Objects are *closed*: a field that the model does not name is
-an error, although the official schemas would let it pass, so that a misspelt optional field is found.
+Amazon: Swagger 2, eBay: OpenAPI 3, Shopify: an introspection result. Objects are *closed*: a field that the model does
+not name is an error, although the official schemas would let it pass, so that a misspelt optional field is found.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _amazon(spec_file: str, path: str, method: str, status: int | None) -> Valid
 def ebay_response(spec_file: str, path: str, method: str, status: int) -> Validator:
     """The body of an answer, e.g. ("sell_fulfillment_v1_oas3.json", "/order/{orderId}", "get", 200).
 
-    Errors come as {"errors": [ErrorDetailV3]} on the wire, which the models leave out or name by the element alone; a status
-    that the model does not list raises KeyError.
+    Errors come as {"errors": [ErrorDetailV3]} on the wire, which the models leave out or name by the element alone; a
+    status that the model does not list raises KeyError.
     """
     return _ebay(spec_file, path, method, status)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from local.marketplaces.amazon import Amazon
-from local.marketplaces.amazon_orders import DATA_SETS, fulfillment_status, stamp
+from local.marketplaces.amazon_order_body import fulfillment_status, stamp
+from local.marketplaces.amazon_orders import DATA_SETS
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import Faults
 from local.marketplaces.shelf import Change, Sale
@@ -88,7 +89,9 @@ def test_orders_in_every_state_follow_the_model(amazon: tuple[Amazon, Time]) -> 
     sales = populated(market, time)
     confirm(market, first(sales), parcel(market, first(sales)))
     several = first(sales, lines=2)
-    confirm(market, several, parcel(market, several, orderItems=[{"orderItemId": several.lines[0].line_id, "quantity": 1}]))
+    confirm(
+        market, several, parcel(market, several, orderItems=[{"orderItemId": several.lines[0].line_id, "quantity": 1}])
+    )
     last = market.sell(market.die.rng, time.now)
     assert last is not None
     time.pass_(minutes=10)
@@ -122,7 +125,11 @@ def cents(text: str) -> int:
 
 def test_a_pending_order_shows_no_buyer_address_or_amount(amazon: tuple[Amazon, Time]) -> None:
     market, time = amazon
-    sale = next(sale for sale in populated(market, time) if fulfillment_status(sale) in {"PENDING", "CANCELLED"} and not sale.paid)
+    sale = next(
+        sale
+        for sale in populated(market, time)
+        if fulfillment_status(sale) in {"PENDING", "CANCELLED"} and not sale.paid
+    )
     order = amazon_call(market, "GET", f"{ORDERS}/{sale.order_id}", EVERYTHING).json()["order"]
     assert not {"buyer", "recipient", "proceeds"} & order.keys()
     assert "price" not in order["orderItems"][0]["product"]
@@ -290,7 +297,9 @@ def test_a_quantity_that_is_none_is_an_issue_not_an_error(amazon: tuple[Amazon, 
 
 def test_an_unknown_sku_is_an_issue_when_patched_and_404_when_read(amazon: tuple[Amazon, Time]) -> None:
     market, _ = amazon
-    assert assert_model("patchListingsItem", patch(market, quantity_patch(1), sku="NO-SUCH"), 200)["status"] == "INVALID"
+    assert (
+        assert_model("patchListingsItem", patch(market, quantity_patch(1), sku="NO-SUCH"), 200)["status"] == "INVALID"
+    )
     path = f"/listings/2021-08-01/items/{market.seller_id}/NO-SUCH"
     assert_model("getListingsItem", amazon_call(market, "GET", path, {"marketplaceIds": market.marketplace_id}), 404)
 
@@ -310,7 +319,9 @@ def test_a_malformed_patch_gets_400(amazon: tuple[Amazon, Time], patches: Any) -
 
 def test_the_store_must_be_named_and_the_seller_be_the_tokens(amazon: tuple[Amazon, Time]) -> None:
     market, _ = amazon
-    assert_model("getListingsItem", amazon_call(market, "GET", f"/listings/2021-08-01/items/{market.seller_id}/{SKU}"), 400)
+    assert_model(
+        "getListingsItem", amazon_call(market, "GET", f"/listings/2021-08-01/items/{market.seller_id}/{SKU}"), 400
+    )
     query = {"marketplaceIds": market.marketplace_id}
     assert_model("getListingsItem", amazon_call(market, "GET", f"/listings/2021-08-01/items/OTHER/{SKU}", query), 403)
 
@@ -332,7 +343,9 @@ def test_a_token_lives_an_hour_and_none_is_refused(amazon: tuple[Amazon, Time]) 
 
 def test_a_wrong_refresh_token_is_an_invalid_grant(amazon: tuple[Amazon, Time]) -> None:
     market, _ = amazon
-    fields = f"grant_type=refresh_token&refresh_token=x&client_id={market.client_id}&client_secret={market.client_secret}"
+    fields = (
+        f"grant_type=refresh_token&refresh_token=x&client_id={market.client_id}&client_secret={market.client_secret}"
+    )
     answer = market.handle(Request("POST", "/auth/o2/token", {}, FORM, fields.encode()))
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
 

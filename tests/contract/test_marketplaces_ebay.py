@@ -13,7 +13,17 @@ from local.marketplaces.ebay import Ebay
 from local.marketplaces.ebay_errors import stamp
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import Request, Response
-from tests.contract.marketplaces_calls import FORM, START, Time, ebay_basic, ebay_call, ebay_token, first, opened, populated
+from tests.contract.marketplaces_calls import (
+    FORM,
+    START,
+    Time,
+    ebay_basic,
+    ebay_call,
+    ebay_token,
+    first,
+    opened,
+    populated,
+)
 from tests.contract.marketplaces_models import ebay_request_body, ebay_response, errors
 
 ORDER = "/sell/fulfillment/v1/order"
@@ -145,7 +155,10 @@ def test_a_change_brings_the_order_back_into_the_window(ebay: tuple[Ebay, Time])
 def test_order_ids_make_every_other_parameter_void(ebay: tuple[Ebay, Time]) -> None:
     market, time = ebay
     wanted = [sale.order_id for sale in populated(market, time)[:3]]
-    query = {"orderIds": ",".join([*wanted, "12-00000-99999"]), "filter": "lastmodifieddate:[2026-05-05T00:00:00.000Z..]"}
+    query = {
+        "orderIds": ",".join([*wanted, "12-00000-99999"]),
+        "filter": "lastmodifieddate:[2026-05-05T00:00:00.000Z..]",
+    }
     page = assert_model("getOrders", ebay_call(market, "GET", ORDER, query), 200)
     assert {order["orderId"] for order in page["orders"]} == set(wanted)
 
@@ -168,7 +181,9 @@ def test_order_ids_make_every_other_parameter_void(ebay: tuple[Ebay, Time]) -> N
         ({"filter": "orderfulfillmentstatus:{NOT_STARTED}"}, 30800),
     ],
 )
-def test_a_search_that_the_model_forbids_gets_its_error(ebay: tuple[Ebay, Time], query: dict[str, str], expected: int) -> None:
+def test_a_search_that_the_model_forbids_gets_its_error(
+    ebay: tuple[Ebay, Time], query: dict[str, str], expected: int
+) -> None:
     assert error_id("getOrders", ebay_call(ebay[0], "GET", ORDER, query)) == expected
 
 
@@ -271,7 +286,9 @@ def test_a_quantity_and_price_are_set_and_read_back(ebay: tuple[Ebay, Time]) -> 
 
 def test_each_element_is_judged_alone(ebay: tuple[Ebay, Time]) -> None:
     market, _ = ebay
-    body = assert_model("bulkUpdatePriceQuantity", update(market, entry(4), entry(-1, OTHER_SKU), entry(1, "NO-SUCH")), 207)
+    body = assert_model(
+        "bulkUpdatePriceQuantity", update(market, entry(4), entry(-1, OTHER_SKU), entry(1, "NO-SUCH")), 207
+    )
     assert [response["statusCode"] for response in body["responses"]] == [200, 400, 400]
     assert market.shelf.listings[SKU].available == 4
     assert market.shelf.listings[OTHER_SKU].available == CATALOGUE[1].quantity
@@ -293,7 +310,11 @@ def test_the_offer_of_another_sku_is_refused(ebay: tuple[Ebay, Time]) -> None:
 
 def test_a_call_of_26_entries_or_an_offer_named_twice_changes_nothing(ebay: tuple[Ebay, Time]) -> None:
     market, _ = ebay
-    for requests in ([entry(1)] + [{"sku": SKU, "shipToLocationAvailability": {"quantity": 1}}] * 25, [entry(1), entry(2)], []):
+    for requests in (
+        [entry(1)] + [{"sku": SKU, "shipToLocationAvailability": {"quantity": 1}}] * 25,
+        [entry(1), entry(2)],
+        [],
+    ):
         assert_model("bulkUpdatePriceQuantity", update(market, *requests), 400)
     assert market.shelf.listings[SKU].available == CATALOGUE[0].quantity
 

@@ -1,0 +1,122 @@
+"""What a running business does by itself: a warehouse that ships and restocks, banks that pay, polls that run often.
+
+Everything goes through the public API, as a real warehouse's or bank's connector would.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from chalicelib.domain.money import to_minor, to_text
+from local.api import Api, ApiError
+
+LOCATION = "main"
+RESTOCK_BELOW = 8  # units available; a SKU may well sell out before the delivery comes
+FEE_PERCENT = 12
+
+
+class Warehouse:
+    """Ships what is allocated; orders more of a SKU when little is left, which arrives at the next round."""
+
+    def __init__(self, api: Api, restock: dict[str, int]) -> None:
+        self._api = api
+        self._restock = restock
+        self._rounds = int(time.time())
+
+    def __call__(self) -> None:
+        for stage in ("shipping", "allocation"):
+            for order in self._api.orders(stage):
+                if order["units"]["allocated"] and not order["holds"]:
+                    self._ship(self._api.order(order["id"]))
+        self._rounds += 1
+        if self._rounds % 10 == 0:
+            self._receive()
+
+    def _ship(self, order: dict[str, Any]) -> None:
+        lines = [
+            {"line_id": line["line_id"], "units": line["allocations"][LOCATION]}
+            for line in order["lines"]
+            if line["allocations"].get(LOCATION)
+        ]
+        parcel = f"{order['external_id']}-{len(order['shipments']) + 1}"
+        tracking = "1Z" + "".join(filter(str.isalnum, parcel)).upper()
+        if lines:
+            shipment = {"shipment_id": parcel, "location": LOCATION, "carrier": "UPS", "tracking_number": tracking}
+            self._api.ship(order["id"], {**shipment, "lines": lines})
+
+    def _receive(self) -> None:
+        for sku, units in self._restock.items():
+            if self._api.get(f"/api/stock/{sku}")["available"] < RESTOCK_BELOW:
+                movement = f"delivery-{sku}-{self._rounds}"
+                self._api.post(
+                    "/api/stock/receipts",
+                    {"movement_id": movement, "sku": sku, "location": LOCATION, "units": units},
+                )
+
+
+class Bank:
+    """Pays every shipped order once, one statement for each channel and round. `file` remembers what was paid."""
+
+    def __init__(self, api: Api, file: Path) -> None:
+        self._api = api
+        self._file = file
+        self._paid: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+
+    def __call__(self) -> None:
+        waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for order in self._api.orders("settlement"):
+            if order["id"] not in self._paid and not order["holds"]:
+                waiting[order["channel"]].append(self._api.order(order["id"]))
+        for channel, orders in waiting.items():
+            payout_id = f"{channel}-{int(time.time())}"
+            self._paid |= dict.fromkeys((order["id"] for order in orders), payout_id)
+            self._file.write_text(json.dumps(self._paid))  # before it is paid: nothing may be paid twice
+            for currency in {order["money"]["currency"] for order in orders}:
+                lines = [
+                    line for order in orders if order["money"]["currency"] == currency for line in _statement(order)
+                ]
+                statement = {"channel": channel, "payout_id": f"{payout_id}-{currency}", "currency": currency}
+                self._api.post("/api/payouts", {**statement, "paid_ms": time.time_ns() // 1_000_000, "lines": lines})
+
+
+def _statement(order: dict[str, Any]) -> list[dict[str, str]]:
+    money = order["money"]
+    fee_minor = to_minor(money["outstanding"], money["currency"]) * FEE_PERCENT // 100
+    amounts = {"sale": money["outstanding"], "fee": to_text(-fee_minor, money["currency"])}
+    return [
+        {"line_id": f"{kind}-{order['external_id']}", "order_id": order["id"], "kind": kind, "amount": amount}
+        for kind, amount in amounts.items()
+    ]
+
+
+class Every:
+    """Calls `job` every `period_s` seconds on a thread of its own until stopped; an unreachable API is tried again."""
+
+    def __init__(self, period_s: float, job: Callable[[], None]) -> None:
+        self._period_s = period_s
+        self._job = job
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._period_s):
+            try:
+                self._job()
+            except (ApiError, OSError, ValueError) as error:
+                print(f"{type(self._job).__name__}: {error}", flush=True)
+            except Exception as error:  # noqa: BLE001 a simulated actor must not end silently
+                print(f"{type(self._job).__name__}: {type(error).__name__}: {error}", flush=True)

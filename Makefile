@@ -65,7 +65,7 @@ lock: ## Pin the newest versions again: requirements-*.in -> requirements-*.txt
 
 .PHONY: clean
 clean: ## Remove environments, builds and local state
-	rm -rf .venv .venv-engine .local build .chalice .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-engine .local build .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(DEV): requirements-dev.txt

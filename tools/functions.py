@@ -156,7 +156,8 @@ FUNCTIONS = (
         "api_handler",
         Routes(),
         (
-            *reads("orders", "channels"),
+            *reads("orders"),
+            *reads("channels", only=COUNTERS + SETTINGS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "shipping", "settlement"),
@@ -186,7 +187,7 @@ FUNCTIONS = (
     Function(
         "allocation",
         FromQueue("allocation", batch_size=100, window_s=1, max_concurrency=4),
-        (*writes("orders", "stock"), *reads("channels"), *sends("allocation")),
+        (*writes("orders", "stock"), *reads("channels", only=SETTINGS), *sends("allocation")),
         timeout_s=60,
     ),
     Function("shipping", FromQueue("shipping"), (*writes("orders", "stock"), *sends("shipping"))),
@@ -195,7 +196,7 @@ FUNCTIONS = (
         "relay",
         FromStreams(("orders", "stock")),
         (
-            *writes("channels"),
+            *writes("channels", only=COUNTERS),
             *sends("funding", "allocation", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
         ),
         timeout_s=60,
@@ -207,7 +208,7 @@ FUNCTIONS = (
     Function(
         "sweep",
         Every(1),
-        (*writes("orders"), *reads("channels"), *queries("open"), *sends("entry")),
+        (*writes("orders"), *reads("channels", only=SETTINGS), *queries("open"), *sends("entry")),
         timeout_s=60,
     ),
 )

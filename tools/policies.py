@@ -51,10 +51,10 @@ def _resource(may: May, stage: Stage) -> Json:
 
 
 def _allow_trigger(function: Function) -> list[Json]:
-    """What the event source mapping does in the function's name; and a busy function puts its message back."""
+    """What the event source mapping does in the function's name."""
     trigger = function.trigger
     if isinstance(trigger, FromQueue):
-        receiving = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "SendMessage")
+        receiving = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
         return [_allow("sqs", receiving, arn_of(queue_id(trigger.queue)))]
     if isinstance(trigger, FromStreams):
         reading = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")

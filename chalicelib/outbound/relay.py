@@ -1,7 +1,7 @@
 """The relay: each committed change becomes messages for the stage that has work and for the channels that must know.
 
 Woken by the streams of the orders and the stock table; it holds no cursor of its own. A batch stops at its first
-failure and begins there again. Messages say what to look at, so one sent twice is harmless.
+failure and comes again. Messages say what to look at, so one sent twice is harmless.
 """
 
 from __future__ import annotations
@@ -37,20 +37,17 @@ class Record(NamedTuple):
     stream_arn="arn:aws:dynamodb:us-east-1:000000000000:table/headrace-orders/stream/0", batch_size=100, name="relay"
 )
 def relay(event: Any) -> Mapping[str, Any]:
-    """Lambda. Answers with the record at which to begin again, if any."""
-    from chalicelib.store.dynamo import to_plain
-
-    records = [
-        Record(
-            raw["eventID"],
-            int(raw["dynamodb"]["SequenceNumber"]),
-            to_plain(raw["dynamodb"]["OldImage"]) if "OldImage" in raw["dynamodb"] else None,
-            to_plain(raw["dynamodb"]["NewImage"]) if "NewImage" in raw["dynamodb"] else None,
-        )
-        for raw in event.to_dict()["Records"]
-    ]
-    work(records, runtime())
+    """Lambda. A batch that fails is raised and comes again whole, from its first record."""
+    work([_record(raw) for raw in event.to_dict()["Records"]], runtime())
     return {"batchItemFailures": []}
+
+
+def _record(raw: Mapping[str, Any]) -> Record:
+    from chalicelib.store.dynamo import image_to_plain
+
+    change = raw["dynamodb"]
+    old, new = (image_to_plain(change[name]) if name in change else None for name in ("OldImage", "NewImage"))
+    return Record(raw["eventID"], int(change["SequenceNumber"]), old, new)
 
 
 def work(records: Sequence[Record], runtime: Runtime) -> None:

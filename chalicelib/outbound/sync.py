@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from chalice import Blueprint
 
-from chalicelib.channels.port import ShipmentConfirmation
+from chalicelib.channels.port import Availability, ShipmentConfirmation
 from chalicelib.domain.advance import decide_confirmation
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
 from chalicelib.domain.lifecycle import unconfirmed_shipments
@@ -135,7 +135,7 @@ def _wanted(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[Want
 def _push(channel: str, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
     """Push to one account and record what it acknowledged; what went wrong, by SKU."""
     try:
-        outcome = client_for(channel, runtime).push_availability([(w.listing, w.quantity, w.version) for w in listings])
+        outcome = client_for(channel, runtime).push_availability([_availability(wanted) for wanted in listings])
     except HeadraceError as error:
         return {wanted.listing.sku: error for wanted in listings}
     trouble: dict[str, HeadraceError] = {}
@@ -150,6 +150,12 @@ def _push(channel: str, listings: Sequence[Wanted], runtime: Runtime) -> dict[st
         except Stale:
             trouble[wanted.listing.sku] = Crossed("two workers pushed at once", after_s=1)
     return trouble
+
+
+def _availability(wanted: Wanted) -> Availability:
+    listing = wanted.listing
+    shown = listing.acked_quantity if listing.acked_quantity >= 0 else None
+    return Availability(listing.channel_sku, listing.refs, wanted.quantity, wanted.version, shown)
 
 
 def _done(queue: str, delivery: Delivery, error: HeadraceError | None, runtime: Runtime) -> bool:

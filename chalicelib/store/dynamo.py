@@ -30,8 +30,22 @@ _STALE_CODES = {"ConditionalCheckFailedException"}
 
 
 def to_plain(attributes: dict[str, Any]) -> Item:
-    """An item as DynamoDB or its stream gives it, as plain Python: numbers become int, binaries bytes."""
+    """An item as DynamoDB gives it, as plain Python: numbers become int, binaries bytes."""
     return {name: _plain(_deserialize(value)) for name, value in attributes.items()}
+
+
+def image_to_plain(image: dict[str, Any]) -> Item:
+    """An image of a stream record as Lambda hands it over: JSON, so its binaries are base64 text."""
+    return to_plain({name: _with_bytes(value) for name, value in image.items()})
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, inner),) = value.items()
+    if kind == "B" and isinstance(inner, str):
+        return {"B": base64.b64decode(inner)}
+    if kind == "M":
+        return {"M": {name: _with_bytes(each) for name, each in inner.items()}}
+    return {"L": [_with_bytes(each) for each in inner]} if kind == "L" else value
 
 
 def _plain(value: Any) -> Any:

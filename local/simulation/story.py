@@ -29,6 +29,8 @@ class Story:
         self.chance = Random(seed ^ 0x5EED)
         self.orders = orders
         self.newest: dict[str, dict[str, Any]] = {}
+        self._skus = _SKUS[: self.chance.choice((1, 1, 3))]  # few SKUs make orders race for the last unit
+        self._pause = self.chance.choice((0, 3, 12))
         self._facts = 0
         self._paid: set[str] = set()
 
@@ -37,7 +39,7 @@ class Story:
         self._open_shop()
         for number in range(self.orders):
             self._place(f"{1000 + number}")
-            for _ in range(self.chance.randint(0, 12)):
+            for _ in range(self.chance.randint(0, self._pause)):
                 self.world.step()
             self._something_happens()
         for _ in range(60):
@@ -53,7 +55,7 @@ class Story:
 
     def _open_shop(self) -> None:
         add_account(self.world.tables, CHANNEL, {})
-        for sku in _SKUS:
+        for sku in self._skus:
             self.world.tables.write(*sku_writes(sku, sku))
             self.world.tables.write(*receipt_writes("opening", sku, "main", self.chance.randint(2, 12), 0))
 
@@ -61,7 +63,7 @@ class Story:
         lines = [
             {
                 "id": str(n),
-                "sku": self.chance.choice(_SKUS),
+                "sku": self.chance.choice(self._skus),
                 "quantity": self.chance.randint(1, 3),
                 "unit_price": "5.00",
             }
@@ -108,7 +110,7 @@ class Story:
             self._return_one()
         elif turn == "receive":
             self._facts += 1
-            sku = self.chance.choice(_SKUS)
+            sku = self.chance.choice(self._skus)
             self.world.tables.write(*receipt_writes(f"d{self._facts}", sku, "main", 3, self.world.now_ms))
         else:
             self._pay_everything()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from local.engine import Engine
-from tests.e2e.conftest import App, wait_until
+from tests.e2e.deployed import App, wait_until
 from tools.functions import DEPLOYED
 from tools.package import build
 
@@ -58,15 +56,7 @@ def test_what_was_there_is_there_after_a_clean_restart(tmp_path: Path) -> None:
         assert {mapping["State"] for mapping in found} == {"Enabled"}
 
 
-def kill_workers(app: App) -> int:
-    """Kill -9 every worker process of the app's Lambdas that runs now."""
-    workers = app.engine.workers()
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    return len(workers)
-
-
 def test_a_killed_worker_is_replaced_at_the_next_request(app: App) -> None:
     assert app.call("GET", "/api/stages")[0] == 200
-    assert kill_workers(app) > 0
+    assert app.kill_workers() > 0
     wait_until(lambda: app.call("GET", "/api/stages")[0] == 200, within_s=20, what="the API is back")

@@ -1,0 +1,47 @@
+"""What the app asks of a channel, in the app's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ShipmentConfirmation:
+    """One parcel to tell the selling channel of.
+
+    `sequence` counts the order's shipments from 1 and never changes for a shipment. `items` are (the channel's line id,
+    units). `shipped_ms` is Unix milliseconds.
+    """
+
+    shipment_id: str
+    sequence: int
+    carrier: str
+    tracking_number: str
+    shipped_ms: int
+    items: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Availability:
+    """The absolute quantity that one listing should show. `version` rises with every change of the stock behind it.
+
+    `shown` is what the channel acknowledged last, None when nothing yet. `refs`: the channel's ids of the listing.
+    """
+
+    channel_sku: str
+    refs: Mapping[str, str]
+    quantity: int
+    version: int
+    shown: int | None = None
+
+
+class TokenStore(Protocol):
+    """Where the access token of one channel account is shared."""
+
+    def get(self) -> str:
+        """The token, or "" when it is missing or about to expire."""
+
+    def put(self, token: str, expires_ms: int) -> None:
+        """Share a new token until then (Unix ms)."""

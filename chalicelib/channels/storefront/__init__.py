@@ -1,0 +1,1 @@
+"""Any own storefront that sends us its orders as JSON."""

@@ -1,0 +1,130 @@
+"""The seam to other people's HTTP: one request, one answer, short timeouts, and errors of our own tree.
+
+Status comes before body: gateways answer HTML. Nothing here logs or repeats a token or a payload.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.channels.port import TokenStore
+from chalicelib.domain.errors import Busy, Refused, Retry
+
+_CONNECT_S = 2.0
+_READ_S = 20.0
+_REQUEST_IDS = ("x-amzn-requestid", "x-ebay-request-id", "x-request-id", "rlogid")
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One request; `url` is absolute and encoded."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Transport = Callable[[HttpRequest], HttpResponse]
+
+
+class TokenRejected(Retry):
+    """The channel does not take this access token (401, 403): fetch a new one, once."""
+
+
+def urllib3_transport() -> Transport:
+    """Sends over urllib3: no redirects, no retries of its own; `Busy` when the other side cannot be reached."""
+    import urllib3
+
+    pool = urllib3.PoolManager(maxsize=4, timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S), retries=False)
+
+    def send(request: HttpRequest) -> HttpResponse:
+        try:
+            answer = pool.request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                body=request.body or None,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise Busy(f"no answer: {type(error).__name__}", after_s=5) from None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return HttpResponse(answer.status, headers, answer.data)
+
+    return send
+
+
+def checked(response: HttpResponse, channel: str) -> Any:
+    """The JSON of a successful answer, None when it has no body.
+
+    429 and 5xx, or a success that is no JSON, are `Busy`; 401 and 403 are `TokenRejected`; any other 4xx is `Refused`
+    with the channel's own code.
+    """
+    status = response.status
+    if status == 429 or status >= 500:
+        raise Busy(f"{channel} answered {status}", after_s=retry_after_s(response))
+    if status in (401, 403):
+        raise TokenRejected(f"{channel} answered {status}")
+    if status >= 300:
+        raise Refused("channel_refused", f"{channel} answered {status}: {_code(response)}{_request_id(response)}")
+    if not response.body:
+        return None
+    try:
+        return json.loads(response.body)
+    except ValueError:
+        raise Busy(f"{channel} answered {status} with something that is no JSON", after_s=5) from None
+
+
+def retry_after_s(response: HttpResponse) -> int:
+    """How long the answer asks to wait; 2 seconds when it does not say."""
+    text = response.headers.get("retry-after", "")
+    return min(max(int(text), 1), 900) if text.isdecimal() else 2
+
+
+def with_token(tokens: TokenStore, fetch: Callable[[], tuple[str, int]], call: Callable[[str], Any]) -> Any:
+    """`call` with the shared access token; when it is missing or refused, with a new one, once.
+
+    `fetch` gives a token and when it ends (Unix ms). A new token that is refused too is `Refused`: consent is gone.
+    """
+    token = tokens.get()
+    if token:
+        try:
+            return call(token)
+        except TokenRejected:
+            pass  # it may just have expired
+    token, expires_ms = fetch()
+    tokens.put(token, expires_ms)
+    try:
+        return call(token)
+    except TokenRejected as error:
+        raise Refused("not_authorised", f"{error}: the seller must authorise the app again") from None
+
+
+def _code(response: HttpResponse) -> str:
+    """The channel's own error code. Messages stay out: they may quote what we sent."""
+    try:
+        answer = json.loads(response.body)
+        errors = answer.get("errors") or answer.get("error") or []
+        first = errors[0] if isinstance(errors, list) else errors
+        code = first.get("code") or first.get("errorId") if isinstance(first, dict) else first
+        return str(code)[:80]
+    except (ValueError, AttributeError, IndexError, TypeError):
+        return "no error code"
+
+
+def _request_id(response: HttpResponse) -> str:
+    found = next((response.headers[name] for name in _REQUEST_IDS if name in response.headers), "")
+    return f" (request {found[:80]})" if found else ""

@@ -42,6 +42,10 @@ check: $(DEV) ## Lint, format check, types, import rules, packaged template
 package: $(DEV) ## Build what AWS gets: build/STAGE/sam.json and deployment.zip [STAGE=prod]
 	@$(PY) -m tools.package --stage $(STAGE)
 
+.PHONY: sim
+sim: $(DEV) ## Simulate under seeded faults [SEEDS=300] [SEED_BASE=n], or one seed again [SEED=n]
+	@$(PY) -m local.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300) $(if $(SEED_BASE),--seed-base $(SEED_BASE)))
+
 .PHONY: replay
 replay: $(DEV) $(if $(filter local,$(ENGINE)),$(ENV_ENGINE)) ## Feed real orders through the stages: FILE=path.csv.gz [ENGINE=memory|local] [LIMIT=n] [ON_HAND=percent]
 	@test -n "$(FILE)" || { echo "make replay needs FILE=path to an Online Retail CSV (plain or .gz)" >&2; exit 2; }

@@ -75,7 +75,8 @@ Step = Callable[[Run], AbstractContextManager[None]]
 @contextmanager
 def front_door(run: Run) -> Iterator[None]:
     """The API and the console, on the port that was asked for."""
-    with Proxy(run.port, run.engine.endpoint, run.deployment.api_path):
+    with Proxy(run.port, run.engine.endpoint, run.deployment.api_path) as door:
+        run.port = door.port
         yield
 
 

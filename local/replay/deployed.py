@@ -112,7 +112,7 @@ class DeployedBackend:
             counts = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
             if any(int(value) for value in counts.values()):
                 return False
-        states = [order_of(item) for item in self._scan("orders") if item["sk"] == "STATE"]
+        states = [order_of(item) for item in scan(self._dynamo, "orders") if item["sk"] == "STATE"]
         arrived = {order.order_id for order in states}
         return self._placed.keys() <= arrived and not any(map(work_due, states))
 
@@ -126,13 +126,20 @@ class DeployedBackend:
                 yield order["id"], [line for line in lines if line["allocations"]]
 
     def stored(self) -> tuple[dict[str, list[Item]], Counts]:
-        return {name: list(self._scan(name)) for name in ("orders", "stock", "ledger")}, read_counts(self._tables)
+        return stored_items(self.engine)
 
     def billable(self, orders: int) -> dict[str, float] | None:  # noqa: ARG002 nothing meters the engine
         return None
 
-    def _scan(self, table: str) -> Iterator[Item]:
-        for page in self._dynamo.get_paginator("scan").paginate(
-            TableName=f"headrace-local-{table}", ConsistentRead=True
-        ):
-            yield from map(to_plain, page["Items"])
+
+def stored_items(engine: Engine) -> tuple[dict[str, list[Item]], Counts]:
+    """Everything that a deployed application has stored, for the audit."""
+    dynamo = engine.client("dynamodb")
+    counts = read_counts(DynamoTables(dynamo, "headrace-local-"))
+    return {name: list(scan(dynamo, name)) for name in ("orders", "stock", "ledger")}, counts
+
+
+def scan(dynamo: Any, table: str) -> Iterator[Item]:
+    """Every item of a table."""
+    for page in dynamo.get_paginator("scan").paginate(TableName=f"headrace-local-{table}", ConsistentRead=True):
+        yield from map(to_plain, page["Items"])

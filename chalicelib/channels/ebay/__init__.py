@@ -1,0 +1,1 @@
+"""eBay: reading its orders, and speaking to its Sell APIs."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -38,6 +39,10 @@ from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
 POLL_S = 10
+TICK = json.dumps(
+    {name: "" for name in ("version", "id", "detail-type", "source", "account", "time", "region")}
+    | {"resources": [], "detail": {}}
+).encode()  # a schedule's event, as EventBridge writes it
 
 
 class RunError(Exception):
@@ -118,7 +123,7 @@ def business(run: Run) -> Iterator[None]:
 
     def poll() -> None:
         for kind in ("ebay", "shopify", "amazon"):
-            lambdas.invoke(FunctionName=f"headrace-local-poll_{kind}", InvocationType="Event", Payload=b"{}")
+            lambdas.invoke(FunctionName=f"headrace-local-poll_{kind}", InvocationType="Event", Payload=TICK)
 
     with Every(2, Warehouse(api, restock)), Every(4, Bank(api, run.folder / "bank.json")), Every(POLL_S, poll):
         yield

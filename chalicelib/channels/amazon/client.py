@@ -21,7 +21,9 @@ _LWA_URL = "https://api.amazon.com/auth/o2/token"
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"
 _PAGE = 100
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
-_CARRIERS = {name.lower(): name for name in ("UPS", "USPS", "FedEx", "DHL", "OnTrac", "Royal Mail", "Hermes", "DPD", "GLS")}
+_CARRIERS = {
+    name.lower(): name for name in ("UPS", "USPS", "FedEx", "DHL", "OnTrac", "Royal Mail", "Hermes", "DPD", "GLS")
+}
 
 
 class AmazonClient:

@@ -80,7 +80,9 @@ def _currency(node: Node, items: Iterable[Node]) -> str:
 def _status_problems(node: Node, status: str) -> list[Problem]:
     problems = []
     if status not in _UNPAID | _VOUCHED | {"CANCELLED"}:
-        problems.append(Problem("status_unmapped", f"fulfillmentStatus is {status or 'missing'!r}: look at it on Amazon"))
+        problems.append(
+            Problem("status_unmapped", f"fulfillmentStatus is {status or 'missing'!r}: look at it on Amazon")
+        )
     by_amazon = node.at("fulfillment").text("fulfilledBy") == "AMAZON"
     if by_amazon and status not in ("SHIPPED", "CANCELLED"):
         problems.append(Problem("fulfilled_by_amazon", "Amazon ships this order; it is only recorded here"))
@@ -121,15 +123,17 @@ def _breakdowns(item: Node, money: Amounts) -> dict[str, int]:
 
 
 def _charges(node: Node, items: Iterable[Node], money: Amounts) -> tuple[Charge, ...]:
-    """What is neither price, discount nor tax of an item. Tips stand at the order only; the rest there repeats items."""
+    """Neither price, discount nor tax of an item. Tips stand at the order only; the rest there repeats items."""
     charges = []
     for item in items:
         for kind, amount_minor in _breakdowns(item, money).items():
             if kind not in ("ITEM", "DISCOUNT", "TAX"):
                 charges.append(Charge(_CHARGES.get(kind, "other"), amount_minor, kind))
-    for part in node.at("proceeds").each("breakdowns"):
-        if part.text("type").upper() == "DELIVERY_TIP":
-            charges.append(Charge("tip", money.minor(part.at("subtotal")), "DELIVERY_TIP"))
+    charges += [
+        Charge("tip", money.minor(part.at("subtotal")), "DELIVERY_TIP")
+        for part in node.at("proceeds").each("breakdowns")
+        if part.text("type").upper() == "DELIVERY_TIP"
+    ]
     return tuple(charges)
 
 

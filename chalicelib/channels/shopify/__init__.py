@@ -1,0 +1,1 @@
+"""Shopify: webhook bodies, and the GraphQL Admin API 2026-10."""

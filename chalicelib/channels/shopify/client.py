@@ -1,0 +1,177 @@
+"""Shopify's GraphQL Admin API: orders, inventory, fulfilments. Source: schema admin_2026-10.
+
+Answers are HTTP 200 whatever happened: a throttle or a refused document stands in `errors`, a refused wish in
+`userErrors`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from chalicelib.channels.fields import Node
+from chalicelib.channels.port import Availability, ShipmentConfirmation, TokenStore
+from chalicelib.channels.shopify import documents, fulfilment
+from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
+from chalicelib.domain.errors import Busy, HeadraceError, Refused
+
+USER_AGENT = "Headrace/0.1 (Language=Python)"
+_PAGE = 100
+_EARLY_MS = 300_000  # a token is taken for ended this long before it is
+
+
+class ShopifyClient:
+    """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        account: Mapping[str, Any],
+        credentials: Mapping[str, Any],
+        tokens: TokenStore,
+        now_ms: int,
+    ) -> None:
+        self._transport = transport
+        self._base_url = str(account.get("base_url") or f"https://{account['shop_domain']}").rstrip("/")
+        self._credentials = credentials
+        self._tokens = tokens
+        self._now_ms = now_ms
+
+    def get_order(self, external_id: str) -> bytes:
+        """One order with all its lines, as GraphQL gives it. Raises `Refused` when the shop does not have it."""
+        found = self._order(f"gid://shopify/Order/{external_id}")
+        return json.dumps({"order": found}).encode()
+
+    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
+        """Every order updated since then, oldest first: each read whole, with its own time of change (Unix ms)."""
+        since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        variables: dict[str, Any] = {"query": f"updated_at:>='{since}'", "first": _PAGE, "after": None}
+        while True:
+            page = self._graphql(documents.ORDERS, variables)["orders"]
+            for found in page["nodes"]:
+                order = self._order(found["id"])
+                yield json.dumps({"order": order}).encode(), Node(order).time_ms("updatedAt")
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            variables["after"] = page["pageInfo"]["endCursor"]
+
+    def _order(self, gid: str) -> dict[str, Any]:
+        order: dict[str, Any] | None = self._graphql(documents.ORDER, {"id": gid, "after": None})["order"]
+        if order is None:
+            raise Refused("unknown_order", f"Shopify does not know {gid}")
+        page = order["lineItems"]["pageInfo"]
+        while page["hasNextPage"]:
+            more = self._graphql(documents.ORDER, {"id": gid, "after": page["endCursor"]})["order"]["lineItems"]
+            order["lineItems"]["nodes"] += more["nodes"]
+            page = more["pageInfo"]
+        return order
+
+    def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
+        """Set `available` by compare-and-set against what the shop showed last, so that a sale that we have not heard
+        of yet is never overwritten blindly; when the shop shows something else, look, and set against that."""
+        outcome: list[HeadraceError | None] = []
+        for item in wanted:
+            if outcome and isinstance(outcome[-1], Busy):
+                outcome.append(Busy("behind a throttled call", after_s=2))
+                continue
+            try:
+                if self._set_available(item, item.shown) == "CHANGE_FROM_QUANTITY_STALE":
+                    self._set_available(item, self._available(item), last=True)
+                outcome.append(None)
+            except HeadraceError as error:
+                outcome.append(error)
+        return outcome
+
+    def _set_available(self, item: Availability, change_from: int | None, *, last: bool = False) -> str:
+        """ "" when set, or the code of a stale comparison. The key names the wish, so a repeat is no second change."""
+        quantity = {
+            "inventoryItemId": item.refs["inventory_item_id"],
+            "locationId": item.refs["location_id"],
+            "quantity": item.quantity,
+            "changeFromQuantity": change_from,
+        }
+        key = _key(item.channel_sku, item.refs["location_id"], item.version, item.quantity, change_from)
+        variables = {"input": {"name": "available", "reason": "correction", "quantities": [quantity]}, "key": key}
+        errors = self._graphql(documents.SET_QUANTITIES, variables)["inventorySetQuantities"]["userErrors"]
+        if not errors:
+            return ""
+        code = str(errors[0].get("code"))
+        if code == "CHANGE_FROM_QUANTITY_STALE" and not last:
+            return code
+        if code in (
+            "CHANGE_FROM_QUANTITY_STALE",
+            "IDEMPOTENCY_CONCURRENT_REQUEST",
+            "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+        ):
+            raise Busy(f"Shopify answered {code}", after_s=2)
+        raise Refused("listing_refused", f"Shopify answered {code} for {item.channel_sku}")
+
+    def _available(self, item: Availability) -> int | None:
+        """What the shop shows now; None when it does not stock the item there."""
+        variables = {"item": item.refs["inventory_item_id"], "location": item.refs["location_id"]}
+        found = self._graphql(documents.AVAILABLE, variables)["inventoryItem"]
+        level = found["inventoryLevel"] if found else None
+        return int(level["quantities"][0]["quantity"]) if level else None
+
+    def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
+        """fulfillmentCreate over what is left to ship; a parcel that the shop already has is not told again."""
+        order = self._graphql(documents.FULFILMENT_ORDERS, {"id": f"gid://shopify/Order/{external_id}"})["order"]
+        if order is None:
+            raise Refused("unknown_order", f"Shopify does not know {external_id}")
+        for wish in fulfilment.wishes(order, parcel):
+            errors = self._graphql(documents.FULFIL, {"fulfillment": wish})["fulfillmentCreate"]["userErrors"]
+            if errors:
+                raise Refused("shipment_refused", f"Shopify refused {errors[0].get('field')}")
+
+    def _graphql(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        url = f"{self._base_url}/admin/api/{documents.VERSION}/graphql.json"
+
+        def call(token: str) -> dict[str, Any]:
+            headers = {"x-shopify-access-token": token, "content-type": "application/json", "user-agent": USER_AGENT}
+            answer = checked(self._transport(HttpRequest("POST", url, headers, body)), "Shopify")
+            return _data(answer)
+
+        data: dict[str, Any] = with_token(self._tokens, self._fetch_token, call)
+        return data
+
+    def _fetch_token(self) -> tuple[str, int]:
+        """Client credentials grant. Source: shopify.dev, client credentials grant; a token lives 24 hours."""
+        fields = {"grant_type": "client_credentials"} | {
+            name: str(self._credentials[name]) for name in ("client_id", "client_secret")
+        }
+        headers = {"content-type": "application/x-www-form-urlencoded", "user-agent": USER_AGENT}
+        url = f"{self._base_url}/admin/oauth/access_token"
+        response = self._transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))
+        if response.status in (400, 401, 403):
+            raise Refused("not_authorised", "Shopify refused the client id and secret")
+        answer = checked(response, "Shopify")
+        return str(answer["access_token"]), self._now_ms + int(answer.get("expires_in", 86_399)) * 1000 - _EARLY_MS
+
+
+def _data(answer: Any) -> dict[str, Any]:
+    """The data of an answer. A throttle says how much was asked for and how fast it comes back."""
+    for error in answer.get("errors") or []:
+        code = (error.get("extensions") or {}).get("code") if isinstance(error, dict) else None
+        if code in ("THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"):
+            raise Busy(f"Shopify answered {code}", after_s=_wait_s(answer))
+        raise Refused("channel_refused", f"Shopify answered {code or 'an error'}")
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def _wait_s(answer: Mapping[str, Any]) -> int:
+    cost = (answer.get("extensions") or {}).get("cost") or {}
+    status = cost.get("throttleStatus") or {}
+    lacking = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
+    return min(max(ceil(lacking / float(status.get("restoreRate") or 50)), 1), 60)
+
+
+def _key(*parts: object) -> str:
+    return str(UUID(bytes=hashlib.sha256(json.dumps(parts).encode()).digest()[:16]))

@@ -1,0 +1,98 @@
+"""Every GraphQL document that we send. Each is validated against the official schema of 2026-10 in a test."""
+
+VERSION = "2026-10"
+
+ORDERS = """
+query Orders($query: String!, $first: Int!, $after: String) {
+  orders(query: $query, sortKey: UPDATED_AT, first: $first, after: $after) {
+    nodes { id updatedAt }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+ORDER = """
+query Order($id: ID!, $after: String) {
+  order(id: $id) {
+    id legacyResourceId name createdAt updatedAt cancelledAt currencyCode displayFinancialStatus taxesIncluded
+    email phone
+    totalPriceSet { shopMoney { amount } }
+    totalDiscountsSet { shopMoney { amount } }
+    totalTaxSet { shopMoney { amount } }
+    totalTipReceivedSet { shopMoney { amount } }
+    totalOutstandingSet { shopMoney { amount } }
+    totalRefundedSet { shopMoney { amount } }
+    customer { legacyResourceId firstName lastName }
+    shippingAddress { name company address1 address2 city provinceCode zip countryCodeV2 phone }
+    shippingLines(first: 20) {
+      nodes {
+        originalPriceSet { shopMoney { amount } }
+        discountedPriceSet { shopMoney { amount } }
+        taxLines { priceSet { shopMoney { amount } } }
+      }
+    }
+    lineItems(first: 100, after: $after) {
+      nodes {
+        id sku title quantity currentQuantity requiresShipping isGiftCard
+        variant { legacyResourceId }
+        originalUnitPriceSet { shopMoney { amount } }
+        discountAllocations { allocatedAmountSet { shopMoney { amount } } }
+        taxLines { priceSet { shopMoney { amount } } }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+    fulfillments(first: 50) {
+      status
+      fulfillmentLineItems(first: 100) { nodes { quantity lineItem { id } } }
+    }
+  }
+}
+"""
+
+FULFILMENT_ORDERS = """
+query FulfilmentOrders($id: ID!) {
+  order(id: $id) {
+    fulfillments(first: 50) {
+      status
+      trackingInfo { number }
+      fulfillmentLineItems(first: 100) { nodes { quantity lineItem { id } } }
+    }
+    fulfillmentOrders(first: 20) {
+      nodes {
+        id
+        status
+        assignedLocation { location { id } }
+        lineItems(first: 100) { nodes { id remainingQuantity lineItem { id } } }
+      }
+    }
+  }
+}
+"""
+
+FULFIL = """
+mutation Fulfil($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) {
+    fulfillment { id status }
+    userErrors { field message }
+  }
+}
+"""
+
+SET_QUANTITIES = """
+mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+AVAILABLE = """
+query Available($item: ID!, $location: ID!) {
+  inventoryItem(id: $item) {
+    inventoryLevel(locationId: $location) { quantities(names: ["available"]) { name quantity } }
+  }
+}
+"""
+
+ALL = (ORDERS, ORDER, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, AVAILABLE)

@@ -1,0 +1,208 @@
+"""Shopify's order as ours. Webhook bodies have the REST shape; a GraphQL order is brought into it first.
+
+Amounts are read in the shop's currency, never in the buyer's. Sources: webhook payloads of API 2024-10,
+shopify.dev REST Order, schema admin_2026-10.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
+from chalicelib.channels.shopify.graphql_reader import rest_shape
+from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
+from chalicelib.domain.errors import Unreadable
+
+_LARGEST_EXACT = 2**53
+_ADDRESS = {
+    "name": "name",
+    "company": "company",
+    "line1": "address1",
+    "line2": "address2",
+    "city": "city",
+    "region": "province_code",
+    "postcode": "zip",
+    "country": "country_code",
+    "phone": "phone",
+}
+
+
+def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | None = None) -> tuple[ChannelOrder, ...]:  # noqa: ARG001 every reader takes a hint
+    """The order or orders of a body. Raises `Unreadable` for what is no order, naming the field."""
+    root = parse(body)
+    if root.has("data"):
+        root = root.at("data")
+    if root.has("orders"):
+        return tuple(_order(node, channel) for node in root.each("orders"))
+    return (_order(root.at("order") if root.has("order") else root, channel),)
+
+
+def _order(node: Node, channel: str) -> ChannelOrder:
+    if node.has("createdAt"):
+        node = Node(rest_shape(node), node.path)
+    if not node.has("line_items") or not node.has("financial_status"):
+        raise Unreadable("not_an_order", "the body has no line_items and financial_status")
+    currency = node.currency("currency")
+    if not node.has("total_price"):
+        node.at("total_price").refuse("a decimal amount")
+    problems: list[Problem] = []
+    shipped, removed = _shipped_units(node), _removed_units(node)
+    lines = tuple(_line(line, node, currency, shipped, removed, problems) for line in node.each("line_items"))
+    distinct([line.line_id for line in lines])
+    total_minor = node.minor("total_price", currency)
+    place = node.at("shipping_address") if node.has("shipping_address") else node.at("billing_address")
+    return ChannelOrder(
+        channel=channel,
+        external_id=_exact_id(node),
+        version_ms=node.time_ms("updated_at"),
+        placed_ms=node.time_ms("created_at"),
+        currency=currency,
+        total_minor=total_minor,
+        lines=lines,
+        charges=_charges(node, lines, currency),
+        payment=_payment(node, total_minor, currency, problems),
+        cancelled=node.has("cancelled_at"),
+        label=node.text("name") or _exact_id(node),
+        country=place.text("country_code").upper()[:2],
+        problems=tuple(problems),
+        contact=_contact(node, place),
+    )
+
+
+def _exact_id(node: Node) -> str:
+    """Ids beyond 2^53 may have been rounded by JavaScript on their way; the number in the GraphQL id is exact."""
+    number = node.text("admin_graphql_api_id").partition("?")[0].rpartition("/")[2]
+    own = node.identity("id")
+    return number if number.isdecimal() and own.isdecimal() and int(own) > _LARGEST_EXACT else own
+
+
+def _line(
+    line: Node, order: Node, currency: str, shipped: Counter[str], removed: Counter[str], problems: list[Problem]
+) -> ChannelLine:
+    line_id, number = _exact_id(line), line.text("id")
+    quantity = units(line, "quantity", line_id, problems)
+    gone = quantity - line.whole("current_quantity", quantity) if line.has("current_quantity") else removed[number]
+    fulfilled = shipped[number]
+    if not order.has("fulfillments") and line.text("fulfillment_status") == "fulfilled":
+        fulfilled = quantity - gone
+    fulfilled = min(max(fulfilled, 0), quantity)
+    return ChannelLine(
+        line_id=line_id,
+        channel_sku=line.text("sku"),
+        listing_ref=line.text("variant_id"),
+        title=line.text("title") or line.text("name"),
+        quantity=quantity,
+        # a unit that was refunded after it had left is a return, not a cancellation
+        cancelled=min(max(gone, 0), quantity - fulfilled),
+        fulfilled=fulfilled,
+        price_minor=_shop_minor(line, "price", currency) * quantity,
+        discount_minor=_discount_minor(line, currency),
+        tax_minor=0 if order.flag("taxes_included") else _tax_minor(line, currency),
+        ships=line.flag("requires_shipping", default=True) and not line.flag("gift_card"),
+    )
+
+
+def _shop_minor(node: Node, name: str, currency: str) -> int:
+    """An amount in the shop's currency: the price set names it, the plain field is it."""
+    in_set = node.at(f"{name}_set").at("shop_money")
+    return in_set.minor("amount", currency) if in_set else node.minor(name, currency)
+
+
+def _discount_minor(line: Node, currency: str) -> int:
+    """Allocated discounts of a whole line; bodies of old API versions only have the line's own total."""
+    allocations = line.each("discount_allocations")
+    if not allocations:
+        return line.minor("total_discount", currency)
+    return sum(_shop_minor(allocation, "amount", currency) for allocation in allocations)
+
+
+def _tax_minor(node: Node, currency: str) -> int:
+    return sum(_shop_minor(tax, "price", currency) for tax in node.each("tax_lines"))
+
+
+def _shipped_units(order: Node) -> Counter[str]:
+    """Units by line that are in a parcel which was not called off."""
+    shipped: Counter[str] = Counter()
+    for parcel in order.each("fulfillments"):
+        if parcel.text("status") in ("success", ""):
+            for line in parcel.each("line_items"):
+                shipped[line.text("id")] += line.whole("quantity")
+    return shipped
+
+
+def _removed_units(order: Node) -> Counter[str]:
+    """Units by line that a refund has taken out; only for bodies that do not tell the current quantity."""
+    removed: Counter[str] = Counter()
+    for refund in order.each("refunds"):
+        for line in refund.each("refund_line_items"):
+            removed[line.text("line_item_id")] += line.whole("quantity")
+    return removed
+
+
+def _charges(order: Node, lines: Sequence[ChannelLine], currency: str) -> tuple[Charge, ...]:
+    shipping = order.each("shipping_lines")
+    shipping_minor = sum(_shop_minor(line, "price", currency) for line in shipping)
+    off_shipping_minor = sum(_discount_minor(line, currency) for line in shipping)
+    off_lines_minor = sum(line.discount_minor for line in lines)
+    rest_off_minor = _shop_minor(order, "total_discounts", currency) - off_lines_minor - off_shipping_minor
+    tip_is_a_line = any(line.has("tip") for line in order.each("line_items"))
+    charges = [
+        Charge("shipping", shipping_minor - off_shipping_minor),
+        Charge("discount", -max(rest_off_minor, 0), "of the order"),
+        Charge("tip", 0 if tip_is_a_line else order.minor("total_tip_received", currency)),
+        Charge("duty", order.at("original_total_duties_set").at("shop_money").minor("amount", currency)),
+        Charge("fee", order.at("original_total_additional_fees_set").at("shop_money").minor("amount", currency)),
+    ]
+    if not order.flag("taxes_included"):
+        on_shipping_minor = sum(_tax_minor(line, currency) for line in shipping)
+        on_lines_minor = sum(line.tax_minor for line in lines)
+        # duties are taxed too, and old bodies tax the order as a whole: what no line tells is in the total only
+        elsewhere_minor = max(_shop_minor(order, "total_tax", currency) - on_lines_minor - on_shipping_minor, 0)
+        charges.append(Charge("tax", on_shipping_minor + elsewhere_minor))
+    return tuple(charge for charge in charges if charge.amount_minor)
+
+
+def _payment(order: Node, total_minor: int, currency: str, problems: list[Problem]) -> Payment:
+    """Source: OrderDisplayFinancialStatus. Refunds are gross; what was captured stays captured."""
+    status = order.text("financial_status").lower()
+    refunded_minor = _refunded_minor(order, currency)
+    whole_minor = max(total_minor, refunded_minor, 0)
+    if status == "paid":
+        return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)
+    if status == "partially_refunded":
+        return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)
+    if status == "refunded":
+        return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor or whole_minor)
+    if status == "authorized":
+        return Payment(authorised_minor=max(total_minor, 0))
+    if status == "partially_paid":
+        paid_minor = max(total_minor - order.minor("total_outstanding", currency), 0)
+        return Payment(captured_minor=max(paid_minor, refunded_minor), refunded_minor=refunded_minor)
+    if status in ("voided", "expired"):
+        return Payment(lapsed=True)
+    if status != "pending":
+        problems.append(Problem("payment_unknown", f"financial_status is {status!r}: look at it in Shopify"))
+    return Payment()
+
+
+def _refunded_minor(order: Node, currency: str) -> int:
+    sums = [
+        transaction.minor("amount", currency)
+        for refund in order.each("refunds")
+        for transaction in refund.each("transactions")
+        if transaction.text("kind") == "refund" and transaction.text("status") == "success"
+    ]
+    return max(sum(sums), 0)
+
+
+def _contact(order: Node, place: Node) -> Contact | None:
+    customer = order.at("customer")
+    name = place.text("name") or f"{customer.text('first_name')} {customer.text('last_name')}".strip()
+    return contact(
+        name,
+        order.text("email") or customer.text("email"),
+        order.text("phone") or place.text("phone"),
+        customer.text("id"),
+        address(place, _ADDRESS),
+    )

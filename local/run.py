@@ -40,7 +40,7 @@ from tools.package import ROOT, Package, PackageError, build
 FOLDER = ROOT / ".local"
 POLL_S = 10
 TICK = json.dumps(
-    {name: "" for name in ("version", "id", "detail-type", "source", "account", "time", "region")}
+    dict.fromkeys(("version", "id", "detail-type", "source", "account", "time", "region"), "")
     | {"resources": [], "detail": {}}
 ).encode()  # a schedule's event, as EventBridge writes it
 

@@ -113,6 +113,15 @@ def decide_hold(order: Order, reason: str, detail: str, owner: str, now_ms: int)
     return moved(order, order.having(holds=holds), now_ms=now_ms, actor=owner, what=f"held: {reason}")
 
 
+def decide_release(order: Order, reason: str, actor: str, now_ms: int) -> Order | None:
+    """Somebody has resolved a hold; None when there is none of that name. A computed one is back at the next look if
+    its cause is still there."""
+    holds = tuple(hold for hold in order.state.holds if hold.reason != reason)
+    if holds == order.state.holds:
+        return None
+    return moved(order, order.having(holds=holds), now_ms=now_ms, actor=actor, what=f"hold resolved: {reason}")
+
+
 def decide_overdue(order: Order, now_ms: int) -> Order | None:
     """An order whose deadline has passed gets a line of timeline and a later deadline, each time twice as far off."""
     state = order.state

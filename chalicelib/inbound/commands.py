@@ -134,6 +134,18 @@ def take_back(order_id: str) -> Response:
     return answer({"order": order.order_id, "return_id": body.return_id}, 202)
 
 
+@blueprint.route("/api/orders/{order_id}/holds/{reason}", methods=["DELETE"])
+@guarded
+def release_hold(order_id: str, reason: str) -> Response:
+    """Resolve a hold: 202, or 404 when the order is not held for that. A cause that is still there holds it again."""
+    ports = runtime()
+    order = known_order(order_id, ports)
+    if not any(hold.reason == reason for hold in order.state.holds):
+        raise Refused("unknown_hold", f"{order.order_id} is not held for {reason!r}")
+    ports.queues.send("entry", [{"order": order.order_id, "resolved": reason}])
+    return answer({"order": order.order_id, "resolved": reason}, 202)
+
+
 @blueprint.route("/api/payouts", methods=["POST"])
 @guarded
 def payout() -> Response:

@@ -16,7 +16,14 @@ from chalicelib.runtime.wiring import Runtime, runtime
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_STATUS = {"unknown_order": 404, "unknown_sku": 404, "unknown_channel": 404, "not_allocated": 409, "not_shipped": 409}
+_STATUS = {
+    "unknown_order": 404,
+    "unknown_sku": 404,
+    "unknown_channel": 404,
+    "unknown_hold": 404,
+    "not_allocated": 409,
+    "not_shipped": 409,
+}
 _LARGEST_BODY_BYTES = 6_000_000  # what API Gateway hands to a Lambda
 
 

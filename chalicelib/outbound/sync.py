@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from chalice import Blueprint
 
 from chalicelib.channels.port import Availability, ShipmentConfirmation
-from chalicelib.domain.advance import decide_confirmation
+from chalicelib.domain.advance import decide_confirmation, decide_hold
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.domain.orders import Order, Shipment
@@ -69,10 +69,14 @@ def confirm_shipments(message: Message, runtime: Runtime) -> None:
     if not order or not pending:
         return
     client = client_for(order.channel, runtime)
-    for sequence, shipment in enumerate(order.state.shipments, start=1):
-        if shipment.shipment_id in pending:
-            client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence))
-    after = decide_confirmation(order, frozenset(pending), runtime.clock())
+    after = None
+    try:
+        for sequence, shipment in enumerate(order.state.shipments, start=1):
+            if shipment.shipment_id in pending:
+                client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence))
+        after = decide_confirmation(order, frozenset(pending), runtime.clock())
+    except Refused as refused:  # a parcel that the channel will not take is for a person to see
+        after = decide_hold(order, "confirmation_refused", str(refused), "sync", runtime.clock())
     if after:
         runtime.tables.write(*order_writes(order, after))
 

@@ -52,7 +52,13 @@ def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: D
         except Busy as busy:
             return put_back(queue, delivery.body, busy, runtime)
         except Refused as refused:
-            event("refused", queue=queue, reason=refused.reason, message_id=delivery.message_id)
+            event(
+                "refused",
+                queue=queue,
+                reason=refused.reason,
+                detail=refused.detail[:200],
+                message_id=delivery.message_id,
+            )
             return True
         except HeadraceError as error:
             failed(queue, delivery, error)

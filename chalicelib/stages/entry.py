@@ -1,6 +1,7 @@
 """Entry: what a channel says of an order becomes our order, once, whatever arrives twice, late or out of order.
 
-Messages: {channel, raw | claim, hint} = a raw payload; {order} = look at a held order again.
+Messages: {channel, raw | claim, hint} = a raw payload; {order} = look at a held order again;
+{order, resolved} = a person has resolved the hold of that name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of, reader_for
+from chalicelib.domain.advance import decide_release
 from chalicelib.domain.channel_order import ChannelOrder, Contact
 from chalicelib.domain.entry import decide_entry, decide_recheck, unreadable
 from chalicelib.domain.errors import Unreadable
@@ -43,7 +45,7 @@ def entry(event: Any) -> None:
 def enter(message: Message, runtime: Runtime) -> None:
     """Enter one payload, or look at one held order again."""
     if "order" in message:
-        _recheck(message["order"], runtime)
+        _recheck(message["order"], message.get("resolved", ""), runtime)
         return
     raw = unclose(runtime.bodies, message)
     channel = message["channel"]
@@ -69,11 +71,14 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     log("entered", order=after.order_id, version=after.state.version, holds=len(after.state.holds))
 
 
-def _recheck(order_id: str, runtime: Runtime) -> None:
+def _recheck(order_id: str, resolved: str, runtime: Runtime) -> None:
     before = read_order(runtime.tables, order_id, content=True)
     if before is None or not before.state.holds:
         return
-    after = decide_recheck(before, _skus_of(before.channel, before.lines, runtime), runtime.clock())
+    if resolved:
+        after = decide_release(before, resolved, "api", runtime.clock())
+    else:
+        after = decide_recheck(before, _skus_of(before.channel, before.lines, runtime), runtime.clock())
     if after:
         runtime.tables.write(*order_writes(before, after))
 

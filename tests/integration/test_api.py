@@ -289,3 +289,15 @@ def test_no_log_line_names_a_buyer_a_token_or_a_secret(
     assert lines
     for word in ("Ada", "a@b.example", TOKEN, SHOPIFY_SECRET, "guessed-token"):
         assert not [line for line in lines if word in line]
+
+
+def test_a_hold_is_resolved_by_name(world: World, client: Client) -> None:
+    call(client, "POST", "/channels/storefront/orders", document(total="11.00"))
+    world.run()
+    order = "/api/orders/storefront:1001"
+    assert call(client, "GET", order)[1]["holds"] == ["total_mismatch"]
+    assert call(client, "DELETE", f"{order}/holds/fraud")[0] == 404
+    assert call(client, "DELETE", f"{order}/holds/total_mismatch")[0] == 202
+    world.run()
+    found = call(client, "GET", order)[1]
+    assert (found["holds"], found["stage"]) == ([], "shipping")

@@ -6,15 +6,15 @@ Sources: SP-API models orders_2026-01-01, listingsItems_2021-08-01 and ordersV0 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.fields import parse
 from chalicelib.channels.port import Availability, ShipmentConfirmation, TokenStore
-from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, with_token
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 _LWA_URL = "https://api.amazon.com/auth/o2/token"
@@ -47,10 +47,13 @@ class AmazonClient:
     def get_order(self, external_id: str) -> bytes:
         """getOrder: the order with everything that our role may see, as Amazon wrote it."""
         path = f"/orders/2026-01-01/orders/{quote(external_id, safe='')}?{urlencode({'includedData': _INCLUDED})}"
-        return json.dumps(self._call("GET", path)).encode()
+        return json.dumps(_having(self._call("GET", path), "order")).encode()
 
     def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
-        """searchOrders by time of last update, all pages: each order raw, and when it changed."""
+        """searchOrders by time of last update, all pages: each order raw, and when it changed.
+
+        An order whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
+        """
         query = {
             "lastUpdatedAfter": _iso(since_ms),
             "marketplaceIds": str(self._account["marketplace_id"]),
@@ -59,10 +62,10 @@ class AmazonClient:
             "maxResultsPerPage": str(_PAGE),
         }
         while True:
-            answer = self._call("GET", f"/orders/2026-01-01/orders?{urlencode(query)}")
+            answer = _having(self._call("GET", f"/orders/2026-01-01/orders?{urlencode(query)}"), "orders")
             for order in answer["orders"]:
                 raw = json.dumps({"order": order}).encode()
-                yield raw, parse(raw).at("order").time_ms("lastUpdatedTime")
+                yield raw, _changed_ms(raw, since_ms)
             token = (answer.get("pagination") or {}).get("nextToken")
             if not token:
                 return
@@ -88,11 +91,11 @@ class AmazonClient:
         availability = {"fulfillment_channel_code": "DEFAULT", "quantity": item.quantity}
         patch = {"op": "merge", "path": "/attributes/fulfillment_availability", "value": [availability]}
         path = f"/listings/2021-08-01/items/{quote(str(self._account['seller_id']), safe='')}/{sku}?{query}"
-        answer = self._call("PATCH", path, {"productType": "PRODUCT", "patches": [patch]})
-        if answer.get("status") == "ACCEPTED":
+        answer = _having(self._call("PATCH", path, {"productType": "PRODUCT", "patches": [patch]}), "status")
+        if answer["status"] == "ACCEPTED":
             return None
-        codes = ", ".join(str(issue.get("code")) for issue in answer.get("issues", []))
-        return Refused("listing_refused", f"{answer.get('status')}: {codes}")
+        codes = ", ".join(str(issue.get("code")) for issue in answer.get("issues") or [])
+        return Refused("listing_refused", f"{answer['status']}: {codes}")
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """confirmShipment. The package's number is its place in the order, and the same number again only edits it."""
@@ -121,20 +124,36 @@ class AmazonClient:
             sent = json.dumps(body).encode() if body is not None else b""
             return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), "Amazon")
 
-        return with_token(self._tokens, self._token_fetcher(), call)
+        return with_token(self._tokens, self._fetch_token, call)
 
-    def _token_fetcher(self) -> Callable[[], tuple[str, int]]:
-        def fetch() -> tuple[str, int]:
-            is_amazon = self._base_url.endswith(".amazon.com")
-            url = str(self._account.get("lwa_url") or (_LWA_URL if is_amazon else f"{self._base_url}/auth/o2/token"))
-            fields = {"grant_type": "refresh_token"} | {
-                name: str(self._credentials[name]) for name in ("refresh_token", "client_id", "client_secret")
-            }
-            headers = {"content-type": "application/x-www-form-urlencoded;charset=UTF-8", "user-agent": USER_AGENT}
-            answer = checked(self._transport(HttpRequest("POST", url, headers, urlencode(fields).encode())), "Amazon")
-            return str(answer["access_token"]), self._now_ms + int(answer["expires_in"]) * 1000 - _EARLY_MS
+    def _fetch_token(self) -> tuple[str, int]:
+        """A new access token of Login with Amazon. `Refused` when consent or our own credentials are no longer good."""
+        is_amazon = self._base_url.endswith(".amazon.com")
+        url = str(self._account.get("lwa_url") or (_LWA_URL if is_amazon else f"{self._base_url}/auth/o2/token"))
+        fields = {"grant_type": "refresh_token"} | {
+            name: str(self._credentials[name]) for name in ("refresh_token", "client_id", "client_secret")
+        }
+        headers = {"content-type": "application/x-www-form-urlencoded;charset=UTF-8", "user-agent": USER_AGENT}
+        response = self._transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))
+        try:
+            answer = _having(checked(response, "Login with Amazon"), "access_token", "expires_in")
+        except (Refused, TokenRejected) as error:
+            raise Refused("not_authorised", f"{error}: authorise again, or correct the client id and secret") from None
+        return str(answer["access_token"]), self._now_ms + int(answer["expires_in"]) * 1000 - _EARLY_MS
 
-        return fetch
+
+def _having(answer: Any, *names: str) -> dict[str, Any]:
+    """The answer, when it is an object with these fields; a success without them is a fault that will pass."""
+    if not isinstance(answer, dict) or any(answer.get(name) is None for name in names):
+        raise Busy(f"Amazon answered without {', '.join(names)}", after_s=5)
+    return answer
+
+
+def _changed_ms(raw: bytes, otherwise_ms: int) -> int:
+    try:
+        return parse(raw).at("order").time_ms("lastUpdatedTime")
+    except Unreadable:
+        return otherwise_ms
 
 
 def _iso(at_ms: int) -> str:

@@ -91,10 +91,11 @@ def _status_problems(node: Node, status: str) -> list[Problem]:
 
 def _line(item: Node, status: str, money: Amounts, problems: list[Problem]) -> ChannelLine:
     line_id = item.identity("orderItemId")
-    quantity = units(item, "quantityOrdered", line_id, problems)
-    fulfilled = min(max(item.at("fulfillment").whole("quantityFulfilled"), 0), quantity)
     cancellation = item.at("cancellation")
     executed = cancellation.has("cancellationExecution")
+    # A cancelled item may show that nothing of it is ordered any more.
+    quantity = units(item, "quantityOrdered", line_id, [] if executed else problems)
+    fulfilled = min(max(item.at("fulfillment").whole("quantityFulfilled"), 0), quantity)
     if cancellation.has("cancellationRequest") and not executed and fulfilled < quantity and status != "CANCELLED":
         problems.append(Problem("cancel_requested", f"line {line_id}: the buyer asks to cancel; decide"))
     parts = _breakdowns(item, money)
@@ -129,11 +130,12 @@ def _charges(node: Node, items: Iterable[Node], money: Amounts) -> tuple[Charge,
         for kind, amount_minor in _breakdowns(item, money).items():
             if kind not in ("ITEM", "DISCOUNT", "TAX"):
                 charges.append(Charge(_CHARGES.get(kind, "other"), amount_minor, kind))
-    charges += [
-        Charge("tip", money.minor(part.at("subtotal")), "DELIVERY_TIP")
-        for part in node.at("proceeds").each("breakdowns")
-        if part.text("type").upper() == "DELIVERY_TIP"
-    ]
+    if all(charge.kind != "tip" for charge in charges):
+        charges += [
+            Charge("tip", money.minor(part.at("subtotal")), "DELIVERY_TIP")
+            for part in node.at("proceeds").each("breakdowns")
+            if part.text("type").upper() == "DELIVERY_TIP"
+        ]
     return tuple(charges)
 
 

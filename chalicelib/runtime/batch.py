@@ -85,13 +85,13 @@ def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
 
 def failed(queue: str, delivery: Delivery, error: Exception) -> None:
     """Log a failure without its payload: the kind of error and where it came from."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)  # none for an error that was handed on and never raised
     event(
         "failed",
         queue=queue,
         message_id=delivery.message_id,
         error=type(error).__name__,
-        where=f"{where.filename.rsplit('/', 2)[-1]}:{where.lineno}",
+        where=f"{frames[-1].filename.rsplit('/', 2)[-1]}:{frames[-1].lineno}" if frames else "",
     )
 
 

@@ -44,15 +44,29 @@ class MemoryQueues:
     def __init__(self) -> None:
         self.waiting: dict[str, deque[tuple[str, str, int]]] = defaultdict(deque)  # id, body, receives
         self.dead: dict[str, list[str]] = defaultdict(list)
+        self.delayed: list[tuple[int, str, tuple[str, str, int]]] = []  # visible from (ms), queue, message
+        self.now_ms = 0
         self.requests = 0
         self._ids = 0
 
-    def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:  # noqa: ARG002 time stands still here
+    def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:
         for batch in batches([json.dumps(message, separators=(",", ":")) for message in messages]):
             self.requests += _requests(batch)
             for body in batch:
                 self._ids += 1
-                self.waiting[queue].append((f"m{self._ids}", body, 0))
+                message = (f"m{self._ids}", body, 0)
+                if delay_s:
+                    self.delayed.append((self.now_ms + delay_s * 1000, queue, message))
+                else:
+                    self.waiting[queue].append(message)
+
+    def wake(self, now_ms: int) -> None:
+        """Time has come this far: delayed messages that are due are there now."""
+        self.now_ms = now_ms
+        due = [entry for entry in self.delayed if entry[0] <= now_ms]
+        self.delayed = [entry for entry in self.delayed if entry[0] > now_ms]
+        for _, queue, message in due:
+            self.waiting[queue].append(message)
 
     def receive(self, queue: str) -> list[tuple[str, str, int]]:
         """The next batch; a receive and a delete are billed for each ten messages."""
@@ -118,7 +132,11 @@ class World:
         )
 
     def run(self) -> None:
-        """Deliver everything until streams and queues are empty; what keeps failing lands in `queues.dead`."""
+        """Deliver everything until streams and queues are empty; what keeps failing lands in `queues.dead`.
+
+        What was put back with a delay stays until the clock has moved.
+        """
+        self.queues.wake(self.now_ms)
         while self._relay() or any(self._deliver(queue) for queue in WORK):
             pass
 

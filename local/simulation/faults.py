@@ -106,6 +106,6 @@ class FaultyQueues:
         self._inner = inner
         self._choke = choke
 
-    def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:
+    def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:  # noqa: ARG002 a delay is one more order of arrival
         doubled = [message for message in messages for _ in range(1 + self._choke.doubled())]
-        self._choke(lambda: self._inner.send(queue, doubled, delay_s))
+        self._choke(lambda: self._inner.send(queue, doubled))

@@ -72,7 +72,12 @@ AMAZON: dict[str, Any] = {
 EBAY: dict[str, Any] = {
     "orders/cancelStatus.fragment.canceled.completed-request.json": "missing_field",
     "orders/getOrder.two-line-items.paid-not-started.json": (1, "funding", "awaiting_funds", True),
-    "orders/getOrder.us-sales-tax-collected.fulfilled.payment-hold-released.json": (1, "funding", "awaiting_funds", True),
+    "orders/getOrder.us-sales-tax-collected.fulfilled.payment-hold-released.json": (
+        1,
+        "funding",
+        "awaiting_funds",
+        True,
+    ),
     "orders/getOrders.order.fulfilled-paid.json": (1, "funding", "awaiting_funds", True),
     "orders/getOrders.page.de.two-variations.multi-discount.fulfilled-two-packages.json": (
         1,
@@ -133,7 +138,9 @@ def test_the_buyers_currency_is_not_the_shops() -> None:
     (refunded,) = read("shopify", unwrapped(body))
     assert refunded.payment.refunded_minor == 20900
     assert [line.quantity - line.cancelled for line in refunded.lines] == [0, 1, 0]
-    (ebay,) = read("ebay", (folder("ebay") / "orders/getOrders.page.oss-vat.currency-conversion.ebay-masked.json").read_bytes())
+    (ebay,) = read(
+        "ebay", (folder("ebay") / "orders/getOrders.page.oss-vat.currency-conversion.ebay-masked.json").read_bytes()
+    )
     assert (ebay.currency, ebay.total_minor) == ("EUR", 11626)
     body = (folder("amazon") / "order.2026-01-01.searchOrders.mfn-shipped-two-items.json").read_bytes()
     (amazon,) = read("amazon", body)
@@ -187,5 +194,7 @@ def _damage(value: Any, chance: random.Random) -> None:
         if chance.random() < 0.3:
             del here[key]
         else:
-            here[key] = chance.choice((None, "", "x", -1, 0, 10**30, 1.5, True, [], {}, [[]], {"a": 1}, "NaN", "\ud800"))
+            here[key] = chance.choice(
+                (None, "", "x", -1, 0, 10**30, 1.5, True, [], {}, [[]], {"a": 1}, "NaN", "\ud800")
+            )
         return

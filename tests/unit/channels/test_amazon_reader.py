@@ -335,10 +335,9 @@ def test_any_json_is_an_order_or_unreadable(changes: dict[str, Any], inner: dict
     body = json.dumps({"order": {**wire_order(orderItems=[item(**inner)]), **changes}})
     try:
         orders = read_orders(body, "amazon")
-    except Unreadable as refusal:
-        assert refusal.reason
-    else:
-        assert [order.channel for order in orders] == ["amazon"]
+    except Unreadable:
+        return
+    assert [order.channel for order in orders] == ["amazon"]
 
 
 # --- notifications ------------------------------------------------------------------------------------
@@ -369,7 +368,7 @@ def test_another_type_of_notification_points_at_no_order() -> None:
         "",
         "[]",
         "{}",
-        '{"NotificationType": 5.5}',
+        '{"NotificationType": true}',
         json.dumps(notification(Payload=None)),
         json.dumps(notification(Payload={"OrderChangeNotification": []})),
         json.dumps(notification(Payload={"OrderChangeNotification": {"SellerId": "A"}})),

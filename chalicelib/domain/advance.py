@@ -11,6 +11,9 @@ from chalicelib.domain.orders import Hold, Order, Quantities, Shipment
 from chalicelib.domain.stock import StockMove
 
 
+CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
+
+
 def decide_funding(order: Order, now_ms: int) -> Order | None:
     """Secure the money that the channel's word is good for; None when that is already so."""
     secured = securable_minor(order.state)
@@ -53,8 +56,9 @@ def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int)
     )
     if shipments == order.state.shipments:
         return None
+    holds = tuple(hold for hold in order.state.holds if hold.reason != CONFIRMATION_REFUSED)
     what = f"{order.channel} acknowledged {', '.join(sorted(shipment_ids))}"
-    return moved(order, order.having(shipments=shipments), now_ms=now_ms, actor="sync", what=what)
+    return moved(order, order.having(shipments=shipments, holds=holds), now_ms=now_ms, actor="sync", what=what)
 
 
 def decide_return(

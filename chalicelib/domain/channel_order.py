@@ -56,6 +56,7 @@ class Payment:
     """What the channel says of the money, in minor units, all gross and never negative.
 
     `vouched`: the marketplace holds the money and pays out later, so the order may ship.
+    `awaited`: the channel still awaits the buyer's payment and may not even tell the price yet; nothing may ship.
     `lapsed`: an authorisation has expired or was voided; a captured amount is never lowered by it.
     """
 
@@ -64,6 +65,7 @@ class Payment:
     captured_minor: int = 0
     refunded_minor: int = 0
     lapsed: bool = False
+    awaited: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ ALLOWANCE_MS = {
 
 
 def is_funded(state: State) -> bool:
-    """The money is sure enough to ship; an order that costs nothing needs none."""
-    return state.secured_minor >= state.total_minor
+    """The money is sure enough to ship. An order that costs nothing needs none, unless its price is yet to be told."""
+    return state.secured_minor >= state.total_minor and not state.payment.awaited
 
 
 def securable_minor(state: State) -> int:

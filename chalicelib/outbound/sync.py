@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from chalice import Blueprint
 
 from chalicelib.channels.port import Availability, ShipmentConfirmation
-from chalicelib.domain.advance import decide_confirmation, decide_hold
+from chalicelib.domain.advance import CONFIRMATION_REFUSED, decide_confirmation, decide_hold
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.domain.orders import Order, Shipment
@@ -76,7 +76,7 @@ def confirm_shipments(message: Message, runtime: Runtime) -> None:
                 client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence))
         after = decide_confirmation(order, frozenset(pending), runtime.clock())
     except Refused as refused:  # a parcel that the channel will not take is for a person to see
-        after = decide_hold(order, "confirmation_refused", str(refused), "sync", runtime.clock())
+        after = decide_hold(order, CONFIRMATION_REFUSED, str(refused), "sync", runtime.clock())
     if after:
         runtime.tables.write(*order_writes(order, after))
 

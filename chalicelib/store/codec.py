@@ -36,7 +36,14 @@ def encode_state(state: State) -> bytes:
             "total": state.total_minor,
             "units": [_encode_units(units) for units in state.quantities],
             "source": state.source,
-            "pay": [int(pay.vouched), pay.authorised_minor, pay.captured_minor, pay.refunded_minor, int(pay.lapsed)],
+            "pay": [
+                int(pay.vouched),
+                pay.authorised_minor,
+                pay.captured_minor,
+                pay.refunded_minor,
+                int(pay.lapsed),
+                int(pay.awaited),
+            ],
             "secured": state.secured_minor,
             "settled": state.settled_minor,
             "fees": state.fees_minor,
@@ -52,12 +59,12 @@ def encode_state(state: State) -> bytes:
 def decode_state(body: bytes, *, version: int, since_ms: int, due_ms: int) -> State:
     """The state again; the attributes beside the body are given."""
     data = unpack(body)
-    vouched, authorised, captured, refunded, lapsed = data["pay"]
+    vouched, authorised, captured, refunded, lapsed, awaited = data["pay"]
     return State(
         total_minor=data["total"],
         quantities=tuple(_decode_units(units) for units in data["units"]),
         source=tuple(data["source"]),
-        payment=Payment(bool(vouched), authorised, captured, refunded, bool(lapsed)),
+        payment=Payment(bool(vouched), authorised, captured, refunded, bool(lapsed), bool(awaited)),
         secured_minor=data["secured"],
         settled_minor=data["settled"],
         fees_minor=data["fees"],

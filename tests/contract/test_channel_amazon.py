@@ -406,7 +406,7 @@ def test_after_a_throttle_the_rest_waits_without_being_sent() -> None:
     assert len(on.wire.operations) == len(["token"]) + 6
 
 
-def test_a_shop_page_of_the_gateway_is_busy_for_what_it_met() -> None:
+def test_an_html_page_of_the_gateway_is_busy_and_its_listing_can_be_sent_again() -> None:
     on = seller()
     on.client.push_availability([availability(CATALOGUE[0].sku, 1)])
     on.wire.instead = [GATEWAY]

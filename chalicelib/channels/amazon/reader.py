@@ -59,7 +59,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         total_minor=money.minor(total) if total else stated_minor,
         lines=lines,
         charges=charges,
-        payment=Payment(vouched=status in _VOUCHED),
+        payment=Payment(vouched=status in _VOUCHED, awaited=status in _UNPAID),
         cancelled=status == "CANCELLED",
         label=external_id,
         country=node.at("recipient").at("deliveryAddress").text("countryCode").upper()[:2],

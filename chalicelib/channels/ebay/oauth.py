@@ -13,13 +13,14 @@ from chalicelib.channels.transport import HttpRequest, Transport, checked
 from chalicelib.domain.errors import Refused
 
 _SCOPE = "https://api.ebay.com/oauth/api_scope/"
+_MARGIN_S = 300  # a token that ends while a call is under way is of no use
 SCOPES = f"{_SCOPE}sell.fulfillment {_SCOPE}sell.inventory"
 
 
 def fetch_token(
     transport: Transport, base_url: str, credentials: Mapping[str, str], agent: str, now_ms: int
 ) -> tuple[str, int]:
-    """A new access token and when it ends (Unix ms). Raises `Refused` when the seller's consent is gone."""
+    """A new access token and until when to share it (Unix ms). Raises `Refused` when the seller's consent is gone."""
     missing = [key for key in ("client_id", "client_secret", "refresh_token") if not credentials.get(key)]
     if missing:
         raise Refused("not_authorised", f"the eBay account's secret lacks {', '.join(missing)}")
@@ -35,4 +36,5 @@ def fetch_token(
     if response.status in (400, 401, 403):
         raise Refused("not_authorised", f"eBay's token endpoint answered {response.status}: consent or keys are wrong")
     granted = checked(response, "ebay")
-    return str(granted["access_token"]), now_ms + int(granted["expires_in"]) * 1000
+    lifetime_s = max(int(granted["expires_in"]) - _MARGIN_S, 0)
+    return str(granted["access_token"]), now_ms + lifetime_s * 1000

@@ -113,8 +113,8 @@ def test_orders_v0_is_refused_by_name(body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("status", "payment", "cancelled", "problems"),
     [
-        ("PENDING", Payment(), False, []),
-        ("PENDING_AVAILABILITY", Payment(), False, []),
+        ("PENDING", Payment(awaited=True), False, []),
+        ("PENDING_AVAILABILITY", Payment(awaited=True), False, []),
         ("UNSHIPPED", Payment(vouched=True), False, []),
         ("PARTIALLY_SHIPPED", Payment(vouched=True), False, []),
         ("SHIPPED", Payment(vouched=True), False, []),

@@ -29,6 +29,13 @@ def test_an_order_that_costs_nothing_needs_no_money() -> None:
     assert (stage(free), work_due(free)) == ("allocation", "allocation")
 
 
+def test_an_order_whose_payment_is_awaited_and_price_untold_ships_nothing() -> None:
+    untold = entered(fact(line(unit_minor=0), payment=Payment(awaited=True)))
+    assert (stage(untold), work_due(untold)) == ("funding", "")
+    told = entered(fact(payment=Payment(vouched=True), version_ms=T0_MS + 1), untold)
+    assert work_due(told) == "funding"
+
+
 def test_the_same_fact_twice_changes_nothing() -> None:
     order = entered(fact())
     assert decide_entry(order, fact(), skus_of(fact()), T0_MS + 1) is None

@@ -10,7 +10,6 @@ from chalicelib.domain.lifecycle import moved, securable_minor
 from chalicelib.domain.orders import Hold, Order, Quantities, Shipment
 from chalicelib.domain.stock import StockMove
 
-
 CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
 
 

@@ -1,4 +1,4 @@
-"""The Lambda handlers as AWS calls them, over moto: events in, partial batch responses out, state in the real tables."""
+"""The Lambda handlers as AWS calls them, over moto: events in, partial batch responses out, state in the tables."""
 
 from __future__ import annotations
 

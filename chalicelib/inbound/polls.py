@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
+from chalicelib.domain.errors import HeadraceError
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
@@ -40,16 +41,23 @@ def poll_ebay(event: Any) -> None:
 
 
 def poll(kind: str, runtime: Runtime) -> None:
-    """Read what has changed on every account of this kind. The cursor moves when all pages have been handed on, so a
-    poll that breaks off is simply done again."""
+    """Read what has changed on every account of this kind; one that does not answer stops no other."""
     for channel in channels(runtime.tables, kind):
-        cursor_ms = read_cursor_ms(runtime.tables, channel)
-        first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
-        since_ms = max(cursor_ms - OVERLAP_MS, first_ms)
-        newest_ms, orders = cursor_ms, 0
-        for raw, changed_ms in client_for(channel, runtime).changed_orders(since_ms):
-            runtime.queues.send("entry", [enclose(runtime.bodies, channel, raw, {})])
-            newest_ms, orders = max(newest_ms, changed_ms), orders + 1
-        if newest_ms > cursor_ms:
-            move_cursor(runtime.tables, channel, newest_ms)
-        log("polled", channel=channel, orders=orders)
+        try:
+            log("polled", channel=channel, orders=_poll_channel(channel, runtime))
+        except HeadraceError as error:
+            log("poll_broken_off", channel=channel, error=type(error).__name__)
+
+
+def _poll_channel(channel: str, runtime: Runtime) -> int:
+    """How many orders had changed. The cursor moves when all pages have been handed on, so a poll that breaks off is
+    simply done again."""
+    cursor_ms = read_cursor_ms(runtime.tables, channel)
+    first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
+    newest_ms, orders = cursor_ms, 0
+    for raw, changed_ms in client_for(channel, runtime).changed_orders(max(cursor_ms - OVERLAP_MS, first_ms)):
+        runtime.queues.send("entry", [enclose(runtime.bodies, channel, raw, {})])
+        newest_ms, orders = max(newest_ms, changed_ms), orders + 1
+    if newest_ms > cursor_ms:
+        move_cursor(runtime.tables, channel, newest_ms)
+    return orders

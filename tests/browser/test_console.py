@@ -7,13 +7,15 @@ import json
 import os
 import shutil
 import threading
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from chalice.config import Config
 from chalice.local import LocalDevServer
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 import chalicelib.inbound.api
 import chalicelib.inbound.guard
@@ -33,10 +35,11 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 NASTY = "<img src=x onerror=\"document.title='pwned'\">"
+LOW_CONTRAST = (Path(__file__).parent / "low_contrast.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         reason = "Chromium is not installed: the browser suite cannot run"
         if os.environ.get("CI") == "true":
@@ -51,11 +54,11 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    world.secrets.kept = {"api-tokens": {hashlib.sha256(TOKEN.encode()).hexdigest(): "browser"}}
+    admit(world, TOKEN)
     for channel in ("storefront-shop", "storefront-wholesale"):
         add_account(world.tables, channel, {})
     world.tables.write(*sku_writes("MUG", "Mug"))
-    world.tables.write(*receipt_writes("opening", "MUG", "main", 7, 0))
+    world.tables.write(*receipt_writes("opening", "MUG", "main", 60, 0))
     for module in (chalicelib.inbound.api, chalicelib.inbound.guard):
         monkeypatch.setattr(module, "runtime", lambda: world.runtime)
     monkeypatch.setattr(log, "sink", lambda line: None)
@@ -74,7 +77,7 @@ def address(world: World) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -83,55 +86,166 @@ def page(browser: Any) -> Iterator[Page]:
     assert errors == []
 
 
+def admit(world: World, token: str) -> None:
+    """Make this the one token that the API knows."""
+    world.secrets.kept = {"api-tokens": {hashlib.sha256(token.encode()).hexdigest(): "browser"}}
+
+
 def place(world: World, channel: str, external_id: str, **more: Any) -> None:
     raw = json.dumps(document(external_id) | more)
     world.queues.send("entry", [{"channel": channel, "raw": raw, "hint": {}}])
     world.run()
 
 
+def place_mixture(world: World) -> None:
+    """Orders in shipping, funding, allocation and on hold, over two channels."""
+    place(world, "storefront-shop", "1")
+    place(world, "storefront-wholesale", "2", payment={"status": "pending"})
+    place(
+        world,
+        "storefront-wholesale",
+        "3",
+        total="500.00",
+        lines=[{"id": "1", "sku": "MUG", "quantity": 100, "unit_price": "5.00"}],
+    )
+    place(
+        world,
+        "storefront-shop",
+        "4",
+        total="5.00",
+        lines=[{"id": "1", "sku": "LAMP", "quantity": 1, "unit_price": "5.00"}],
+    )
+
+
+def enter(page: Page, address: str) -> None:
+    page.goto(f"{address}/#token={TOKEN}")
+    expect(page.get_by_role("status")).to_have_text("live, every 2 s")
+
+
 def count(page: Page, stage: str) -> Any:
     return page.locator("#flow li", has=page.get_by_text(stage, exact=True)).locator(".count")
 
 
-def test_the_counts_are_those_of_the_api_and_change_by_themselves(world: World, address: str, page: Page) -> None:
+def order_rows(page: Page) -> Any:
+    return page.locator("#orders tbody tr:not(.detail)")
+
+
+def api_stages(address: str) -> Any:
+    request = urllib.request.Request(f"{address}/api/stages", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def test_every_count_shown_is_the_one_of_the_api(world: World, address: str, page: Page) -> None:
+    place_mixture(world)
+    world.now_ms += 150_000
+    told = api_stages(address)
+    assert told["on_hold"] == 1
+    enter(page, address)
+    expect(count(page, "on hold")).to_have_text("1")
+    for stage in ("entry", "funding", "allocation", "shipping", "settlement", "settled", "cancelled"):
+        expect(count(page, stage)).to_have_text(str(sum(counts[stage] for counts in told["channels"].values())))
+        for channel, counts in told["channels"].items():
+            cell = page.get_by_role("button", name=f"{counts[stage]} in {stage} from {channel}", exact=True)
+            expect(cell).to_have_text(str(counts[stage]))
+    assert told["oldest_waiting_s"]["funding"] == 150
+    expect(page.get_by_role("button", name="funding 1 oldest 2 min")).to_be_visible()
+
+
+def test_a_new_order_appears_by_itself_and_its_count_flashes(world: World, address: str, page: Page) -> None:
     place(world, "storefront-shop", "1")
-    place(world, "storefront-wholesale", "2", payment={"status": "pending"})
-    page.goto(f"{address}/#token={TOKEN}")
+    enter(page, address)
     expect(count(page, "shipping")).to_have_text("1")
-    expect(count(page, "funding")).to_have_text("1")
-    assert "token" not in page.url
-    place(world, "storefront-shop", "3")
+    expect(page.locator(".flash")).to_have_count(0)
+    place(world, "storefront-shop", "2")
     expect(count(page, "shipping")).to_have_text("2", timeout=15_000)
-    expect(page.locator("#orders tbody tr")).to_have_count(3)
+    expect(count(page, "shipping")).to_have_class("count flash")
+    expect(count(page, "funding")).to_have_class("count")
+    expect(order_rows(page)).to_have_count(2)
+
+
+def test_the_token_leaves_the_address_and_outlives_a_reload(world: World, address: str, page: Page) -> None:
+    enter(page, address)
+    assert page.url == f"{address}/"
+    page.reload()
+    expect(page.get_by_role("status")).to_have_text("live, every 2 s")
 
 
 def test_an_order_opens_with_its_timeline_lines_and_money(world: World, address: str, page: Page) -> None:
     place(world, "storefront-shop", "1")
-    page.goto(f"{address}/#token={TOKEN}")
-    page.get_by_role("button", name="1", exact=True).first.click()
+    enter(page, address)
+    page.get_by_role("button", name="1", exact=True).click()
     detail = page.locator("tr.detail")
     expect(detail).to_contain_text("entry: entered")
     expect(detail).to_contain_text("allocated 2")
     expect(detail).to_contain_text("2 × MUG")
-    expect(detail).to_contain_text("captured 10.00 EUR")
+    expect(detail).to_contain_text("charged10.00 EUR")
+    page.get_by_role("button", name="1", exact=True).click()
+    expect(detail).to_have_count(0)
 
 
-def test_a_cell_filters_the_orders(world: World, address: str, page: Page) -> None:
+def test_an_order_with_a_slash_and_a_hash_in_its_id_opens(world: World, address: str, page: Page) -> None:
+    place(world, "storefront-shop", "A/1#2?3%41")
+    enter(page, address)
+    page.get_by_role("button", name="A/1#2?3%41").click()
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+
+
+def test_a_cell_filters_the_orders_until_all_are_asked_for(world: World, address: str, page: Page) -> None:
+    place_mixture(world)
+    enter(page, address)
+    expect(order_rows(page)).to_have_count(4)
+    cell = page.get_by_role("button", name="1 in funding from storefront-wholesale")
+    cell.click()
+    expect(cell).to_have_attribute("aria-pressed", "true")
+    expect(order_rows(page)).to_have_count(1)
+    expect(order_rows(page)).to_contain_text("awaiting funds")
+    page.get_by_role("button", name="Show all").click()
+    expect(order_rows(page)).to_have_count(4)
+    expect(cell).to_have_attribute("aria-pressed", "false")
+
+
+def test_more_orders_come_page_by_page(world: World, address: str, page: Page) -> None:
+    for number in range(25):
+        place(world, "storefront-shop", str(number))
+    enter(page, address)
+    expect(order_rows(page)).to_have_count(20)
+    page.get_by_role("button", name="More").click()
+    expect(order_rows(page)).to_have_count(25)
+    expect(page.get_by_role("button", name="More")).to_be_hidden()
+
+
+def test_an_opened_order_stays_when_newer_ones_push_it_off_the_page(world: World, address: str, page: Page) -> None:
+    place(world, "storefront-shop", "first")
+    enter(page, address)
+    page.get_by_role("button", name="first").click()
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+    for number in range(20):
+        place(world, "storefront-shop", str(number), placed_at="2026-01-06T10:00:00Z")
+    expect(order_rows(page)).to_have_count(21, timeout=15_000)
+    expect(order_rows(page).first).to_contain_text("first")
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+
+
+def test_the_keyboard_opens_an_order_and_keeps_its_place(world: World, address: str, page: Page) -> None:
     place(world, "storefront-shop", "1")
-    place(world, "storefront-wholesale", "2", payment={"status": "pending"})
-    page.goto(f"{address}/#token={TOKEN}")
-    page.get_by_role("button", name="show storefront-wholesale funding").click()
-    expect(page.locator("#orders tbody tr")).to_have_count(1)
-    expect(page.locator("#orders tbody")).to_contain_text("awaiting funds")
+    enter(page, address)
+    opener = page.get_by_role("button", name="1", exact=True)
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+    place(world, "storefront-shop", "newer", placed_at="2026-01-06T10:00:00Z")
+    expect(order_rows(page)).to_have_count(2, timeout=15_000)
+    expect(opener).to_be_focused()
 
 
 def test_what_an_order_is_called_is_text_and_never_runs(world: World, address: str, page: Page) -> None:
     lines = [{"id": "1", "sku": "MUG", "title": NASTY, "quantity": 2, "unit_price": "5.00"}]
     place(world, "storefront-shop", "1", number=NASTY, lines=lines)
-    page.goto(f"{address}/#token={TOKEN}")
+    enter(page, address)
     page.get_by_role("button", name=NASTY).click()
     expect(page.locator("tr.detail")).to_contain_text(NASTY)
-    expect(page.locator("main img")).to_have_count(0)
+    expect(page.locator("img")).to_have_count(0)
     assert page.title() == "Headrace"
 
 
@@ -139,15 +253,105 @@ def test_a_wrong_token_is_asked_for_again_and_a_right_one_opens(world: World, ad
     place(world, "storefront-shop", "1")
     page.goto(f"{address}/#token=wrong")
     expect(page.get_by_role("status")).to_have_text("an API token is needed")
+    expect(page.get_by_label("API token")).to_be_focused()
     page.get_by_label("API token").fill(TOKEN)
-    page.get_by_role("button", name="Open").click()
+    page.keyboard.press("Enter")
     expect(count(page, "shipping")).to_have_text("1")
     expect(page.locator("#door")).to_be_hidden()
 
 
-def test_the_page_fits_a_phone(world: World, address: str, page: Page) -> None:
+def test_a_token_that_ends_leaves_the_view_as_it_was(world: World, address: str, page: Page) -> None:
+    place_mixture(world)
+    enter(page, address)
+    page.get_by_role("button", name="1", exact=True).click()
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+    admit(world, "another")
+    expect(page.get_by_label("API token")).to_be_visible(timeout=15_000)
+    expect(order_rows(page)).to_have_count(4)
+    page.get_by_label("API token").fill("another")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("status")).to_have_text("live, every 2 s")
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+
+
+def test_an_api_that_fails_is_told_and_asked_again(world: World, address: str, page: Page) -> None:
     place(world, "storefront-shop", "1")
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(f"{address}/#token={TOKEN}")
-    expect(count(page, "shipping")).to_have_text("1")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    enter(page, address)
+    page.route("**/api/**", lambda route: route.fulfill(status=503, body="{}"))
+    expect(page.get_by_role("status")).to_contain_text("reconnecting…", timeout=15_000)
+    expect(order_rows(page)).to_have_count(1)
+    page.unroute("**/api/**")
+    expect(page.get_by_role("status")).to_have_text("live, every 2 s", timeout=15_000)
+
+
+def test_requests_never_overlap_however_fast_one_clicks(world: World, address: str, page: Page) -> None:
+    place_mixture(world)
+    under_way: set[Request] = set()
+    most = 0
+
+    def begin(request: Request) -> None:
+        nonlocal most
+        if "/api/" in request.url:
+            under_way.add(request)
+            most = max(most, len(under_way))
+
+    page.on("request", begin)
+    page.on("requestfinished", under_way.discard)
+    enter(page, address)
+    for cell in page.locator("#channels td button").all():
+        cell.click()
+    expect(page.locator("#filter")).to_have_text("storefront-wholesale · cancelled")
+    expect(page.locator("#empty")).to_be_visible()
+    assert most == 1
+
+
+def test_a_hidden_tab_asks_nothing(world: World, address: str, page: Page) -> None:
+    page.clock.install()
+    enter(page, address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    show = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    show += " document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(show, True)
+    page.clock.run_for(60_000)
+    assert asked == []
+    with page.expect_request("**/api/stages"):
+        page.evaluate(show, False)
+
+
+@pytest.mark.parametrize("shown_at", ["prod", "prod/"])
+def test_a_stage_in_the_path_is_kept(world: World, address: str, page: Page, shown_at: str) -> None:
+    def strip(route: Route) -> None:
+        route.fulfill(response=route.fetch(url=route.request.url.replace("/prod", "", 1) or "/"))
+
+    place(world, "storefront-shop", "1")
+    page.route("**/prod**", strip)
+    page.route("**/prod/**", strip)
+    page.goto(f"{address}/{shown_at}#token={TOKEN}")
+    expect(order_rows(page)).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_enough_contrast(world: World, address: str, page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    place_mixture(world)
+    enter(page, address)
+    page.get_by_role("button", name="1 in funding from storefront-wholesale").click()
+    expect(order_rows(page)).to_have_count(1)
+    page.get_by_role("button", name="2", exact=True).click()
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+    assert page.evaluate(LOW_CONTRAST) == []
+    page.locator("#flow button").nth(1).click()
+    admit(world, "another")
+    expect(page.locator("#door")).to_be_visible(timeout=15_000)
+    assert page.evaluate(LOW_CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [360, 760, 1280])
+def test_the_page_is_as_wide_as_the_screen(world: World, address: str, page: Page, width: int) -> None:
+    place_mixture(world)
+    page.set_viewport_size({"width": width, "height": 740})
+    enter(page, address)
+    page.get_by_role("button", name="1", exact=True).click()
+    expect(page.locator("tr.detail")).to_contain_text("2 × MUG")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -70,6 +70,8 @@ class ShopifyClient:
             more = self._graphql(documents.ORDER, {"id": gid, "after": page["endCursor"]})["order"]["lineItems"]
             order["lineItems"]["nodes"] += more["nodes"]
             page = more["pageInfo"]
+        if order["displayFulfillmentStatus"] != "UNFULFILLED":
+            order["fulfillments"] = self._graphql(documents.PARCELS, {"id": gid})["order"]["fulfillments"]
         return order
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.channels.port import ShipmentConfirmation
+from chalicelib.domain.errors import Refused
 
 _OPEN = ("OPEN", "IN_PROGRESS", "SCHEDULED", "INCOMPLETE")
 
@@ -15,6 +16,7 @@ def wishes(order: Mapping[str, Any], parcel: ShipmentConfirmation) -> list[dict[
     """FulfillmentInputs for a parcel: one for each location, since Shopify takes no more in one call.
 
     Units that a fulfilment with the same tracking number already holds are left out, and never more than remains.
+    Raises `Refused` when the shop has not enough left to ship: somebody has shipped or cancelled it there.
     """
     wanted = Counter(dict(parcel.items))
     wanted.subtract(_told(order, parcel.tracking_number))
@@ -27,6 +29,11 @@ def wishes(order: Mapping[str, Any], parcel: ShipmentConfirmation) -> list[dict[
             location = (fulfilment_order["assignedLocation"].get("location") or {}).get("id", "")
             part = {"fulfillmentOrderId": fulfilment_order["id"], "fulfillmentOrderLineItems": items}
             by_location[location].append(part)
+    lacking = sum(units for units in wanted.values() if units > 0)
+    if lacking:
+        raise Refused(
+            "nothing_left_to_ship", f"Shopify has {lacking} units fewer to ship than parcel {parcel.shipment_id}"
+        )
     tracking = {"number": parcel.tracking_number, "company": parcel.carrier} if parcel.tracking_number else None
     return [
         {"lineItemsByFulfillmentOrder": parts, "notifyCustomer": True}

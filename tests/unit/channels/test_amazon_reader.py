@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.channels.amazon.notifications import Hint, hint_of
 from chalicelib.channels.amazon.reader import read_orders
 from chalicelib.domain.channel_order import ChannelOrder, Payment
 from chalicelib.domain.errors import Unreadable
@@ -338,42 +337,3 @@ def test_any_json_is_an_order_or_unreadable(changes: dict[str, Any], inner: dict
     except Unreadable:
         return
     assert [order.channel for order in orders] == ["amazon"]
-
-
-# --- notifications ------------------------------------------------------------------------------------
-
-
-def notification(**more: Any) -> dict[str, Any]:
-    change = {"SellerId": "A3SELLER", "AmazonOrderId": "114-0000001-0000001", "OrderChangeType": "OrderStatusChange"}
-    return {"NotificationType": "ORDER_CHANGE", "Payload": {"OrderChangeNotification": change}, **more}
-
-
-def test_an_order_change_points_at_its_order_and_seller() -> None:
-    assert hint_of(json.dumps(notification())) == Hint("A3SELLER", ("114-0000001-0000001",))
-
-
-def test_the_case_of_a_notifications_keys_does_not_matter() -> None:
-    change = {"sellerId": "A3SELLER", "amazonOrderId": "114-0000001-0000001"}
-    body = {"notificationType": "order_change", "payload": {"orderChangeNotification": change}}
-    assert hint_of(json.dumps(body).encode()) == Hint("A3SELLER", ("114-0000001-0000001",))
-
-
-def test_another_type_of_notification_points_at_no_order() -> None:
-    assert hint_of('{"notificationType": "FEED_PROCESSING_FINISHED", "payload": {}}').order_ids == ()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"NotificationType": true}',
-        json.dumps(notification(Payload=None)),
-        json.dumps(notification(Payload={"OrderChangeNotification": []})),
-        json.dumps(notification(Payload={"OrderChangeNotification": {"SellerId": "A"}})),
-    ],
-)
-def test_what_is_no_notification_is_unreadable(body: str) -> None:
-    with pytest.raises(Unreadable):
-        hint_of(body)

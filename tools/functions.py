@@ -208,7 +208,7 @@ FUNCTIONS = (
     Function(
         "sweep",
         Every(1),
-        (*writes("orders"), *reads("channels", only=SETTINGS), *queries("open"), *sends("entry")),
+        (*writes("orders"), *reads("channels", only=SETTINGS), *queries("open"), *sends("entry", "allocation")),
         timeout_s=60,
     ),
 )

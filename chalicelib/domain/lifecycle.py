@@ -104,6 +104,12 @@ def work_due(order: Order) -> str:
     return ""
 
 
+def waits_for_stock(order: Order) -> bool:
+    """Whether stock that comes in may be given to this order."""
+    state = order.state
+    return is_funded(state) and not state.holds and any(units.backordered for units in state.quantities)
+
+
 def unconfirmed_shipments(order: Order) -> tuple[str, ...]:
     """Shipments of which the selling channel has not acknowledged a confirmation yet."""
     return tuple(s.shipment_id for s in order.state.shipments if not s.confirmed_ms)

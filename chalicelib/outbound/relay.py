@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
-from chalicelib.domain.lifecycle import unconfirmed_shipments, work_due
+from chalicelib.domain.lifecycle import unconfirmed_shipments, waits_for_stock, work_due
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.counters import Moved, count
@@ -69,14 +69,18 @@ def _follow_up(record: Record) -> list[tuple[str, Message]]:
     if new is None:
         return []
     if new["sk"] == "STATE":
-        return _after_order(new)
+        return _after_order(record.old, new)
     return _after_stock(record.old or {}, new) if is_stock(new["sk"]) else []
 
 
-def _after_order(item: Item) -> list[tuple[str, Message]]:
-    order = order_of(item)
+def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
+    """An order that begins to wait for stock is looked at once more: stock that came in while it was being decided has
+    asked who waits before it stood there."""
+    order = order_of(new)
     message: Message = {"order": order.order_id}
     queues = [work_due(order)]
+    if waits_for_stock(order) and not (old and waits_for_stock(order_of(old))):
+        queues.append("allocation")
     if unconfirmed_shipments(order):
         queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
     return [(queue, message) for queue in queues if queue]

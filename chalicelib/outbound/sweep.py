@@ -1,7 +1,7 @@
 """The sweep: no order can be forgotten. Every minute it looks at the orders whose deadline has passed.
 
 An overdue order gets a line of timeline and a later deadline; that committed change makes the relay look at it again.
-Orders on hold at entry are sent back to entry, since the catalogue may know their SKU by now.
+What waits for the outside is sent back to its stage: the catalogue may know the SKU by now, or stock may be there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from chalicelib.store.orders import due_order_ids, order_writes, read_order
 
 blueprint = Blueprint(__name__)
 
+_LOOKED_AT_AGAIN = ("entry", "allocation")
 _ORDERS_EACH = 100  # overdue orders looked at in one sweep, for each channel and stage
 
 
@@ -41,8 +42,8 @@ def sweep_due(runtime: Runtime) -> None:
                 _nudge(order_id, runtime)
             if order_ids:
                 log("overdue", channel=channel, stage=stage, orders=len(order_ids))
-            if stage == "entry" and order_ids:
-                runtime.queues.send("entry", [{"order": order_id} for order_id in order_ids])
+            if stage in _LOOKED_AT_AGAIN and order_ids:
+                runtime.queues.send(stage, [{"order": order_id} for order_id in order_ids])
 
 
 def _nudge(order_id: str, runtime: Runtime) -> None:

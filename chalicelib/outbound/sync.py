@@ -17,7 +17,7 @@ from chalicelib.domain.advance import CONFIRMATION_REFUSED, decide_confirmation,
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.domain.orders import Order, Shipment
-from chalicelib.runtime.batch import Delivery, Work, each, failed, put_back
+from chalicelib.runtime.batch import NOT_AUTHORISED, Delivery, Work, each, failed, put_back
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
@@ -76,6 +76,8 @@ def confirm_shipments(message: Message, runtime: Runtime) -> None:
                 client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence))
         after = decide_confirmation(order, frozenset(pending), runtime.clock())
     except Refused as refused:  # a parcel that the channel will not take is for a person to see
+        if refused.reason == NOT_AUTHORISED:
+            raise
         after = decide_hold(order, CONFIRMATION_REFUSED, str(refused), "sync", runtime.clock())
     if after:
         runtime.tables.write(*order_writes(order, after))
@@ -168,7 +170,7 @@ def _done(queue: str, delivery: Delivery, error: HeadraceError | None, runtime: 
     body = {**delivery.body, "crossed": True} if isinstance(error, Crossed) else delivery.body
     if isinstance(error, Busy) and put_back(queue, body, error, runtime):
         return True
-    if isinstance(error, Refused):
+    if isinstance(error, Refused) and error.reason != NOT_AUTHORISED:
         log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)
         return True
     failed(queue, delivery, error)

@@ -15,6 +15,9 @@ from chalicelib.runtime.log import event
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 
+# A channel that no longer takes our token: nothing is wrong with the work, so it must end in the dead letters, where an
+# alarm calls somebody and whence it can be driven again, and not be logged and forgotten.
+NOT_AUTHORISED = "not_authorised"
 _STALE_ATTEMPTS = 5
 _PUT_BACK_ATTEMPTS = 20
 
@@ -52,6 +55,9 @@ def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: D
         except Busy as busy:
             return put_back(queue, delivery.body, busy, runtime)
         except Refused as refused:
+            if refused.reason == NOT_AUTHORISED:
+                failed(queue, delivery, refused)
+                return False
             event(
                 "refused",
                 queue=queue,

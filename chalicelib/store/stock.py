@@ -11,6 +11,7 @@ from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When
 
 _LOCATION = "LOC#"
 _BACKORDER = "BACKORDER#"
+_SOME_MORE = 25
 
 
 def stock_key(sku: str, location: str) -> Key:
@@ -77,10 +78,11 @@ def backorder_writes(order: Order, backorders: Mapping[str, int]) -> list[Write]
 
 
 def backordered_order_ids(tables: Tables, sku: str, units: int) -> list[str]:
-    """The orders that have waited longest for `sku`: as many as `units` could serve in part."""
+    """The orders that have waited longest for `sku`: as many as `units` could serve in part, and some more, since one
+    that is on hold takes nothing."""
     waiting, reached = [], 0
     for item in tables.query("stock", sku, begins=_BACKORDER, limit=100).items:
-        if reached >= units:
+        if reached >= units and len(waiting) >= _SOME_MORE:
             break
         waiting.append(item["order"])
         reached += item["units"]

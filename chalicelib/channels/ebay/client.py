@@ -45,7 +45,7 @@ class EbayClient:
 
     def get_order(self, external_id: str) -> bytes:
         """One order as JSON. Raises `Refused` when eBay does not know it."""
-        return json.dumps(self._call("GET", _order_path(external_id))).encode()
+        return json.dumps(self._ask("GET", _order_path(external_id), "orderId")).encode()
 
     def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, as JSON with its own time of change (Unix ms); an order may come twice.
@@ -56,8 +56,8 @@ class EbayClient:
         query = {"filter": f"lastmodifieddate:[{stamp(start_ms)}..]", "limit": str(_PAGE)}
         offset = 0
         while True:
-            page = self._call("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}")
-            for order in page.get("orders") or []:
+            page = self._ask("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}", "orders")
+            for order in page["orders"]:
                 yield json.dumps(order).encode(), _changed_ms(order, start_ms)
             if not page.get("next"):
                 return
@@ -75,23 +75,28 @@ class EbayClient:
         """Tell eBay of a parcel, unless it knows of it already. Raises `Refused` for what it will never take."""
         path = f"{_order_path(external_id)}/shipping_fulfillment"
         body = fulfilment_of(parcel, self._now_ms)
-        known = self._call("GET", path)
-        if not is_told(body, known.get("fulfillments") or []):
+        if not is_told(body, self._ask("GET", path, "fulfillments")["fulfillments"]):
             self._call("POST", path, body)
 
     def _push(self, chunk: Sequence[Availability]) -> list[HeadraceError | None]:
         """A call that is refused as a whole has applied nothing: each listing then goes alone, so that one that is
         wrong does not hold up the others."""
         try:
-            answer = self._call("POST", _BULK, {"requests": [request_of(each) for each in chunk]})
+            answer = self._ask("POST", _BULK, "responses", {"requests": [request_of(each) for each in chunk]})
         except Refused as error:
             if len(chunk) == 1 or error.reason == "not_authorised":
                 return [error] * len(chunk)
             return [outcome for each in chunk for outcome in self._push([each])]
         except Retry as error:
             return [error] * len(chunk)
-        responses = (answer or {}).get("responses") or []
-        return [outcome_of(each, responses) for each in chunk]
+        return [outcome_of(each, answer["responses"]) for each in chunk]
+
+    def _ask(self, method: str, path: str, wanted: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """An answer that holds `wanted`; a success without its content is no success."""
+        answer = self._call(method, path, body)
+        if not isinstance(answer, dict) or answer.get(wanted) is None:
+            raise Busy(f"ebay answered without {wanted}", after_s=5)
+        return answer
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON of the answer, with the shared access token."""

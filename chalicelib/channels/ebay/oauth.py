@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from chalicelib.channels.transport import HttpRequest, Transport, checked
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import Busy, Refused
 
 _SCOPE = "https://api.ebay.com/oauth/api_scope/"
 _MARGIN_S = 300  # a token that ends while a call is under way is of no use
@@ -36,5 +36,7 @@ def fetch_token(
     if response.status in (400, 401, 403):
         raise Refused("not_authorised", f"eBay's token endpoint answered {response.status}: consent or keys are wrong")
     granted = checked(response, "ebay")
-    lifetime_s = max(int(granted["expires_in"]) - _MARGIN_S, 0)
+    if not isinstance(granted, dict) or not granted.get("access_token"):
+        raise Busy("ebay granted no token", after_s=5)
+    lifetime_s = max(int(granted.get("expires_in") or 0) - _MARGIN_S, 0)
     return str(granted["access_token"]), now_ms + lifetime_s * 1000

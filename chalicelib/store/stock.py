@@ -80,7 +80,8 @@ def backorder_writes(order: Order, backorders: Mapping[str, int]) -> list[Write]
 def backordered_order_ids(tables: Tables, sku: str, units: int) -> list[str]:
     """The orders that have waited longest for `sku`: as many as `units` could serve in part, and some more, since one
     that is on hold takes nothing."""
-    waiting, reached = [], 0
+    waiting: list[str] = []
+    reached = 0
     for item in tables.query("stock", sku, begins=_BACKORDER, limit=100).items:
         if reached >= units and len(waiting) >= _SOME_MORE:
             break

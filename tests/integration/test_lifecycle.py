@@ -172,6 +172,28 @@ def test_shortage_is_backordered_and_the_longest_waiting_is_served_first(world: 
     books(world)
 
 
+def test_stock_that_comes_in_while_an_order_is_decided_is_not_missed(world: World) -> None:
+    """The stock's own wake-up finds nobody waiting yet; the order, when it begins to wait, is looked at once more."""
+    world.tables.write(*receipt_writes("write-off", "MUG", "main", -100, world.now_ms))
+    write = world.tables.write
+    arrived = []
+
+    def write_after_a_delivery(*writes: Any) -> None:
+        if not arrived and any(each.key.sk.startswith("BACKORDER#") for each in writes):
+            arrived.append(True)
+            write(*receipt_writes("delivery", "MUG", "main", 5, world.now_ms))
+            world._relay()
+            while world._deliver("allocation"):
+                pass
+        write(*writes)
+
+    world.tables.write = write_after_a_delivery  # type: ignore[method-assign]
+    send(world, document())
+    assert arrived
+    assert status_of(world) == "allocated"
+    books(world)
+
+
 def test_stock_of_a_cancelled_order_serves_who_waits(world: World) -> None:
     send(world, document("1", lines=[{"id": "1", "sku": "MUG", "quantity": 100, "unit_price": "0.10"}]))
     send(world, document("2"))

@@ -113,10 +113,6 @@ def stream_batch_counted_twice(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def woken_only_by_stock(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(chalicelib.outbound.relay, "waits_for_stock", lambda order: False)
-
-
 @pytest.mark.parametrize(
     "plant",
     [

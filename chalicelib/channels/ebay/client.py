@@ -56,8 +56,8 @@ class EbayClient:
         query = {"filter": f"lastmodifieddate:[{stamp(start_ms)}..]", "limit": str(_PAGE)}
         offset = 0
         while True:
-            page = self._ask("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}", "orders")
-            for order in page["orders"]:
+            page = self._ask("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}", "total")
+            for order in page.get("orders") or []:
                 yield json.dumps(order).encode(), _changed_ms(order, start_ms)
             if not page.get("next"):
                 return
@@ -75,7 +75,8 @@ class EbayClient:
         """Tell eBay of a parcel, unless it knows of it already. Raises `Refused` for what it will never take."""
         path = f"{_order_path(external_id)}/shipping_fulfillment"
         body = fulfilment_of(parcel, self._now_ms)
-        if not is_told(body, self._ask("GET", path, "fulfillments")["fulfillments"]):
+        known = self._ask("GET", path, "total")  # always there; the list may be missing when it is 0
+        if not is_told(body, known.get("fulfillments") or []):
             self._call("POST", path, body)
 
     def _push(self, chunk: Sequence[Availability]) -> list[HeadraceError | None]:

@@ -74,7 +74,7 @@ def unwrapped(body: bytes) -> bytes:
         inner = answered.get("body", answered) if isinstance(answered, dict) else answered
     else:
         return body
-    return inner.encode() if isinstance(inner, str) else json.dumps(inner).encode()
+    return inner.encode("utf-8", "replace") if isinstance(inner, str) else json.dumps(inner).encode()
 
 
 def _usage(problem: str) -> int:

@@ -19,8 +19,8 @@ def verify_shopify(raw: bytes, header: str, secrets: Sequence[str]) -> None:
     Several secrets are accepted while one replaces another. Source: shopify.dev, verify webhook deliveries.
     """
     sent = _decoded(header)
-    for secret in _usable(secrets):
-        if hmac.compare_digest(sent, hmac.digest(secret.encode(), raw, hashlib.sha256)):
+    for key in _usable([secret.strip().encode() for secret in secrets]):
+        if hmac.compare_digest(sent, hmac.digest(key, raw, hashlib.sha256)):
             return
     raise Forged("bad_signature", "X-Shopify-Hmac-Sha256 does not fit the body")
 
@@ -39,18 +39,18 @@ def verify_standard_webhook(raw: bytes, headers: Mapping[str, str], secrets: Seq
     signed = message_id.encode() + b"." + timestamp.encode() + b"." + raw
     versions = [part.partition(",") for part in headers.get("webhook-signature", "").split()]
     sent = [_decoded(signature) for version, _, signature in versions if version == "v1"]
-    for secret in _usable(secrets):
-        fits = hmac.digest(_decoded(secret.removeprefix("whsec_")), signed, hashlib.sha256)
+    for key in _usable([_decoded(secret.strip().removeprefix("whsec_")) for secret in secrets]):
+        fits = hmac.digest(key, signed, hashlib.sha256)
         if any(hmac.compare_digest(one, fits) for one in sent):
             return
     raise Forged("bad_signature", "webhook-signature does not fit webhook-id, webhook-timestamp and the body")
 
 
-def _usable(secrets: Sequence[str]) -> list[str]:
-    """Never check against an empty secret: anybody could sign with it."""
-    usable = [secret for secret in secrets if secret.strip()]
+def _usable(keys: Sequence[bytes]) -> list[bytes]:
+    """Never check against an empty key: anybody could sign with it. A secret that is no base64 decodes to one."""
+    usable = [key for key in keys if key]
     if not usable:
-        raise Forged("no_secret", "no webhook secret is set for this channel")
+        raise Forged("no_secret", "no usable webhook secret is set for this channel")
     return usable
 
 

@@ -95,7 +95,9 @@ def _line(item: Node, status: str, money: Amounts, problems: list[Problem]) -> C
     executed = cancellation.has("cancellationExecution")
     # A cancelled item may show that nothing of it is ordered any more.
     quantity = units(item, "quantityOrdered", line_id, [] if executed else problems)
-    fulfilled = min(max(item.at("fulfillment").whole("quantityFulfilled"), 0), quantity)
+    # A role that may not see FULFILLMENT still sees that all has left: nothing may leave twice.
+    all_left = quantity if status == "SHIPPED" else 0
+    fulfilled = min(max(item.at("fulfillment").whole("quantityFulfilled", all_left), 0), quantity)
     if cancellation.has("cancellationRequest") and not executed and fulfilled < quantity and status != "CANCELLED":
         problems.append(Problem("cancel_requested", f"line {line_id}: the buyer asks to cancel; decide"))
     parts = _breakdowns(item, money)

@@ -23,6 +23,7 @@ from chalicelib.domain.errors import Busy, HeadraceError, Refused
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 _PAGE = 100
+_LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED")
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 
 
@@ -71,8 +72,38 @@ class ShopifyClient:
             order["lineItems"]["nodes"] += more["nodes"]
             page = more["pageInfo"]
         if order["displayFulfillmentStatus"] != "UNFULFILLED":
-            order["fulfillments"] = self._graphql(documents.PARCELS, {"id": gid})["order"]["fulfillments"]
+            order["fulfillments"] = self._parcels(gid)
         return order
+
+    def _parcels(self, gid: str) -> list[dict[str, Any]]:
+        """What the shop has shipped of an order, each parcel with all its lines."""
+        order = self._graphql(documents.PARCELS, {"id": gid})["order"]
+        if order is None:
+            raise Refused("unknown_order", f"Shopify does not know {gid}")
+        parcels: list[dict[str, Any]] = order["fulfillments"]
+        for parcel in parcels:
+            lines = parcel["fulfillmentLineItems"]
+            page = lines["pageInfo"]
+            while page["hasNextPage"]:
+                variables = {"id": parcel["id"], "after": page["endCursor"]}
+                more = self._graphql(documents.PARCEL_LINES, variables)["fulfillment"]["fulfillmentLineItems"]
+                lines["nodes"] += more["nodes"]
+                page = more["pageInfo"]
+        return parcels
+
+    def _fulfilment_orders(self, gid: str) -> Iterator[dict[str, Any]]:
+        """What the shop has to ship of an order; a long fulfilment order comes in several parts."""
+        variables: dict[str, Any] = {"id": gid, "after": None, "lineAfter": None}
+        while True:
+            found = self._graphql(documents.FULFILMENT_ORDERS, variables)["order"]["fulfillmentOrders"]
+            yield from found["nodes"]
+            lines = found["nodes"][0]["lineItems"]["pageInfo"] if found["nodes"] else {"hasNextPage": False}
+            if lines["hasNextPage"]:
+                variables["lineAfter"] = lines["endCursor"]
+            elif found["pageInfo"]["hasNextPage"]:
+                variables |= {"after": found["pageInfo"]["endCursor"], "lineAfter": None}
+            else:
+                return
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Set `available` by compare-and-set against what the shop showed last, so that a sale that we have not heard
@@ -83,7 +114,7 @@ class ShopifyClient:
                 outcome.append(Busy("behind a throttled call", after_s=2))
                 continue
             try:
-                if self._set_available(item, item.shown) == "CHANGE_FROM_QUANTITY_STALE":
+                if self._set_available(item, item.shown) in _LOOK_AGAIN:
                     self._set_available(item, self._available(item), last=True)
                 outcome.append(None)
             except HeadraceError as error:
@@ -91,26 +122,24 @@ class ShopifyClient:
         return outcome
 
     def _set_available(self, item: Availability, change_from: int | None, *, last: bool = False) -> str:
-        """ "" when set, or the code of a stale comparison. The key names the wish, so a repeat is no second change."""
+        """ "" when set, or why to look again. The key names the wish, so that a repeat is no second change; the last
+        attempt gets a key of its own, since a failed attempt uses its key up. What it compares with keeps it safe."""
         quantity = {
             "inventoryItemId": item.refs["inventory_item_id"],
             "locationId": item.refs["location_id"],
             "quantity": item.quantity,
             "changeFromQuantity": change_from,
         }
-        key = _key(item.channel_sku, item.refs["location_id"], item.version, item.quantity, change_from)
+        attempt = self._now_ms if last else 0
+        key = _key(item.channel_sku, item.refs["location_id"], item.version, item.quantity, change_from, attempt)
         variables = {"input": {"name": "available", "reason": "correction", "quantities": [quantity]}, "key": key}
         errors = self._graphql(documents.SET_QUANTITIES, variables)["inventorySetQuantities"]["userErrors"]
         if not errors:
             return ""
         code = str(errors[0].get("code"))
-        if code == "CHANGE_FROM_QUANTITY_STALE" and not last:
+        if code in _LOOK_AGAIN and not last:
             return code
-        if code in (
-            "CHANGE_FROM_QUANTITY_STALE",
-            "IDEMPOTENCY_CONCURRENT_REQUEST",
-            "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
-        ):
+        if code in _LOOK_AGAIN or code == "IDEMPOTENCY_CONCURRENT_REQUEST":
             raise Busy(f"Shopify answered {code}", after_s=2)
         raise Refused("listing_refused", f"Shopify answered {code} for {item.channel_sku}")
 
@@ -123,10 +152,8 @@ class ShopifyClient:
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """fulfillmentCreate over what is left to ship; a parcel that the shop already has is not told again."""
-        order = self._graphql(documents.FULFILMENT_ORDERS, {"id": f"gid://shopify/Order/{external_id}"})["order"]
-        if order is None:
-            raise Refused("unknown_order", f"Shopify does not know {external_id}")
-        for wish in fulfilment.wishes(order, parcel):
+        gid = f"gid://shopify/Order/{external_id}"
+        for wish in fulfilment.wishes(self._parcels(gid), self._fulfilment_orders(gid), parcel):
             errors = self._graphql(documents.FULFIL, {"fulfillment": wish})["fulfillmentCreate"]["userErrors"]
             if errors:
                 raise Refused("shipment_refused", f"Shopify refused {errors[0].get('field')}")
@@ -154,17 +181,24 @@ class ShopifyClient:
         if response.status in (400, 401, 403):
             raise Refused("not_authorised", "Shopify refused the client id and secret")
         answer = checked(response, "Shopify")
+        if not isinstance(answer, dict) or not answer.get("access_token"):
+            raise Busy("Shopify granted no token", after_s=5)
         return str(answer["access_token"]), self._now_ms + int(answer.get("expires_in", 86_399)) * 1000 - _EARLY_MS
 
 
 def _data(answer: Any) -> dict[str, Any]:
-    """The data of an answer. A throttle says how much was asked for and how fast it comes back."""
+    """The data of an answer; a success without it will pass. A throttle says how much was asked for and how fast it
+    comes back."""
+    if not isinstance(answer, dict):
+        raise Busy("Shopify answered without data", after_s=5)
     for error in answer.get("errors") or []:
         code = (error.get("extensions") or {}).get("code") if isinstance(error, dict) else None
         if code in ("THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT"):
             raise Busy(f"Shopify answered {code}", after_s=_wait_s(answer))
         raise Refused("channel_refused", f"Shopify answered {code or 'an error'}")
-    data: dict[str, Any] = answer["data"]
+    data = answer.get("data")
+    if not isinstance(data, dict):
+        raise Busy("Shopify answered without data", after_s=5)
     return data
 
 

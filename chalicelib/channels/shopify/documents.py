@@ -52,29 +52,41 @@ query Order($id: ID!, $after: String) {
 PARCELS = """
 query Parcels($id: ID!) {
   order(id: $id) {
-    fulfillments(first: 10) {
+    fulfillments(first: 20) {
+      id
       status
-      fulfillmentLineItems(first: 40) { nodes { quantity lineItem { id } } }
+      trackingInfo(first: 5) { number }
+      fulfillmentLineItems(first: 20) { nodes { quantity lineItem { id } } pageInfo { hasNextPage endCursor } }
+    }
+  }
+}
+"""
+
+PARCEL_LINES = """
+query ParcelLines($id: ID!, $after: String) {
+  fulfillment(id: $id) {
+    fulfillmentLineItems(first: 200, after: $after) {
+      nodes { quantity lineItem { id } }
+      pageInfo { hasNextPage endCursor }
     }
   }
 }
 """
 
 FULFILMENT_ORDERS = """
-query FulfilmentOrders($id: ID!) {
+query FulfilmentOrders($id: ID!, $after: String, $lineAfter: String) {
   order(id: $id) {
-    fulfillments(first: 10) {
-      status
-      trackingInfo { number }
-      fulfillmentLineItems(first: 20) { nodes { quantity lineItem { id } } }
-    }
-    fulfillmentOrders(first: 5) {
+    fulfillmentOrders(first: 1, after: $after) {
       nodes {
         id
         status
         assignedLocation { location { id } }
-        lineItems(first: 50) { nodes { id remainingQuantity lineItem { id } } }
+        lineItems(first: 200, after: $lineAfter) {
+          nodes { id remainingQuantity lineItem { id } }
+          pageInfo { hasNextPage endCursor }
+        }
       }
+      pageInfo { hasNextPage endCursor }
     }
   }
 }
@@ -106,4 +118,4 @@ query Available($item: ID!, $location: ID!) {
 }
 """
 
-ALL = (ORDERS, ORDER, PARCELS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, AVAILABLE)
+ALL = (ORDERS, ORDER, PARCELS, PARCEL_LINES, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, AVAILABLE)

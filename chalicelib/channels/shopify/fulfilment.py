@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.channels.port import ShipmentConfirmation
 from chalicelib.domain.errors import Refused
 
 _OPEN = ("OPEN", "IN_PROGRESS", "SCHEDULED", "INCOMPLETE")
+_MOST_INPUTS = 250  # Source: shopify.dev, API rate limits: input arrays
 
 
-def wishes(order: Mapping[str, Any], parcel: ShipmentConfirmation) -> list[dict[str, Any]]:
-    """FulfillmentInputs for a parcel: one for each location, since Shopify takes no more in one call.
+def wishes(
+    parcels: Sequence[Mapping[str, Any]], fulfilment_orders: Iterable[Mapping[str, Any]], parcel: ShipmentConfirmation
+) -> list[dict[str, Any]]:
+    """FulfillmentInputs for a parcel: Shopify takes one location and 250 lines in one call. [] when it is told already.
 
-    Units that a fulfilment with the same tracking number already holds are left out, and never more than remains.
+    `parcels` are what the shop has shipped, `fulfilment_orders` what it has to ship, long ones in several parts. Units
+    that a fulfilment with the same tracking number already holds are left out, and never more than remains.
     Raises `Refused` when the shop has not enough left to ship: somebody has shipped or cancelled it there.
     """
     wanted = Counter(dict(parcel.items))
-    wanted.subtract(_told(order, parcel.tracking_number))
-    by_location: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for fulfilment_order in order["fulfillmentOrders"]["nodes"]:
-        if fulfilment_order["status"] not in _OPEN:
-            continue
-        items = _take(fulfilment_order, wanted)
-        if items:
+    wanted.subtract(_told(parcels, parcel.tracking_number))
+    by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for fulfilment_order in fulfilment_orders:
+        if fulfilment_order["status"] in _OPEN and (items := _take(fulfilment_order, wanted)):
             location = (fulfilment_order["assignedLocation"].get("location") or {}).get("id", "")
-            part = {"fulfillmentOrderId": fulfilment_order["id"], "fulfillmentOrderLineItems": items}
-            by_location[location].append(part)
+            by_place.setdefault((location, fulfilment_order["id"]), []).extend(items)
     lacking = sum(units for units in wanted.values() if units > 0)
+    if lacking and _is_told_without_number(parcels, parcel):
+        return []
     if lacking:
         raise Refused(
             "nothing_left_to_ship", f"Shopify has {lacking} units fewer to ship than parcel {parcel.shipment_id}"
         )
-    tracking = {"number": parcel.tracking_number, "company": parcel.carrier} if parcel.tracking_number else None
-    return [
-        {"lineItemsByFulfillmentOrder": parts, "notifyCustomer": True}
-        | ({"trackingInfo": {name: text for name, text in tracking.items() if text}} if tracking else {})
-        for parts in by_location.values()
-    ]
+    tracking = {"number": parcel.tracking_number, "company": parcel.carrier} if parcel.tracking_number else {}
+    told = {"trackingInfo": {name: text for name, text in tracking.items() if text}} if tracking else {}
+    return [{"lineItemsByFulfillmentOrder": parts, "notifyCustomer": True} | told for parts in _calls(by_place)]
+
+
+def _calls(by_place: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """The parts of each call: the fulfilment orders of one location together, as long as they are short."""
+    by_location: dict[str, list[dict[str, Any]]] = {}
+    for (location, fulfilment_order_id), items in by_place.items():
+        for start in range(0, len(items), _MOST_INPUTS):
+            chunk = items[start : start + _MOST_INPUTS]
+            part = {"fulfillmentOrderId": fulfilment_order_id, "fulfillmentOrderLineItems": chunk}
+            if len(items) > _MOST_INPUTS:
+                yield [part]
+            else:
+                by_location.setdefault(location, []).append(part)
+    yield from by_location.values()
 
 
 def _take(fulfilment_order: Mapping[str, Any], wanted: Counter[str]) -> list[dict[str, Any]]:
@@ -53,15 +66,32 @@ def _take(fulfilment_order: Mapping[str, Any], wanted: Counter[str]) -> list[dic
     return items
 
 
-def _told(order: Mapping[str, Any], tracking_number: str) -> Counter[str]:
+def _told(parcels: Sequence[Mapping[str, Any]], tracking_number: str) -> Counter[str]:
     """Units by line that a parcel of this tracking number already holds."""
     told: Counter[str] = Counter()
-    for fulfilment in order["fulfillments"]:
-        numbers = [info.get("number") for info in fulfilment["trackingInfo"]]
-        if tracking_number and tracking_number in numbers and fulfilment["status"] == "SUCCESS":
-            for item in fulfilment["fulfillmentLineItems"]["nodes"]:
-                told[_number(item["lineItem"]["id"])] += item["quantity"] or 0
+    for parcel in parcels:
+        if tracking_number and tracking_number in _numbers(parcel) and parcel["status"] == "SUCCESS":
+            told.update(_units(parcel))
     return told
+
+
+def _is_told_without_number(parcels: Sequence[Mapping[str, Any]], parcel: ShipmentConfirmation) -> bool:
+    """Without a tracking number only the units tell a parcel: asked when too little is left to ship it once more."""
+    return not parcel.tracking_number and any(
+        found["status"] == "SUCCESS" and not _numbers(found) and _units(found) == dict(parcel.items)
+        for found in parcels
+    )
+
+
+def _numbers(parcel: Mapping[str, Any]) -> list[str]:
+    return [info["number"] for info in parcel["trackingInfo"] if info.get("number")]
+
+
+def _units(parcel: Mapping[str, Any]) -> Counter[str]:
+    units: Counter[str] = Counter()
+    for item in parcel["fulfillmentLineItems"]["nodes"]:
+        units[_number(item["lineItem"]["id"])] += item["quantity"] or 0
+    return units
 
 
 def _number(gid: str) -> str:

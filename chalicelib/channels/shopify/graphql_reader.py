@@ -19,7 +19,7 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "updated_at": node.at("updatedAt").value,
         "cancelled_at": node.at("cancelledAt").value,
         "currency": node.at("currencyCode").value,
-        "financial_status": node.text("displayFinancialStatus").lower() or "unknown",
+        "financial_status": node.text("displayFinancialStatus").lower(),
         "taxes_included": node.at("taxesIncluded").value,
         "total_price": _money(node, "totalPriceSet"),
         "total_discounts": _money(node, "totalDiscountsSet"),
@@ -63,21 +63,12 @@ def _line(line: Node) -> dict[str, Any]:
 
 
 def _shipping(line: Node) -> dict[str, Any]:
-    """GraphQL gives the price before and after discounts, and a line that an edit has removed."""
-    price = _money(line, "discountedPriceSet" if line.has("discountedPriceSet") else "originalPriceSet")
-    off = {"amount": _difference(line)}
+    """GraphQL gives the price before and after all discounts."""
     return {
-        "price": _money(line, "originalPriceSet") or price,
-        "discount_allocations": [off],
+        "price": _money(line, "originalPriceSet"),
+        "discounted_price": _money(line, "discountedPriceSet"),
         "tax_lines": _taxes(line),
     }
-
-
-def _difference(line: Node) -> str:
-    from decimal import Decimal
-
-    before, after = _money(line, "originalPriceSet"), _money(line, "discountedPriceSet")
-    return str(Decimal(before) - Decimal(after)) if before and after else "0"
 
 
 def _parcel(parcel: Node) -> dict[str, Any]:
@@ -89,9 +80,19 @@ def _parcel(parcel: Node) -> dict[str, Any]:
 
 
 def _refunds(node: Node) -> list[dict[str, Any]]:
-    """The money given back, as one refund: GraphQL sums the refund transactions that succeeded."""
+    """The money given back, as one refund: GraphQL sums the refund transactions that succeeded. And the units."""
     amount = _money(node, "totalRefundedSet")
-    return [{"transactions": [{"kind": "refund", "status": "success", "amount": amount}]}] if amount else []
+    money = [{"kind": "refund", "status": "success", "amount": amount}] if amount is not None else []
+    lines = [
+        {
+            "line_item_id": _number(line.at("lineItem").text("id")),
+            "quantity": line.at("quantity").value,
+            "restock_type": line.text("restockType").lower(),
+        }
+        for refund in node.each("refunds")
+        for line in refund.at("refundLineItems").each("nodes")
+    ]
+    return [{"transactions": money, "refund_line_items": lines}]
 
 
 def _place(place: Node) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
+from chalicelib.channels.fields import Amounts, Node, address, contact, distinct, parse, units
 from chalicelib.channels.shopify.graphql_reader import rest_shape
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
 from chalicelib.domain.errors import Unreadable
@@ -41,14 +42,14 @@ def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | No
 def _order(node: Node, channel: str) -> ChannelOrder:
     if node.has("createdAt"):
         node = Node(rest_shape(node), node.path)
-    if not node.has("line_items") or not node.has("financial_status"):
+    if not node.has("line_items") or not isinstance(node.value, dict) or "financial_status" not in node.value:
         raise Unreadable("not_an_order", "the body has no line_items and financial_status")
     currency = node.currency("currency")
     if not node.has("total_price"):
         node.at("total_price").refuse("a decimal amount")
     problems: list[Problem] = []
-    shipped, removed = _shipped_units(node), _removed_units(node)
-    lines = tuple(_line(line, node, currency, shipped, removed, problems) for line in node.each("line_items"))
+    moved = _Moved(_shipped_units(node), _refunded_units(node), _refunded_units(node, "return"))
+    lines = tuple(_line(line, node, currency, moved, problems) for line in node.each("line_items"))
     distinct([line.line_id for line in lines])
     total_minor = node.minor("total_price", currency)
     place = node.at("shipping_address") if node.has("shipping_address") else node.at("billing_address")
@@ -77,15 +78,23 @@ def _exact_id(node: Node) -> str:
     return number if number.isdecimal() and own.isdecimal() and int(own) > _LARGEST_EXACT else own
 
 
-def _line(
-    line: Node, order: Node, currency: str, shipped: Counter[str], removed: Counter[str], problems: list[Problem]
-) -> ChannelLine:
-    line_id, number = _exact_id(line), line.text("id")
+class _Moved(NamedTuple):
+    """Units by line id: in parcels, in refunds, and of these the ones that came back after they had left."""
+
+    shipped: Counter[str]
+    refunded: Counter[str]
+    returned: Counter[str]
+
+
+def _line(line: Node, order: Node, currency: str, moved: _Moved, problems: list[Problem]) -> ChannelLine:
+    line_id = _exact_id(line)
     quantity = units(line, "quantity", line_id, problems)
-    gone = quantity - line.whole("current_quantity", quantity) if line.has("current_quantity") else removed[number]
-    fulfilled = shipped[number]
-    if not order.has("fulfillments") and line.text("fulfillment_status") == "fulfilled":
-        fulfilled = quantity - gone
+    gone = quantity - line.whole("current_quantity") if line.has("current_quantity") else moved.refunded[line_id]
+    # a unit that was refunded after it had left is a return, not a cancellation
+    gone -= moved.returned[line_id]
+    fulfilled = moved.shipped[line_id]
+    if not order.has("fulfillments") and line.text("fulfillment_status") in ("fulfilled", "partial"):
+        fulfilled = quantity - gone - line.whole("fulfillable_quantity")
     fulfilled = min(max(fulfilled, 0), quantity)
     return ChannelLine(
         line_id=line_id,
@@ -93,7 +102,6 @@ def _line(
         listing_ref=line.text("variant_id"),
         title=line.text("title") or line.text("name"),
         quantity=quantity,
-        # a unit that was refunded after it had left is a return, not a cancellation
         cancelled=min(max(gone, 0), quantity - fulfilled),
         fulfilled=fulfilled,
         price_minor=_shop_minor(line, "price", currency) * quantity,
@@ -110,8 +118,11 @@ def _shop_minor(node: Node, name: str, currency: str) -> int:
 
 
 def _discount_minor(line: Node, currency: str) -> int:
-    """Allocated discounts of a whole line; bodies of old API versions only have the line's own total."""
+    """Allocated discounts of a whole line; bodies of old API versions only have the line's own total, and GraphQL
+    tells what is left of a shipping price."""
     allocations = line.each("discount_allocations")
+    if not allocations and line.has("discounted_price"):
+        return _shop_minor(line, "price", currency) - _shop_minor(line, "discounted_price", currency)
     if not allocations:
         return line.minor("total_discount", currency)
     return sum(_shop_minor(allocation, "amount", currency) for allocation in allocations)
@@ -127,21 +138,23 @@ def _shipped_units(order: Node) -> Counter[str]:
     for parcel in order.each("fulfillments"):
         if parcel.text("status") in ("success", ""):
             for line in parcel.each("line_items"):
-                shipped[line.text("id")] += line.whole("quantity")
+                shipped[_exact_id(line)] += line.whole("quantity")
     return shipped
 
 
-def _removed_units(order: Node) -> Counter[str]:
-    """Units by line that a refund has taken out; only for bodies that do not tell the current quantity."""
-    removed: Counter[str] = Counter()
+def _refunded_units(order: Node, restock_type: str = "") -> Counter[str]:
+    """Units by line that refunds have taken out, of one restock type or of all."""
+    refunded: Counter[str] = Counter()
     for refund in order.each("refunds"):
         for line in refund.each("refund_line_items"):
-            removed[line.text("line_item_id")] += line.whole("quantity")
-    return removed
+            if not restock_type or line.text("restock_type") == restock_type:
+                whole = line.at("line_item")
+                refunded[_exact_id(whole) if whole else line.text("line_item_id")] += line.whole("quantity")
+    return refunded
 
 
 def _charges(order: Node, lines: Sequence[ChannelLine], currency: str) -> tuple[Charge, ...]:
-    shipping = order.each("shipping_lines")
+    shipping = [line for line in order.each("shipping_lines") if not line.flag("is_removed")]
     shipping_minor = sum(_shop_minor(line, "price", currency) for line in shipping)
     off_shipping_minor = sum(_discount_minor(line, currency) for line in shipping)
     off_lines_minor = sum(line.discount_minor for line in lines)
@@ -166,11 +179,9 @@ def _charges(order: Node, lines: Sequence[ChannelLine], currency: str) -> tuple[
 def _payment(order: Node, total_minor: int, currency: str, problems: list[Problem]) -> Payment:
     """Source: OrderDisplayFinancialStatus. Refunds are gross; what was captured stays captured."""
     status = order.text("financial_status").lower()
-    refunded_minor = _refunded_minor(order, currency)
+    refunded_minor = _refunded_minor(order, currency, problems)
     whole_minor = max(total_minor, refunded_minor, 0)
-    if status == "paid":
-        return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)
-    if status == "partially_refunded":
+    if status in ("paid", "partially_refunded"):
         return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)
     if status == "refunded":
         return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor or whole_minor)
@@ -186,14 +197,17 @@ def _payment(order: Node, total_minor: int, currency: str, problems: list[Proble
     return Payment()
 
 
-def _refunded_minor(order: Node, currency: str) -> int:
-    sums = [
-        transaction.minor("amount", currency)
-        for refund in order.each("refunds")
-        for transaction in refund.each("transactions")
-        if transaction.text("kind") == "refund" and transaction.text("status") == "success"
-    ]
-    return max(sum(sums), 0)
+def _refunded_minor(order: Node, currency: str, problems: list[Problem]) -> int:
+    """Transactions are in the buyer's currency; only new bodies tell them in the shop's too."""
+    amounts = Amounts(currency, "amount", "currency")
+    refunded_minor = 0
+    for refund in order.each("refunds"):
+        for money in refund.each("transactions"):
+            if (money.text("kind"), money.text("status")) == ("refund", "success"):
+                told = money.at("amount_set").has("shop_money")
+                refunded_minor += _shop_minor(money, "amount", currency) if told else amounts.minor(money)
+    problems += amounts.problems()
+    return max(refunded_minor, 0)
 
 
 def _contact(order: Node, place: Node) -> Contact | None:

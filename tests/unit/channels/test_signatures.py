@@ -48,6 +48,16 @@ def test_an_empty_secret_opens_nothing(secrets: list[str]) -> None:
         verify_shopify(BODY, empty, secrets)
 
 
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_====", "whsec_not-base64!", "a plain password"])
+def test_a_secret_that_decodes_to_nothing_opens_nothing(secret: str) -> None:
+    """An empty key signs for everybody."""
+    with pytest.raises(Forged, match="no_secret"):
+        verify_standard_webhook(BODY, signed(key=b""), [secret], NOW_S)
+    with pytest.raises(Forged, match="bad_signature"):
+        verify_standard_webhook(BODY, signed(key=b""), [secret, SECRET], NOW_S)
+    verify_standard_webhook(BODY, signed(), [secret, SECRET], NOW_S)
+
+
 def test_a_standard_webhook_passes_with_the_old_or_the_new_secret() -> None:
     verify_standard_webhook(BODY, signed(), [SECRET], NOW_S)
     verify_standard_webhook(BODY, signed(), ["whsec_bmV3", SECRET], NOW_S + 299)

@@ -146,12 +146,13 @@ def test_a_webhook_body_and_graphql_give_the_same_order() -> None:
     trade.pass_time(120)
     trade.ship_everything()
     settle_down(trade, lambda: not any(map(unconfirmed_shipments, trade.orders().values())))
+    trade.pass_time(60)  # the shop's budget of query points comes back
     trade.markets.sell("shopify", 8)  # some of these are still to be paid
     shop = trade.markets.shopify
     seen: set[Any] = set()
     for number, sale in enumerate(reversed(shop.shelf.sales.values())):
         if number >= 8:
-            trade.pass_time(60)  # the shop's budget of query points comes back
+            trade.pass_time(60)
         (told,) = read_orders(json.dumps(rest_order(shop, sale)), "shopify")
         (read,) = read_orders(client_for("shopify", trade.world.runtime).get_order(sale.order_id), "shopify")
         assert told == read

@@ -55,8 +55,8 @@ query Parcels($id: ID!) {
     fulfillments(first: 20) {
       id
       status
-      trackingInfo(first: 5) { number }
-      fulfillmentLineItems(first: 20) { nodes { quantity lineItem { id } } pageInfo { hasNextPage endCursor } }
+      trackingInfo { number }
+      fulfillmentLineItems(first: 5) { nodes { quantity lineItem { id } } pageInfo { hasNextPage endCursor } }
     }
   }
 }
@@ -81,7 +81,7 @@ query FulfilmentOrders($id: ID!, $after: String, $lineAfter: String) {
         id
         status
         assignedLocation { location { id } }
-        lineItems(first: 200, after: $lineAfter) {
+        lineItems(first: 50, after: $lineAfter) {
           nodes { id remainingQuantity lineItem { id } }
           pageInfo { hasNextPage endCursor }
         }

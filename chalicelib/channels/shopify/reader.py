@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from chalicelib.channels.fields import Amounts, Node, address, contact, distinct, parse, units
@@ -52,6 +53,12 @@ def _order(node: Node, channel: str) -> ChannelOrder:
     lines = tuple(_line(line, node, currency, moved, problems) for line in node.each("line_items"))
     distinct([line.line_id for line in lines])
     total_minor = node.minor("total_price", currency)
+    told = node.at("total_price_set").at("shop_money").text("currency_code").upper()
+    if told not in ("", currency):
+        problems.append(Problem("currency_mismatch", f"the order is in {currency}, its total in {told}"))
+    payment = _payment(node, total_minor, currency, problems)
+    if node.text("financial_status").lower() == "refunded":  # who has all his money back gets nothing more delivered
+        lines = tuple(replace(line, cancelled=line.quantity - line.fulfilled) for line in lines)
     place = node.at("shipping_address") if node.has("shipping_address") else node.at("billing_address")
     return ChannelOrder(
         channel=channel,
@@ -62,7 +69,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         total_minor=total_minor,
         lines=lines,
         charges=_charges(node, lines, currency),
-        payment=_payment(node, total_minor, currency, problems),
+        payment=payment,
         cancelled=node.has("cancelled_at"),
         label=node.text("name") or _exact_id(node),
         country=place.text("country_code").upper()[:2],
@@ -170,9 +177,10 @@ def _charges(order: Node, lines: Sequence[ChannelLine], currency: str) -> tuple[
     if not order.flag("taxes_included"):
         on_shipping_minor = sum(_tax_minor(line, currency) for line in shipping)
         on_lines_minor = sum(line.tax_minor for line in lines)
-        # duties are taxed too, and old bodies tax the order as a whole: what no line tells is in the total only
-        elsewhere_minor = max(_shop_minor(order, "total_tax", currency) - on_lines_minor - on_shipping_minor, 0)
-        charges.append(Charge("tax", on_shipping_minor + elsewhere_minor))
+        # duties are taxed too, old bodies tax the order as a whole, and lines are rounded each for itself: the total
+        # counts
+        told_minor = _shop_minor(order, "total_tax", currency) if order.has("total_tax") else None
+        charges.append(Charge("tax", on_shipping_minor if told_minor is None else told_minor - on_lines_minor))
     return tuple(charge for charge in charges if charge.amount_minor)
 
 

@@ -239,7 +239,7 @@ class Stage:
 DEPLOYED = {
     stage.name: stage
     for stage in (
-        Stage("local", keeps_data=False, log_days=1, timeout_cap_s=8, concurrency_cap=2, poll_minutes_cap=1),
+        Stage("local", keeps_data=False, log_days=1, timeout_cap_s=15, concurrency_cap=2, poll_minutes_cap=1),
         Stage("dev", keeps_data=False, log_days=14),
         Stage("prod", keeps_data=True, log_days=90),
     )

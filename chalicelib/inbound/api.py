@@ -16,6 +16,7 @@ from chalicelib.inbound.views import order_detail, order_summary, stock_view
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import channels, read_locations
 from chalicelib.store.counters import read_counts
+from chalicelib.store.listings import listings_of
 from chalicelib.store.orders import list_order_ids, oldest_since_ms, read_order, read_orders
 from chalicelib.store.stock import read_stock
 
@@ -110,13 +111,13 @@ def order(order_id: str) -> Response:
 @blueprint.route("/api/stock/{sku}", methods=["GET"])
 @guarded
 def stock(sku: str) -> Response:
-    """One SKU: on hand, allocated and available, by location."""
+    """One SKU: on hand, allocated and available by location, and what each channel shows of it."""
     ports = runtime()
     name = unquote(sku)
     places = read_stock(ports.tables, [name], read_locations(ports.tables))[name]
     if not places:
         raise Refused("unknown_sku", f"no stock of {name!r}")
-    return answer(stock_view(name, places))
+    return answer(stock_view(name, places, listings_of(ports.tables, [name])))
 
 
 def known_order(order_id: str, ports: Runtime) -> Any:

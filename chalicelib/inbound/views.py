@@ -12,6 +12,7 @@ from chalicelib.domain.lifecycle import outstanding_minor, stage, status
 from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Order, OrderLine, Quantities, collectible_minor, total_units
 from chalicelib.domain.stock import Stock
+from chalicelib.store.listings import Listing
 
 
 def order_summary(order: Order) -> dict[str, Any]:
@@ -102,13 +103,24 @@ def _line(line: OrderLine, units: Quantities, currency: str) -> dict[str, Any]:
     }
 
 
-def stock_view(sku: str, places: Sequence[Stock]) -> dict[str, Any]:
-    """One SKU over its locations."""
+def stock_view(sku: str, places: Sequence[Stock], listings: Sequence[Listing]) -> dict[str, Any]:
+    """One SKU over its locations, and what each channel acknowledged last: how many units, and how long it took from
+    the change of stock to the channel's word (`latency_ms`). Null until there is one."""
     return {
         "sku": sku,
         "available": sum(stock.available for stock in places),
         "locations": [
             {"location": s.location, "on_hand": s.on_hand, "allocated": s.allocated, "available": s.available}
             for s in places
+        ],
+        "listings": [
+            {
+                "channel": listing.channel,
+                "channel_sku": listing.channel_sku,
+                "shown": listing.acked_quantity if listing.acked_ms else None,
+                "acknowledged_ms": listing.acked_ms or None,
+                "latency_ms": listing.acked_ms - listing.changed_ms if listing.acked_ms else None,
+            }
+            for listing in listings
         ],
     }

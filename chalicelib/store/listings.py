@@ -79,12 +79,16 @@ def listing_writes(listing: Listing) -> list[Write]:
     ]
 
 
-def listings_of(tables: Tables, skus: Iterable[str], kind: str) -> list[Listing]:
-    """The listings of these SKUs on the channels of one kind (`shopify` includes `shopify-de`)."""
+def listings_of(tables: Tables, skus: Iterable[str], kind: str = "") -> list[Listing]:
+    """The listings of these SKUs, on all channels or those of one kind (`shopify` includes `shopify-de`)."""
     found = []
     for sku in dict.fromkeys(skus):
         items = tables.query("listings", f"SKU#{sku}", begins=kind).items
-        found += [_listing_of(sku, item) for item in items if item["channel"].split("-")[0] == kind]
+        found += [
+            _listing_of(sku, item)
+            for item in items
+            if "channel" in item and kind in ("", item["channel"].split("-")[0])
+        ]
     return found
 
 

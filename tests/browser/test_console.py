@@ -347,7 +347,7 @@ def test_all_text_has_enough_contrast(world: World, address: str, page: Page, sc
     assert page.evaluate(LOW_CONTRAST) == []
 
 
-@pytest.mark.parametrize("width", [360, 760, 1280])
+@pytest.mark.parametrize("width", [360, 800, 1280])
 def test_the_page_is_as_wide_as_the_screen(world: World, address: str, page: Page, width: int) -> None:
     place_mixture(world)
     page.set_viewport_size({"width": width, "height": 740})

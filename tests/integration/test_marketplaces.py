@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.lifecycle import unconfirmed_shipments
+from chalicelib.store.listings import listings_of
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import CALM, Faults
 from tests.trade import Trade, settle_down
@@ -14,9 +15,15 @@ from tests.trade import Trade, settle_down
 MEAN = Faults(throttled=0.05, unavailable=0.05, answer_lost=0.05)
 
 
-def test_opening_stock_reaches_every_listing() -> None:
+def test_opening_stock_reaches_every_listing_and_the_word_of_the_channel_is_recorded() -> None:
     trade = Trade()
     assert trade.shown() == trade.expected()
+    settle_down(trade, lambda: True)
+    for offer in CATALOGUE:
+        listings = listings_of(trade.world.tables, [offer.sku])
+        assert {listing.channel for listing in listings} == {"shopify", "amazon", "ebay"}
+        assert {listing.acked_quantity for listing in listings} == {offer.quantity}
+        assert all(listing.acked_ms >= listing.changed_ms > 0 for listing in listings)
 
 
 @pytest.mark.parametrize("notified", [True, False])

@@ -50,14 +50,14 @@ class ShopifyClient:
         return json.dumps({"order": found}).encode()
 
     def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
-        """Every order updated since then, oldest first: each read whole, with its own time of change (Unix ms)."""
+        """Every order updated since then, oldest first: each read whole, with its time of change (Unix ms) as the list
+        had it, since a later one could hide an order that changed while the list was being read."""
         since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         variables: dict[str, Any] = {"query": f"updated_at:>='{since}'", "first": _PAGE, "after": None}
         while True:
             page = self._graphql(documents.ORDERS, variables)["orders"]
             for found in page["nodes"]:
-                order = self._order(found["id"])
-                yield json.dumps({"order": order}).encode(), Node(order).time_ms("updatedAt")
+                yield json.dumps({"order": self._order(found["id"])}).encode(), Node(found).time_ms("updatedAt")
             if not page["pageInfo"]["hasNextPage"]:
                 return
             variables["after"] = page["pageInfo"]["endCursor"]
@@ -73,6 +73,8 @@ class ShopifyClient:
             page = more["pageInfo"]
         if order["displayFulfillmentStatus"] != "UNFULFILLED":
             order["fulfillments"] = self._parcels(gid)
+            if any(line["currentQuantity"] < line["quantity"] for line in order["lineItems"]["nodes"]):
+                order["refunds"] = self._graphql(documents.REFUNDS, {"id": gid})["order"]["refunds"]
         return order
 
     def _parcels(self, gid: str) -> list[dict[str, Any]]:
@@ -125,8 +127,8 @@ class ShopifyClient:
         """ "" when set, or why to look again. The key names the wish, so that a repeat is no second change; the last
         attempt gets a key of its own, since a failed attempt uses its key up. What it compares with keeps it safe."""
         quantity = {
-            "inventoryItemId": item.refs["inventory_item_id"],
-            "locationId": item.refs["location_id"],
+            "inventoryItemId": _ref(item, "inventory_item_id"),
+            "locationId": _ref(item, "location_id"),
             "quantity": item.quantity,
             "changeFromQuantity": change_from,
         }
@@ -207,6 +209,13 @@ def _wait_s(answer: Mapping[str, Any]) -> int:
     status = cost.get("throttleStatus") or {}
     lacking = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
     return min(max(ceil(lacking / float(status.get("restoreRate") or 50)), 1), 60)
+
+
+def _ref(item: Availability, name: str) -> str:
+    """An id without which the listing cannot be spoken of. Raises `Refused` when nobody has given it."""
+    if not item.refs.get(name):
+        raise Refused("listing_incomplete", f"{item.channel_sku} has no {name}: link the listing again with it")
+    return item.refs[name]
 
 
 def _key(*parts: object) -> str:

@@ -73,6 +73,16 @@ query ParcelLines($id: ID!, $after: String) {
 }
 """
 
+REFUNDS = """
+query Refunds($id: ID!) {
+  order(id: $id) {
+    refunds(first: 10) {
+      refundLineItems(first: 40) { nodes { quantity restockType lineItem { id } } }
+    }
+  }
+}
+"""
+
 FULFILMENT_ORDERS = """
 query FulfilmentOrders($id: ID!, $after: String, $lineAfter: String) {
   order(id: $id) {
@@ -118,4 +128,4 @@ query Available($item: ID!, $location: ID!) {
 }
 """
 
-ALL = (ORDERS, ORDER, PARCELS, PARCEL_LINES, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, AVAILABLE)
+ALL = (ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, AVAILABLE)

@@ -30,7 +30,7 @@ def wishes(
             location = (fulfilment_order["assignedLocation"].get("location") or {}).get("id", "")
             by_place.setdefault((location, fulfilment_order["id"]), []).extend(items)
     lacking = sum(units for units in wanted.values() if units > 0)
-    if lacking and _is_told_without_number(parcels, parcel):
+    if _is_told_without_number(parcels, parcel, lacking):
         return []
     if lacking:
         raise Refused(
@@ -75,12 +75,12 @@ def _told(parcels: Sequence[Mapping[str, Any]], tracking_number: str) -> Counter
     return told
 
 
-def _is_told_without_number(parcels: Sequence[Mapping[str, Any]], parcel: ShipmentConfirmation) -> bool:
-    """Without a tracking number only the units tell a parcel: asked when too little is left to ship it once more."""
-    return not parcel.tracking_number and any(
-        found["status"] == "SUCCESS" and not _numbers(found) and _units(found) == dict(parcel.items)
-        for found in parcels
-    )
+def _is_told_without_number(parcels: Sequence[Mapping[str, Any]], parcel: ShipmentConfirmation, lacking: int) -> bool:
+    """Without a tracking number only its units tell a parcel, and another of the order may have the same. They are told
+    in sequence: the shop has this one when it has as many parcels, or too little left to ship it once more."""
+    left = [found for found in parcels if found["status"] == "SUCCESS"]
+    alike = [found for found in left if not _numbers(found) and _units(found) == dict(parcel.items)]
+    return not parcel.tracking_number and bool(alike) and (lacking > 0 or len(left) >= parcel.sequence)
 
 
 def _numbers(parcel: Mapping[str, Any]) -> list[str]:

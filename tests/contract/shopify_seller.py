@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,7 @@ from local.marketplaces.catalogue import CATALOGUE, Listing, listing_ids
 from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify import Shopify
 from local.marketplaces.wire import GATEWAY_PAGE, Request
-from tests.contract.marketplaces_calls import START, Time, opened
+from tests.contract.marketplaces_calls import START, Time, first, opened, populated
 from tests.contract.marketplaces_models import shopify_document, shopify_variables
 
 BASE = "https://shop.example/shopify"
@@ -152,3 +153,26 @@ def confirmation(sale: Sale, *units: tuple[int, int], sequence: int = 1, **chang
         **changes,
     }
     return ShipmentConfirmation(**fields)
+
+
+def sold(lines: int = 1, units: int = 1) -> tuple[Seller, Sale]:
+    on = seller()
+    sale = first(populated(on.market, on.time), lines=lines, units=units)
+    on.market.points.tokens = on.market.points.burst
+    return on, sale
+
+
+def long_order(lines: int) -> tuple[Seller, Sale]:
+    """An order with as many lines as that, one unit each, all of one place in the catalogue."""
+    goods = tuple(Listing(f"SKU-{number}", f"Thing {number}", 1000, quantity=9) for number in range(lines))
+    on = seller(catalogue=goods)
+    on.market.points.burst = on.market.points.tokens = 1e9
+    sale = on.market.sell(Random(3), on.time.pass_(minutes=1))
+    assert sale
+    sale.paid, on.market.shelf.due = True, []
+    one = sale.lines[0]
+    sale.lines = [
+        type(one)(on.market.line_id(sale.number, 0) + f"{number:03}", item.sku, item.title, 1, 1000, 0, 0)
+        for number, item in enumerate(goods)
+    ]
+    return on, sale

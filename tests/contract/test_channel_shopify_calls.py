@@ -1,4 +1,4 @@
-"""The Shopify client against the stand-in shop and the official schema: orders, quantities, parcels."""
+"""The Shopify client against the stand-in shop and the official schema: orders and quantities."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import copy
 import functools
 import json
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.channels.shopify import documents
 from chalicelib.channels.shopify.reader import read_orders
-from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused, Unreadable
-from local.marketplaces.catalogue import CATALOGUE, Listing
-from local.marketplaces.shelf import Sale
-from tests.contract.marketplaces_calls import first, graphql, populated
-from tests.contract.shopify_seller import Seller, answer, availability, confirmation, seller
+from local.marketplaces.catalogue import CATALOGUE
+from tests.contract.marketplaces_calls import first, populated
+from tests.contract.shopify_seller import answer, availability, confirmation, long_order, seller, sold
 
 MUG, BOTTLE, TEA = (CATALOGUE[place].sku for place in range(3))
 
@@ -114,22 +110,6 @@ def test_an_order_that_the_shop_does_not_have_is_refused() -> None:
     with pytest.raises(Refused) as refusal:
         seller().client.get_order("6100000000999")
     assert refusal.value.reason == "unknown_order"
-
-
-def long_order(lines: int) -> tuple[Seller, Sale]:
-    """An order with as many lines as that, one unit each, all of one place in the catalogue."""
-    goods = tuple(Listing(f"SKU-{number}", f"Thing {number}", 1000, quantity=9) for number in range(lines))
-    on = seller(catalogue=goods)
-    on.market.points.burst = on.market.points.tokens = 1e9
-    sale = on.market.sell(Random(3), on.time.pass_(minutes=1))
-    assert sale
-    sale.paid, on.market.shelf.due = True, []
-    one = sale.lines[0]
-    sale.lines = [
-        type(one)(on.market.line_id(sale.number, 0) + f"{number:03}", item.sku, item.title, 1, 1000, 0, 0)
-        for number, item in enumerate(goods)
-    ]
-    return on, sale
 
 
 # --- damaged GraphQL orders ---------------------------------------------------------------------------
@@ -278,126 +258,3 @@ def test_one_listing_that_is_wrong_is_no_reason_to_refuse_the_others() -> None:
     assert [type(error) for error in outcome] == [type(None), Refused, Refused, type(None)]
     assert [error.reason for error in outcome if isinstance(error, Refused)] == ["listing_refused"] * 2
     assert (on.shown(MUG), on.shown(BOTTLE), on.shown(TEA)) == (7, 6, CATALOGUE[2].quantity)
-
-
-# --- parcels ------------------------------------------------------------------------------------------
-
-
-def sold(lines: int = 1, units: int = 1) -> tuple[Seller, Sale]:
-    on = seller()
-    sale = first(populated(on.market, on.time), lines=lines, units=units)
-    on.market.points.tokens = on.market.points.burst
-    return on, sale
-
-
-def shipped(sale: Sale) -> list[tuple[str, str, dict[str, int]]]:
-    return [(parcel.carrier, parcel.tracking, parcel.units) for parcel in sale.parcels]
-
-
-def test_a_parcel_is_told_with_its_carrier_number_lines_and_units() -> None:
-    on, sale = sold(lines=2, units=2)
-    on.client.confirm_shipment(sale.order_id, confirmation(sale, (0, 1), (1, 1)))
-    units = {sale.lines[0].line_id: 1, sale.lines[1].line_id: 1}
-    assert shipped(sale) == [("UPS", "1Z0000000000000001", units)]
-    (order,) = read_orders(on.client.get_order(sale.order_id), "shopify")
-    assert {line.line_id: line.fulfilled for line in order.lines if line.fulfilled} == units
-
-
-def test_a_parcel_told_twice_is_one_parcel() -> None:
-    on, sale = sold(units=2)
-    for _ in range(2):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale))
-    assert shipped(sale) == [("UPS", "1Z0000000000000001", {sale.lines[0].line_id: 1})]
-    assert on.wire.operations.count("Fulfil") == 1
-
-
-def test_a_parcel_whose_answer_was_lost_is_not_told_again() -> None:
-    on, sale = sold(units=2)
-    on.wire.lost = ["Fulfil"]
-    with pytest.raises(Busy):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale))
-    on.again(seconds=5).confirm_shipment(sale.order_id, confirmation(sale))
-    assert len(sale.parcels) == 1
-
-
-def test_a_second_parcel_of_a_line_is_another_parcel() -> None:
-    on, sale = sold(units=2)
-    for sequence in (1, 2):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale, sequence=sequence))
-    assert [parcel.tracking[-1] for parcel in sale.parcels] == ["1", "2"]
-    assert sale.shipped(sale.lines[0].line_id) == 2
-
-
-def test_the_last_parcel_without_a_number_is_not_told_again() -> None:
-    on, sale = sold()
-    whole = tuple((line.line_id, line.quantity) for line in sale.lines)
-    on.wire.lost = ["Fulfil"]
-    with pytest.raises(Busy):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale, tracking_number="", items=whole))
-    on.again(seconds=5).confirm_shipment(sale.order_id, confirmation(sale, tracking_number="", items=whole))
-    assert len(sale.parcels) == 1
-
-
-def test_a_parcel_without_a_number_whose_answer_was_lost_is_not_told_again() -> None:
-    on, sale = sold(units=2)
-    on.wire.lost = ["Fulfil"]
-    with pytest.raises(Busy):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale, tracking_number=""))
-    on.again(seconds=5).confirm_shipment(sale.order_id, confirmation(sale, tracking_number=""))
-    assert len(sale.parcels) == 1
-
-
-def test_two_parcels_without_numbers_and_of_the_same_units_are_two() -> None:
-    on, sale = sold(units=2)
-    for sequence in (1, 2):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale, tracking_number="", sequence=sequence))
-    assert len(sale.parcels) == 2
-
-
-def test_more_than_is_left_to_ship_is_refused_and_nothing_is_told() -> None:
-    on, sale = sold()
-    with pytest.raises(Refused):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale, (0, sale.lines[0].quantity + 1)))
-    assert sale.parcels == []
-
-
-def test_a_parcel_of_an_order_that_was_called_off_is_refused() -> None:
-    on, sale = sold()
-    on.market.cancel(sale, on.time.now)
-    with pytest.raises(Refused):
-        on.client.confirm_shipment(sale.order_id, confirmation(sale))
-    assert sale.parcels == []
-
-
-def test_a_parcel_of_an_unknown_order_is_refused() -> None:
-    on, sale = sold()
-    with pytest.raises(Refused) as refusal:
-        on.client.confirm_shipment("6100000000999", confirmation(sale))
-    assert refusal.value.reason == "unknown_order"
-
-
-def test_a_parcel_longer_than_a_page_is_told_whole_and_once() -> None:
-    on, sale = long_order(120)
-    whole = confirmation(sale, *((place, 1) for place in range(120)))
-    on.wire.lost = ["Fulfil"]
-    with pytest.raises(Busy):
-        on.client.confirm_shipment(sale.order_id, whole)
-    (told,) = sale.parcels
-    on.wire.instead["ParcelLines"] = [rest_of_parcel(sale, on), rest_of_parcel(sale, on)]
-    on.again(seconds=5).confirm_shipment(sale.order_id, whole)
-    assert sale.parcels == [told]
-    assert len(told.units) == 120
-    (order,) = read_orders(on.client.get_order(sale.order_id), "shopify")
-    assert {line.fulfilled for line in order.lines} == {1}
-    assert on.wire.instead["ParcelLines"] == []
-
-
-def rest_of_parcel(sale: Sale, on: Seller) -> HttpResponse:
-    """What follows the lines that come with the order itself; the stand-in gives parcels with their orders only."""
-    data = graphql(on.market, documents.PARCELS, {"id": f"gid://shopify/Order/{sale.order_id}"})["data"]
-    come = len(data["order"]["fulfillments"][0]["fulfillmentLineItems"]["nodes"])
-    nodes = [
-        {"quantity": 1, "lineItem": {"id": f"gid://shopify/LineItem/{line.line_id}"}} for line in sale.lines[come:]
-    ]
-    page = {"nodes": nodes, "pageInfo": {"hasNextPage": False, "endCursor": None}}
-    return answer({"data": {"fulfillment": {"fulfillmentLineItems": page}}})

@@ -24,6 +24,8 @@ query Order($id: ID!, $after: String) {
     totalDiscountsSet { shopMoney { amount } }
     totalTaxSet { shopMoney { amount } }
     totalTipReceivedSet { shopMoney { amount } }
+    originalTotalDutiesSet { shopMoney { amount } }
+    originalTotalAdditionalFeesSet { shopMoney { amount } }
     totalOutstandingSet { shopMoney { amount } }
     totalRefundedSet { shopMoney { amount } }
     customer { legacyResourceId firstName lastName }

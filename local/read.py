@@ -83,4 +83,5 @@ def _usage(problem: str) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")  # JSON is UTF-8, whatever the terminal speaks
     sys.exit(main(sys.argv[1:]))

@@ -44,7 +44,8 @@ def _order(node: Node, channel: str) -> ChannelOrder:
     items = node.each("orderItems")
     money = Amounts(_currency(node, items), "amount", "currencyCode")
     problems = _status_problems(node, status)
-    lines = tuple(_line(item, status, money, problems) for item in items)
+    by_seller = not _by_amazon(node)
+    lines = tuple(_line(item, status, money, problems, ships=by_seller) for item in items)
     distinct([line.line_id for line in lines])
     charges = _charges(node, items, money)
     stated_minor = sum(line.price_minor - line.discount_minor + line.tax_minor for line in lines)
@@ -83,13 +84,16 @@ def _status_problems(node: Node, status: str) -> list[Problem]:
         problems.append(
             Problem("status_unmapped", f"fulfillmentStatus is {status or 'missing'!r}: look at it on Amazon")
         )
-    by_amazon = node.at("fulfillment").text("fulfilledBy") == "AMAZON"
-    if by_amazon and status not in ("SHIPPED", "CANCELLED"):
+    if _by_amazon(node) and status not in ("SHIPPED", "CANCELLED"):
         problems.append(Problem("fulfilled_by_amazon", "Amazon ships this order; it is only recorded here"))
     return problems
 
 
-def _line(item: Node, status: str, money: Amounts, problems: list[Problem]) -> ChannelLine:
+def _by_amazon(node: Node) -> bool:
+    return node.at("fulfillment").text("fulfilledBy") == "AMAZON"
+
+
+def _line(item: Node, status: str, money: Amounts, problems: list[Problem], *, ships: bool) -> ChannelLine:
     line_id = item.identity("orderItemId")
     cancellation = item.at("cancellation")
     executed = cancellation.has("cancellationExecution")
@@ -113,6 +117,7 @@ def _line(item: Node, status: str, money: Amounts, problems: list[Problem]) -> C
         price_minor=parts["ITEM"] if "ITEM" in parts else unit_minor * quantity,
         discount_minor=abs(parts.get("DISCOUNT", 0)),  # shown with either sign
         tax_minor=parts.get("TAX", 0),
+        ships=ships,  # of what Amazon sends from its own shelves nothing is ours to allocate
     )
 
 

@@ -138,6 +138,27 @@ def test_an_order_that_amazon_ships_is_held_until_it_is_over(status: str, proble
     assert reasons(read(status, by="AMAZON")) == problems
 
 
+def test_of_what_amazon_ships_nothing_is_ours_to_allocate_and_its_order_ends_without_us() -> None:
+    known: Order | None = None
+    for hour, (status, left) in enumerate((("UNSHIPPED", 0), ("SHIPPED", 2))):
+        counts = {"quantityFulfilled": left}
+        told = read(status, "AMAZON", lastUpdatedTime=f"2026-03-01T1{hour}:00:00Z", orderItems=[item(fulfillment=counts)])
+        assert not any(line.ships for line in told.lines)
+        known = decide_entry(known, told, {}, told.version_ms)
+        assert known
+        known = decide_funding(known, told.version_ms) or known
+        plan = decide_allocation(known, {"MUG-BLUE": {"main": 9}}, told.version_ms, 50)
+        known, moves = (plan.order, plan.moves) if plan else (known, [])
+        assert moves == []
+    assert ([units.shipped for units in known.state.quantities], known.state.holds) == ([2], ())
+
+
+def test_a_shipped_order_without_counts_has_left_as_a_whole() -> None:
+    """A role that may not see FULFILLMENT must not make us ship twice."""
+    assert read("SHIPPED", orderItems=[item(fulfillment=None)]).lines[0].fulfilled == 2
+    assert read("UNSHIPPED", orderItems=[item(fulfillment=None)]).lines[0].fulfilled == 0
+
+
 def test_a_pending_order_without_any_price_is_worth_what_it_states() -> None:
     bare = item(product={"sellerSku": "MUG-BLUE"})
     del bare["proceeds"]

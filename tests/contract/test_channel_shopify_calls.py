@@ -145,7 +145,7 @@ def test_a_graphql_order_changed_at_random_is_an_order_or_unreadable(data: st.Da
         *way, key = data.draw(st.sampled_from(list(places(body)) or [("order",)]))
         holder = functools.reduce(lambda here, step: here[step], way, body)
         if data.draw(st.booleans()):
-            holder[key] = data.draw(JUNK)
+            holder[key] = copy.deepcopy(data.draw(JUNK))  # the next damage may fall inside it
         elif isinstance(holder, list):
             holder.append(holder[key])
         else:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +101,14 @@ def test_an_order_is_shown_with_its_money_as_text_and_its_stage(file: Path, caps
     assert order["lines"][0]["units"]["ordered"] == 2
     assert order["charges"] == [{"kind": "shipping", "amount": "1.500", "label": ""}]
     assert order["holds"] == []
+
+
+def test_titles_of_any_script_are_shown_whatever_the_terminal_speaks(file: Path) -> None:
+    lines = [{**STOREFRONT["lines"][0], "title": "測試 \U0001f600"}]  # type: ignore[index]
+    file.write_text(json.dumps({**STOREFRONT, "lines": lines}))
+    command = [sys.executable, "-m", "local.read", "storefront", str(file)]
+    ran = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert json.loads(ran.stdout.decode("utf-8"))["lines"][0]["title"] == "測試 \U0001f600"
 
 
 def test_the_buyer_is_not_shown(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

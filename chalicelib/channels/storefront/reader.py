@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Payment, Problem
@@ -33,6 +33,8 @@ def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | No
     total_minor = root.minor("total", currency)
     updated_ms = root.time_ms("updated_at")
     buyer, ship_to = root.at("customer"), root.at("ship_to")
+    if root.at("payment").text("status") == "refunded":  # who has all his money back gets nothing more delivered
+        lines = tuple(replace(line, cancelled=line.quantity - line.fulfilled) for line in lines)
     order = ChannelOrder(
         channel=channel,
         external_id=root.identity("id"),

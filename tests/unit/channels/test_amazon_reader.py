@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.channels.amazon.reader import read_orders
+from chalicelib.domain.advance import decide_funding
+from chalicelib.domain.allocation import decide_allocation
 from chalicelib.domain.channel_order import ChannelOrder, Payment
+from chalicelib.domain.entry import decide_entry
 from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.orders import Order
 
 
 def usd(amount: str) -> dict[str, str]:
@@ -142,7 +146,9 @@ def test_of_what_amazon_ships_nothing_is_ours_to_allocate_and_its_order_ends_wit
     known: Order | None = None
     for hour, (status, left) in enumerate((("UNSHIPPED", 0), ("SHIPPED", 2))):
         counts = {"quantityFulfilled": left}
-        told = read(status, "AMAZON", lastUpdatedTime=f"2026-03-01T1{hour}:00:00Z", orderItems=[item(fulfillment=counts)])
+        told = read(
+            status, "AMAZON", lastUpdatedTime=f"2026-03-01T1{hour}:00:00Z", orderItems=[item(fulfillment=counts)]
+        )
         assert not any(line.ships for line in told.lines)
         known = decide_entry(known, told, {}, told.version_ms)
         assert known

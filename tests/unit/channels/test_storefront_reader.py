@@ -85,6 +85,14 @@ def test_a_wrong_field_is_named(wrong: dict[str, Any], named: str) -> None:
     assert named in str(refused.value)
 
 
+def test_whoever_has_all_his_money_back_gets_nothing_more_delivered() -> None:
+    part = {"id": "1", "sku": "MUG", "quantity": 2, "unit_price": "5.00", "fulfilled": 1}
+    (line,) = read(lines=[part], payment={"status": "refunded"}).lines
+    assert (line.fulfilled, line.cancelled) == (1, 1)
+    (line,) = read(lines=[part], payment={"status": "paid", "refunded": "2.50"}).lines
+    assert (line.fulfilled, line.cancelled) == (1, 0)
+
+
 def test_a_negative_quantity_stays_as_a_line_of_nothing_with_its_reason() -> None:
     order = read(lines=[{"id": "1", "sku": "MUG", "quantity": -3, "total": "0"}], charges=[], total="0")
     assert [problem.reason for problem in order.problems] == ["quantity_not_positive"]

@@ -72,7 +72,7 @@ def _line(
         moves.append(StockMove(line.sku, place, allocated=-taken))
         places[place] = places.get(place, 0) + taken
         units = replace(_with(units, place, -taken), cancelled=units.cancelled + taken)
-    if not may_promise:
+    if not may_promise or (line.ships and not line.sku):
         return units, moves
     if not line.ships:
         return replace(units, shipped=units.shipped + units.open), moves

@@ -28,18 +28,19 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, str
     quantities = []
     for index, line in enumerate(lines):
         units = before.quantities[index] if index < len(before.quantities) else None
-        quantities.append(_units(units, stated.get(line.line_id), called_off=fact.cancelled))
+        word = stated.get(line.line_id)
+        quantities.append(_units(units, word, called_off=fact.cancelled, imported=order is None))
     state = replace(
         before,
         total_minor=fact.total_minor,
         quantities=tuple(quantities),
         source=source,
         payment=_payment(before.payment, fact.payment),
-        placed_ms=fact.placed_ms,
+        placed_ms=before.placed_ms if order else fact.placed_ms,
         shipments=before.shipments if order else _shipped_before(quantities, fact),
     )
     state = replace(state, holds=_holds(before.holds, _problems(fact, lines, state), now_ms))
-    content = Content(fact.label, fact.country, fact.placed_ms, fact.currency, lines, fact.charges)
+    content = Content(fact.label, fact.country, state.placed_ms, fact.currency, lines, fact.charges)
     after = Order(fact.channel, fact.external_id, state, content)
     return moved(order, after, now_ms=now_ms, actor="entry", what="edited" if order else "entered")
 
@@ -86,7 +87,7 @@ def _lines(known: tuple[OrderLine, ...], fact: ChannelOrder, skus: Mapping[str, 
         by_id[line.line_id] = OrderLine(
             line_id=line.line_id,
             sku=(old.sku if old else "") or skus.get(line.line_id, ""),
-            channel_sku=line.channel_sku,
+            channel_sku=old.channel_sku if old else line.channel_sku,
             title=line.title,
             price_minor=line.price_minor,
             discount_minor=line.discount_minor,
@@ -97,14 +98,14 @@ def _lines(known: tuple[OrderLine, ...], fact: ChannelOrder, skus: Mapping[str, 
     return tuple(by_id.values())
 
 
-def _units(units: Quantities | None, line: ChannelLine | None, *, called_off: bool) -> Quantities:
-    """The ledger of a line after the channel's word. A line that the channel no longer lists is called off."""
-    first_seen = units is None
+def _units(units: Quantities | None, line: ChannelLine | None, *, called_off: bool, imported: bool) -> Quantities:
+    """The ledger of a line after the channel's word. A line that the channel no longer lists is called off. What the
+    channel has shipped is taken over only with an order that is `imported`, seen for the first time."""
     units = units or Quantities(ordered=line.quantity if line else 0)
     wanted = line.quantity - line.cancelled if line and not called_off else 0
     ordered = max(units.ordered, line.quantity if line else 0)
     units = replace(units, ordered=ordered, cancel_wanted=ordered - min(max(wanted, 0), ordered))
-    if first_seen and line:
+    if imported and line:
         units = replace(units, shipped=min(max(line.fulfilled, 0), ordered))
     if units.cancelled > units.cancel_wanted:  # un-cancelled: the units are open again and must be promised anew
         units = replace(units, cancelled=units.cancel_wanted)
@@ -137,8 +138,7 @@ def _problems(fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) ->
         found.append(Problem("negative_total", f"the total is {fact.total_minor}"))
     if not fact.lines and not fact.charges:
         found.append(Problem("no_lines", "the order lists nothing to deliver or to pay"))
-    elsewhere = _shipped_elsewhere(fact, lines, state)
-    return [*found, *elsewhere]
+    return [*found, *_shipped_elsewhere(fact, lines, state), *_other_item(fact, lines)]
 
 
 def _unknown_skus(lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
@@ -148,6 +148,13 @@ def _unknown_skus(lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
         if line.ships and not line.sku and units.ordered - units.cancelled - units.shipped > 0
     ]
     return [Problem("unknown_sku", f"link a listing for: {', '.join(sorted(set(missing))[:20])}")] if missing else []
+
+
+def _other_item(fact: ChannelOrder, lines: tuple[OrderLine, ...]) -> list[Problem]:
+    """A line that names another item than before: what was promised for it may be the wrong goods."""
+    known = {line.line_id: line.channel_sku for line in lines}
+    changed = [line.line_id for line in fact.lines if line.ships and known[line.line_id] != line.channel_sku]
+    return [Problem("item_changed", f"the channel names another item on lines {changed}")] if changed else []
 
 
 def _shipped_elsewhere(fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:

@@ -84,7 +84,7 @@ def orders() -> Response:
 
 
 def _limit(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _LARGEST_PAGE:
+    if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= _LARGEST_PAGE:
         raise Refused("bad_request", f"limit must be a whole number from 1 to {_LARGEST_PAGE}, not {text!r}")
     return int(text)
 

@@ -5,22 +5,28 @@ Each is a fact under an id of the caller's, so that a repeat changes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from chalice import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.channels.registry import kind_of
 from chalicelib.domain.errors import Refused, Stale
 from chalicelib.domain.money import currency_code, to_minor
 from chalicelib.inbound.api import known_order
 from chalicelib.inbound.guard import Model, answer, body_as, checked_size, guarded
-from chalicelib.runtime.wiring import runtime
-from chalicelib.store.listings import Listing, listing_writes, sku_writes
-from chalicelib.store.stock import listed_write, movement_key, receipt_writes
+from chalicelib.runtime.queues import SYNC_QUEUES
+from chalicelib.runtime.wiring import Runtime, runtime
+from chalicelib.store.accounts import read_locations
+from chalicelib.store.listings import Listing, link_key, listing_writes, sku_writes, unlink_write
+from chalicelib.store.stock import listed_write, movement_key, receipt_writes, stock_key
 
 blueprint = Blueprint(__name__)
 
-Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^#\s]+$")]
+LATEST_MS = 4_102_444_800_000  # the year 2100
+# No "/": a parcel too large for one transaction is kept in numbered parts.
+Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^#/\s]+$")]
 
 
 class _Body(BaseModel):
@@ -30,8 +36,8 @@ class _Body(BaseModel):
 class UnitsOfLine(_Body):
     """Whole units of one order line."""
 
-    line_id: str = Field(min_length=1)
-    units: int = Field(gt=0)
+    line_id: str = Field(min_length=1, max_length=200)
+    units: int = Field(gt=0, le=1_000_000_000)
 
 
 class ShipmentBody(_Body):
@@ -39,10 +45,10 @@ class ShipmentBody(_Body):
 
     shipment_id: Id
     location: Id = "main"
-    carrier: str = ""
-    tracking_number: str = ""
-    shipped_ms: int = Field(default=0, ge=0)
-    lines: list[UnitsOfLine] = Field(min_length=1)
+    carrier: str = Field(default="", max_length=100)
+    tracking_number: str = Field(default="", max_length=100)
+    shipped_ms: int = Field(default=0, ge=0, le=LATEST_MS)
+    lines: list[UnitsOfLine] = Field(min_length=1, max_length=1000)
 
 
 class ReturnBody(_Body):
@@ -50,16 +56,16 @@ class ReturnBody(_Body):
 
     return_id: Id
     location: Id = "main"
-    lines: list[UnitsOfLine] = Field(min_length=1)
+    lines: list[UnitsOfLine] = Field(min_length=1, max_length=1000)
 
 
 class PayoutLineBody(_Body):
     """One amount of a payout, signed from the seller's side: sale +, refund -, fee -."""
 
     line_id: Id
-    order_id: str = Field(min_length=3)
+    order_id: str = Field(min_length=3, max_length=400)
     kind: Literal["sale", "refund", "fee"]
-    amount: str
+    amount: str = Field(max_length=40)
 
 
 class PayoutBody(_Body):
@@ -68,7 +74,7 @@ class PayoutBody(_Body):
     channel: Id
     payout_id: Id
     currency: str
-    paid_ms: int = Field(ge=0)
+    paid_ms: int = Field(ge=0, le=LATEST_MS)
     lines: list[PayoutLineBody] = Field(min_length=1, max_length=1000)
 
 
@@ -85,10 +91,10 @@ class ListingBody(_Body):
     """A channel's item and the SKU it is. `refs`: the channel's own ids, see docs/channels.md."""
 
     channel: Id
-    channel_sku: str = Field(min_length=1)
+    channel_sku: str = Field(min_length=1, max_length=200)
     sku: Id
-    title: str = ""
-    refs: dict[str, str] = {}
+    title: str = Field(default="", max_length=300)
+    refs: dict[Id, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=20)
     location: Id = "main"
     listed_on: list[Literal["shopify", "amazon", "ebay"]] = []
 
@@ -100,16 +106,16 @@ def ship(order_id: str) -> Response:
     body = _body(ShipmentBody)
     ports = runtime()
     order = known_order(order_id, ports)
-    known = any(s.shipment_id == body.shipment_id for s in order.state.shipments)
+    known = any(s.shipment_id.split("/")[0] == body.shipment_id for s in order.state.shipments)
     promised = {
         line.line_id: units.allocations.get(body.location, 0)
         for line, units in zip(order.lines, order.state.quantities, strict=True)
     }
-    for line in body.lines:
-        if not known and line.units > promised.get(line.line_id, 0):
+    for line_id, units in _summed(body.lines).items():
+        if not known and units > promised.get(line_id, 0):
             raise Refused(
                 "not_allocated",
-                f"line {line.line_id!r}: {promised.get(line.line_id, 0)} units are allocated at {body.location!r}",
+                f"line {line_id!r}: {promised.get(line_id, 0)} units are allocated at {body.location!r}",
             )
     fact = {**body.model_dump(), "order": order.order_id, "shipped_ms": body.shipped_ms or ports.clock()}
     ports.queues.send("shipping", [{"shipment": fact}])
@@ -127,9 +133,11 @@ def take_back(order_id: str) -> Response:
         line.line_id: units.shipped - units.returned
         for line, units in zip(order.lines, order.state.quantities, strict=True)
     }
-    for line in body.lines:
-        if body.return_id not in order.state.returns and line.units > out.get(line.line_id, 0):
-            raise Refused("not_shipped", f"line {line.line_id!r}: {out.get(line.line_id, 0)} units are still out")
+    _known_location(body.location, ports)
+    known = any(name.split("/")[0] == body.return_id for name in order.state.returns)
+    for line_id, units in _summed(body.lines).items():
+        if not known and units > out.get(line_id, 0):
+            raise Refused("not_shipped", f"line {line_id!r}: {out.get(line_id, 0)} units are still out")
     ports.queues.send("shipping", [{"return": {**body.model_dump(), "order": order.order_id}}])
     return answer({"order": order.order_id, "return_id": body.return_id}, 202)
 
@@ -140,6 +148,10 @@ def release_hold(order_id: str, reason: str) -> Response:
     """Resolve a hold: 202, or 404 when the order is not held for that. A cause that is still there holds it again."""
     ports = runtime()
     order = known_order(order_id, ports)
+    if reason in ("unknown_sku", "unreadable"):
+        raise Refused(
+            "bad_request", f"{reason} cannot be waved through: link the listing, or let the channel restate it"
+        )
     if not any(hold.reason == reason for hold in order.state.holds):
         raise Refused("unknown_hold", f"{order.order_id} is not held for {reason!r}")
     ports.queues.send("entry", [{"order": order.order_id, "resolved": reason}])
@@ -177,11 +189,14 @@ def receive() -> Response:
     """Units arrive: 200, applied or known already; 409 when more would be written off than is free."""
     body = _body(ReceiptBody)
     ports = runtime()
+    _known_location(body.location, ports)
     if ports.tables.get(movement_key(body.sku, body.movement_id)):
         return answer({"movement_id": body.movement_id, "applied": False})
     try:
         ports.tables.write(*receipt_writes(body.movement_id, body.sku, body.location, body.units, ports.clock()))
     except Stale:
+        if ports.tables.get(movement_key(body.sku, body.movement_id)):  # the same receipt, at the same moment
+            return answer({"movement_id": body.movement_id, "applied": False})
         raise Refused("not_allocated", f"{-body.units} units of {body.sku} are not free at {body.location}") from None
     return answer({"movement_id": body.movement_id, "applied": True})
 
@@ -189,16 +204,33 @@ def receive() -> Response:
 @blueprint.route("/api/listings", methods=["POST"])
 @guarded
 def link_listing() -> Response:
-    """Say which SKU a channel's item is, and on which kinds of channel the SKU is listed in all."""
+    """Say which SKU a channel's item is. An item that was linked to another SKU before leaves it."""
     body = _body(ListingBody)
     ports = runtime()
     listing = Listing(body.channel, body.channel_sku, body.sku, body.refs)
+    link = ports.tables.get(link_key(body.channel, body.channel_sku))
+    stock = ports.tables.get(stock_key(body.sku, body.location)) or {}
+    kinds = {*stock.get("listed_on", ()), *body.listed_on, *({kind_of(body.channel)} & SYNC_QUEUES.keys())}
     ports.tables.write(
         *sku_writes(body.sku, body.title),
         *listing_writes(listing),
-        listed_write(body.sku, body.location, body.listed_on),
+        *unlink_write(listing, link["sku"] if link else ""),
+        listed_write(body.sku, body.location, sorted(kinds)),
     )
     return answer({"channel": body.channel, "channel_sku": body.channel_sku, "sku": body.sku})
+
+
+def _summed(lines: list[UnitsOfLine]) -> Counter[str]:
+    units: Counter[str] = Counter()
+    for line in lines:
+        units[line.line_id] += line.units
+    return units
+
+
+def _known_location(location: str, ports: Runtime) -> None:
+    locations = read_locations(ports.tables)
+    if location not in locations:
+        raise Refused("bad_request", f"location must be one of {', '.join(locations)}, not {location!r}")
 
 
 def _body(model: type[Model]) -> Model:

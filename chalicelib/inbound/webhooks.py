@@ -9,11 +9,12 @@ from chalice import Blueprint, Response
 
 from chalicelib.channels.registry import kind_of, reader_for
 from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook
-from chalicelib.domain.errors import Forged
+from chalicelib.domain.errors import Forged, Refused
 from chalicelib.inbound.guard import answer, check_token, checked_size, told
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime, runtime
+from chalicelib.store.accounts import channels
 
 blueprint = Blueprint(__name__)
 
@@ -59,6 +60,8 @@ def storefront_order(channel: str) -> Response:
         verify_standard_webhook(raw, request.headers, _secrets(channel, ports), ports.clock() // 1000)
     else:
         check_token(request.headers, ports)
+    if channel not in channels(ports.tables):
+        raise Refused("unknown_channel", f"no channel account {channel!r}: add it first")
     orders = reader_for("storefront")(raw, channel, hint={})
     ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
     return answer({"orders": [order.order_id for order in orders]}, 202)

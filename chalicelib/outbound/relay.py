@@ -91,7 +91,7 @@ def _after_stock(old: Item, new: Item) -> list[tuple[str, Message]]:
     before, after = old.get("available", 0), new.get("available", 0)
     message: Message = {"sku": new["pk"]}
     queues = [SYNC_QUEUES[kind] for kind in new.get("listed_on", ())] if before != after or not old else []
-    if old.get("listed_on") != new.get("listed_on"):
+    if old.get("listings") != new.get("listings"):
         queues = [SYNC_QUEUES[kind] for kind in new.get("listed_on", ())]
     if after > before:
         queues.append("allocation")

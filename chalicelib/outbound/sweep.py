@@ -22,7 +22,6 @@ from chalicelib.store.orders import due_order_ids, order_writes, read_order
 
 blueprint = Blueprint(__name__)
 
-_LOOKED_AT_AGAIN = ("entry", "allocation")
 _ORDERS_EACH = 100  # overdue orders looked at in one sweep, for each channel and stage
 
 
@@ -38,17 +37,20 @@ def sweep_due(runtime: Runtime) -> None:
     for channel in channels(runtime.tables):
         for stage in ALLOWANCE_MS:
             order_ids = due_order_ids(runtime.tables, stage, channel, now_ms, _ORDERS_EACH)
-            for order_id in order_ids:
-                _nudge(order_id, runtime)
+            held = [order_id for order_id in order_ids if _nudge(order_id, runtime)]
             if order_ids:
                 log("overdue", channel=channel, stage=stage, orders=len(order_ids))
-            if stage in _LOOKED_AT_AGAIN and order_ids:
-                runtime.queues.send(stage, [{"order": order_id} for order_id in order_ids])
+            if held:
+                runtime.queues.send("entry", [{"order": order_id} for order_id in held])
+            if stage == "allocation" and order_ids:
+                runtime.queues.send("allocation", [{"order": order_id} for order_id in order_ids])
 
 
-def _nudge(order_id: str, runtime: Runtime) -> None:
+def _nudge(order_id: str, runtime: Runtime) -> bool:
+    """Put the deadline off; whether the order is on hold."""
     before = read_order(runtime.tables, order_id)
     after = decide_overdue(before, runtime.clock()) if before else None
     if after:
         with suppress(Stale):  # then it has just moved by itself
             runtime.tables.write(*order_writes(before, after))
+    return bool(before and before.state.holds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, Protocol
 
 from chalicelib.runtime.queues import LARGEST_BODY_BYTES, Message
@@ -37,7 +38,7 @@ def enclose(bodies: Bodies, channel: str, raw: bytes, hint: dict[str, str]) -> M
     """The entry message for a raw payload: inside the message, or in the bucket when it is large or not UTF-8."""
     message = {"channel": channel, "hint": hint}
     text = raw.decode("utf-8", errors="replace")
-    if len(raw) <= LARGEST_BODY_BYTES // 2 and text.encode() == raw:
+    if len(json.dumps(text)) <= LARGEST_BODY_BYTES and text.encode() == raw:  # as JSON in the message it is larger
         return {**message, "raw": text}
     key = f"claims/{channel}/{digest(raw)}"  # content address: the same body twice is one object
     bodies.put(key, raw)

@@ -15,7 +15,7 @@ from chalicelib.domain.allocation import AllocationPlan, Available, decide_alloc
 from chalicelib.domain.errors import Busy, Stale
 from chalicelib.domain.orders import Order
 from chalicelib.domain.stock import merged
-from chalicelib.runtime.batch import Delivery, put_back
+from chalicelib.runtime.batch import Delivery, failed, put_back
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import read_locations
@@ -45,6 +45,11 @@ def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
         unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, locations, runtime)
     except Busy as busy:
         return [d.message_id for d in batch if not put_back("allocation", d.body, busy, runtime)]
+    except Exception as error:  # noqa: BLE001 one order that cannot be written must not stop the others
+        if len(batch) > 1:
+            return [message_id for delivery in batch for message_id in work([delivery], runtime)]
+        failed("allocation", batch[0], error)
+        return [batch[0].message_id]
     return [message_id for message_id, order_ids in wanted.items() if unfinished & order_ids]
 
 

@@ -27,8 +27,11 @@ from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.contacts import contact_write, read_contact
 from chalicelib.store.listings import resolve_skus
 from chalicelib.store.orders import order_writes, read_order
+from chalicelib.store.tables import Put
 
 blueprint = Blueprint(__name__)
+
+_LARGEST_ITEM_BYTES = 390_000  # DynamoDB keeps 400 KB
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -67,7 +70,11 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
         runtime.bodies.put(f"held/{after.order_id}", raw)
     if fact.contact:
         _keep_contact(fact.order_id, fact.contact, before, runtime)
-    runtime.tables.write(*order_writes(before, after))
+    writes = order_writes(before, after)
+    if max(len(write.item["body"]) for write in writes if isinstance(write, Put)) > _LARGEST_ITEM_BYTES:
+        _keep_unread(fact.channel, raw, Unreadable("order_too_large", "split the order"), runtime)
+        return
+    runtime.tables.write(*writes)
     log("entered", order=after.order_id, version=after.state.version, holds=len(after.state.holds))
 
 

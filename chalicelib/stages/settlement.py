@@ -10,7 +10,8 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.domain.advance import PayoutLine, decide_settlement
+from chalicelib.domain.advance import PayoutLine, decide_hold, decide_settlement
+from chalicelib.domain.errors import Busy
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
@@ -20,6 +21,9 @@ from chalicelib.store.ledger import is_booked, payout_line_write
 from chalicelib.store.orders import order_writes, read_order
 
 blueprint = Blueprint(__name__)
+
+_ROUNDS_FOR_THE_ORDER = 8  # more than an hour, growing pauses included
+_WRONG_PAYOUT = "a payout line of another channel or currency names this order"
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -38,11 +42,19 @@ def settle(message: Message, runtime: Runtime) -> None:
     line = PayoutLine(**message["payout_line"])
     if is_booked(runtime.tables, line):
         return
-    before = read_order(runtime.tables, line.order_id)
-    booking = payout_line_write(line, matched=before is not None)
-    if before is None:
-        runtime.tables.write(booking)
+    before = read_order(runtime.tables, line.order_id, content=True)
+    if before is None and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
+        raise Busy("the payout line came before its order", after_s=60)
+    fits = before is not None and before.content is not None and _fits(line, before.channel, before.content.currency)
+    booking = payout_line_write(line, matched=fits)
+    if before is None or not fits:
+        held = decide_hold(before, "payout_mismatch", _WRONG_PAYOUT, "settlement", runtime.clock()) if before else None
+        runtime.tables.write(booking, *(order_writes(before, held) if held else ()))
         log("payout_line_unmatched", channel=line.channel, payout=line.payout_id, line=line.line_id)
         return
     after = decide_settlement(before, line, runtime.clock())
     runtime.tables.write(*order_writes(before, after), booking)
+
+
+def _fits(line: PayoutLine, channel: str, currency: str) -> bool:
+    return line.channel == channel and line.currency == currency

@@ -38,7 +38,7 @@ def count(tables: Tables, records: Sequence[Moved]) -> None:
     """Add these records of one stream batch, each exactly once. Raises `Busy` when other batches keep winning."""
     for _ in range(_ATTEMPTS):
         item = tables.get(_KEY)
-        marks = dict(item["marks"]) if item else {}
+        marks: dict[str, str] = dict(item["marks"]) if item else {}  # oldest first: kept as a list of pairs
         begun = int(marks.get(records[0].event_id, -1))
         fresh = [record for record in records if record.sequence > begun]
         if not any(record.changes for record in fresh):
@@ -46,7 +46,7 @@ def count(tables: Tables, records: Sequence[Moved]) -> None:
         marks[records[0].event_id] = str(records[-1].sequence)  # up to 40 digits: more than a number attribute holds
         counts = _added(item["counts"] if item else {}, fresh)
         version = item["version"] if item else 0
-        kept = dict(sorted(marks.items(), key=lambda mark: int(mark[1]))[-_MARKS_KEPT:])
+        kept = [list(mark) for mark in marks.items()][-_MARKS_KEPT:]
         new = {"schema": SCHEMA, "version": version + 1, "counts": counts, "marks": kept}
         try:
             tables.write(Put(_KEY, new, When(version=version) if item else When(absent=True)))

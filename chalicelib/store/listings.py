@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.store.codec import SCHEMA
-from chalicelib.store.tables import Change, Item, Key, Put, Tables, When, Write
+from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When, Write
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,13 @@ def listing_writes(listing: Listing) -> list[Write]:
         Put(link_key(listing.channel, listing.channel_sku), {"schema": SCHEMA, "sku": listing.sku}),
         Put(_listing_key(listing.sku, listing.channel, listing.channel_sku), {**body, **observed}),
     ]
+
+
+def unlink_write(listing: Listing, linked_sku: str) -> list[Write]:
+    """Take a channel's item off the SKU that it was linked to before, so that no two SKUs speak for it."""
+    if linked_sku in ("", listing.sku):
+        return []
+    return [Delete(_listing_key(linked_sku, listing.channel, listing.channel_sku))]
 
 
 def listings_of(tables: Tables, skus: Iterable[str], kind: str = "") -> list[Listing]:

@@ -12,6 +12,7 @@ from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When
 _LOCATION = "LOC#"
 _BACKORDER = "BACKORDER#"
 _SOME_MORE = 25
+_MOST_AT_ONCE = 1000
 
 
 def stock_key(sku: str, location: str) -> Key:
@@ -81,12 +82,17 @@ def backordered_order_ids(tables: Tables, sku: str, units: int) -> list[str]:
     """The orders that have waited longest for `sku`: as many as `units` could serve in part, and some more, since one
     that is on hold takes nothing."""
     waiting: list[str] = []
-    reached = 0
-    for item in tables.query("stock", sku, begins=_BACKORDER, limit=100).items:
-        if reached >= units and len(waiting) >= _SOME_MORE:
+    reached, cursor = 0, ""
+    while len(waiting) < _MOST_AT_ONCE:
+        page = tables.query("stock", sku, begins=_BACKORDER, limit=100, cursor=cursor)
+        for item in page.items:
+            if reached >= units and len(waiting) >= _SOME_MORE:
+                return waiting
+            waiting.append(item["order"])
+            reached += item["units"]
+        cursor = page.cursor
+        if not cursor:
             break
-        waiting.append(item["order"])
-        reached += item["units"]
     return waiting
 
 
@@ -104,5 +110,6 @@ def movement_key(sku: str, movement_id: str) -> Key:
 
 
 def listed_write(sku: str, location: str, kinds: Sequence[str]) -> Change:
-    """Remember on the stock record which kinds of channel list the SKU, so that the relay need not ask."""
-    return Change(stock_key(sku, location), put={"listed_on": sorted(kinds)})
+    """Remember on the stock record which kinds of channel list the SKU, so that the relay need not ask; `listings`
+    counts the links, so that each new one is pushed."""
+    return Change(stock_key(sku, location), add={"listings": 1}, put={"listed_on": sorted(kinds)})

@@ -19,7 +19,8 @@ import chalicelib.inbound.guard
 import chalicelib.inbound.webhooks
 from app import app
 from chalicelib.runtime import log
-from chalicelib.store.listings import sku_writes
+from chalicelib.store.accounts import add_account
+from chalicelib.store.listings import listings_of, sku_writes
 from chalicelib.store.stock import receipt_writes
 from local.memory.world import World
 from tests.integration.test_lifecycle import document
@@ -38,6 +39,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "shopify/webhook": {"secrets": ["", SHOPIFY_SECRET]},
         "storefront/webhook": {"secrets": ["whsec_" + base64.b64encode(STOREFRONT_KEY).decode()]},
     }
+    add_account(world.tables, "storefront", {})
     world.tables.write(*sku_writes("MUG", "Mug"))
     world.tables.write(*receipt_writes("opening", "MUG", "main", 10, 0))
     for module in (
@@ -301,3 +303,46 @@ def test_a_hold_is_resolved_by_name(world: World, client: Client) -> None:
     world.run()
     found = call(client, "GET", order)[1]
     assert (found["holds"], found["stage"]) == ([], "shipping")
+
+
+def test_an_item_that_is_linked_anew_leaves_its_old_sku_and_every_link_is_pushed(world: World, client: Client) -> None:
+    world.tables.write(*sku_writes("CUP", "Cup"))
+    for sku in ("MUG", "CUP"):
+        world.tables.stream.clear()
+        assert call(client, "POST", "/api/listings", {"channel": "shopify", "channel_sku": "M", "sku": sku})[0] == 200
+        assert world.tables.stream[-1].new is not None
+        assert world.tables.stream[-1].new["listed_on"] == ["shopify"]
+    assert [listing.sku for listing in listings_of(world.tables, ["MUG", "CUP"], "shopify")] == ["CUP"]
+    call(client, "POST", "/api/listings", {"channel": "storefront", "channel_sku": "C", "sku": "CUP"})
+    assert world.tables.stream[-1].new["listed_on"] == ["shopify"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "word"),
+    [
+        ("/api/stock/receipts", {"movement_id": "d1", "sku": "MUG", "location": "mian", "units": 1}, "location"),
+        (
+            "/api/payouts",
+            {"channel": "x", "payout_id": "p", "currency": "EUR", "paid_ms": 10**40, "lines": []},
+            "paid_ms",
+        ),
+        ("/api/listings", {"channel": "x", "channel_sku": "y" * 3000, "sku": "MUG"}, "channel_sku"),
+    ],
+)
+def test_what_no_table_could_hold_is_refused_at_the_door(
+    world: World, client: Client, path: str, body: Any, word: str
+) -> None:
+    status, answer = call(client, "POST", path, body)
+    assert status == 400
+    assert word in answer["error"]["detail"]
+
+
+def test_an_order_of_an_unknown_storefront_is_refused(world: World, client: Client) -> None:
+    assert call(client, "POST", "/channels/storefront-x/orders", document())[0] == 404
+    assert queued(world) == 0
+
+
+def test_a_hold_for_an_unknown_sku_cannot_be_waved_through(world: World, client: Client) -> None:
+    call(client, "POST", "/channels/storefront/orders", document(sku="CUP"))
+    world.run()
+    assert call(client, "DELETE", "/api/orders/storefront:1001/holds/unknown_sku")[0] == 400

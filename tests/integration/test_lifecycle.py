@@ -79,7 +79,7 @@ def ship(world: World, number: str = "1001", units: int = 2, parcel: str = "p1")
     world.run()
 
 
-def pay(world: World, number: str = "1001", amount_minor: int = 1000) -> None:
+def pay(world: World, number: str = "1001", amount_minor: int = 1000, **more: Any) -> None:
     line = {
         "channel": CHANNEL,
         "payout_id": "po1",
@@ -90,7 +90,7 @@ def pay(world: World, number: str = "1001", amount_minor: int = 1000) -> None:
         "currency": "EUR",
         "paid_ms": 1,
     }
-    world.queues.send("settlement", [{"payout_line": line}])
+    world.queues.send("settlement", [{"payout_line": line | more}])
     world.run()
 
 
@@ -266,8 +266,62 @@ def test_a_shipment_of_what_was_not_promised_holds_the_order(world: World) -> No
     books(world)
 
 
-def test_a_payout_line_without_an_order_is_booked_as_unmatched(world: World) -> None:
+def test_a_payout_line_waits_for_its_order(world: World) -> None:
+    pay(world)
+    send(world, document())
+    ship(world)
+    world.now_ms += 3_600_000
+    world.run()
+    assert status_of(world) == "settled"
+    books(world)
+
+
+@pytest.mark.parametrize("wrong", [{"currency": "JPY"}, {"channel": "ebay"}])
+def test_a_payout_line_of_another_currency_or_channel_settles_nothing(world: World, wrong: dict[str, str]) -> None:
+    send(world, document())
+    ship(world)
+    pay(world, **wrong)
+    assert status_of(world) == "on_hold"
+    books(world)
+
+
+def test_a_line_that_names_another_item_holds_the_order(world: World) -> None:
+    world.tables.write(*sku_writes("CUP", "Cup"))
+    send(world, document())
+    send(world, document(at="2026-01-05T11:00:00Z", sku="CUP"))
+    order = read_order(world.tables, f"{CHANNEL}:1001")
+    assert order is not None
+    assert [hold.reason for hold in order.state.holds] == ["item_changed"]
+    books(world)
+
+
+def test_the_time_of_order_does_not_move_with_an_edit(world: World) -> None:
+    world.tables.write(*receipt_writes("write-off", "MUG", "main", -100, world.now_ms))
+    undated = document()
+    del undated["placed_at"]
+    send(world, undated)
+    send(world, {**undated, "updated_at": "2026-01-06T10:00:00Z"})
+    world.tables.write(*receipt_writes("delivery", "MUG", "main", 2, world.now_ms))
+    world.run()
+    assert status_of(world) == "allocated"
+    books(world)
+
+
+def test_all_who_wait_are_served_when_there_is_enough(world: World) -> None:
+    world.tables.write(*receipt_writes("write-off", "MUG", "main", -100, world.now_ms))
+    one = [{"id": "1", "sku": "MUG", "quantity": 1, "unit_price": "10.00"}]
+    send(world, *(document(f"{number}", lines=one) for number in range(150)))
+    world.tables.write(*receipt_writes("delivery", "MUG", "main", 500, world.now_ms))
+    world.run()
+    assert available(world) == 350
+    books(world)
+
+
+def test_a_payout_line_without_an_order_is_booked_as_unmatched_at_last(world: World) -> None:
     pay(world, number="9999")
+    for _ in range(10):
+        world.now_ms += 3_600_000
+        world.run()
     backend = MemoryBackend()
     backend.world = world
     (line,) = backend.stored()[0]["ledger"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from itertools import pairwise
 
 from chalicelib.domain.errors import Unreadable
 
@@ -53,15 +51,3 @@ def to_text(amount_minor: int, currency: str) -> str:
     """Minor units as the decimal text that APIs exchange: (1050, EUR) is "10.50", (1050, JPY) is "1050"."""
     places = exponent(currency)
     return f"{Decimal(amount_minor).scaleb(-places):.{places}f}"
-
-
-def split_minor(amount_minor: int, weights: Sequence[int]) -> list[int]:
-    """`amount_minor` shared in proportion to non-negative `weights`; the parts add up to the cent."""
-    whole = sum(weights)
-    if not whole:
-        weights, whole = [1] * len(weights), len(weights)
-    cuts, running = [0], 0
-    for weight in weights:
-        running += weight
-        cuts.append(amount_minor * running // whole)
-    return [after - before for before, after in pairwise(cuts)]

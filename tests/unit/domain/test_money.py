@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Unreadable
-from chalicelib.domain.money import currency_code, exponent, split_minor, to_minor, to_text
+from chalicelib.domain.money import currency_code, exponent, to_minor, to_text
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,3 @@ def test_text_and_minor_units_are_the_same_amount(minor: int, currency: str) -> 
     text = to_text(minor, currency)
     assert to_minor(text, currency) == minor
     assert len(text.partition(".")[2]) == exponent(currency)
-
-
-@given(st.integers(-(10**9), 10**9), st.lists(st.integers(0, 1000), min_size=1, max_size=20))
-def test_a_split_loses_no_cent(amount_minor: int, weights: list[int]) -> None:
-    parts = split_minor(amount_minor, weights)
-    assert sum(parts) == amount_minor
-    assert len(parts) == len(weights)

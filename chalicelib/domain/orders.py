@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.catalogue import Parts
 from chalicelib.domain.channel_order import Charge, Payment
 
 COMPUTED = "computed"  # owner of a hold that follows from the order itself and vanishes with its cause
@@ -17,7 +18,11 @@ COMPUTED = "computed"  # owner of a hold that follows from the order itself and 
 
 @dataclass(frozen=True)
 class OrderLine:
-    """What was ordered: never changes. `sku` is "" while no listing says which stock this is."""
+    """What was ordered: never changes. `sku` is "" while no listing says which stock this is.
+
+    components   what a kit was made of when it was ordered; empty for a plain SKU
+    release_ms   a pre-order is promised stock from then on (Unix ms)
+    """
 
     line_id: str
     sku: str
@@ -28,6 +33,13 @@ class OrderLine:
     tax_minor: int
     ships: bool = True
     listing_ref: str = ""
+    components: Parts = ()
+    release_ms: int = 0
+
+    @property
+    def parts(self) -> Parts:
+        """What has to be in stock for one unit of this line."""
+        return self.components or ((self.sku, 1),)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,20 @@ from math import ceil
 from typing import Any
 
 from chalicelib.domain.errors import Stale
-from chalicelib.store.tables import MAX_ACTIONS, Change, Delete, Item, Key, Page, Put, When, Write
+from chalicelib.store.tables import (
+    Change,
+    Delete,
+    Item,
+    Key,
+    Page,
+    Put,
+    When,
+    Write,
+    assert_one_bound,
+    checked,
+    checked_size,
+    item_size,
+)
 
 INDEXES = {"orders": ("open", "placed")}
 STREAMED = ("orders", "stock")
@@ -75,6 +88,7 @@ class MemoryTables:
         cursor: str = "",
         newest_first: bool = False,
     ) -> Page:
+        assert_one_bound(begins, after, upto)
         entries = self._sorted[table, index, pk]
         low = bisect.bisect_left(entries, (begins,)) if begins else 0
         high = len(entries)
@@ -100,18 +114,27 @@ class MemoryTables:
         return Page(projected, "\n".join((chosen[-1][0], *chosen[-1][1])) if more else "")
 
     def write(self, *writes: Write) -> None:
-        assert 0 < len(writes) <= MAX_ACTIONS, f"{len(writes)} actions in one transaction"
-        assert len({write.key for write in writes}) == len(writes), "a transaction touches an item twice"
-        for write in writes:
+        for write in checked(writes):
             if not _holds(self.items.get(write.key), write.when):
                 self._meter_failure(writes)
                 raise Stale(f"condition failed on {write.key}")
-        for write in writes:
-            self._apply(write, factor=2 if len(writes) > 1 else 1)
+        results = [(write.key, self._result(write)) for write in writes]
+        for key, new in results:
+            self._apply(key, new, factor=2 if len(writes) > 1 else 1)
 
-    def _apply(self, write: Write, factor: int) -> None:
-        key, old = write.key, self.items.get(write.key)
-        new = _after(write, old)
+    def _result(self, write: Write) -> Item | None:
+        """The item after the write, if DynamoDB would keep it."""
+        new = _after(write, self.items.get(write.key))
+        if new is not None:
+            checked_size(write.key, new)
+            for index in INDEXES.get(write.key.table, ()):
+                for part in (f"{index}_pk", f"{index}_sk"):
+                    assert isinstance(new.get(part, "absent"), str), f"no text: {part}"
+                    assert new.get(part) != "", f"an index key is never empty: {part}"
+        return new
+
+    def _apply(self, key: Key, new: Item | None, factor: int) -> None:
+        old = self.items.get(key)
         size = item_size(new) if new else 0
         self.meter.wrote(key.table, max(ceil(max(size, self._sizes.get(key, 0)) / 1024), 1) * factor)
         if new == old:
@@ -155,8 +178,8 @@ def _index_entry(key: Key, item: Item | None, index: str) -> tuple[str, str] | N
         return None
     if not index:
         return key.pk, key.sk
-    pk = item.get(f"{index}_pk")
-    return (pk, item[f"{index}_sk"]) if pk else None
+    pk, sk = item.get(f"{index}_pk"), item.get(f"{index}_sk")
+    return (pk, sk) if pk and sk else None
 
 
 def _projected(item: Item, index: str) -> Item:
@@ -171,7 +194,7 @@ def _holds(item: Item | None, when: When) -> bool:
         return False
     if when.version is not None and (item is None or item.get("version") != when.version):
         return False
-    return all(item is not None and item.get(name, -1) >= least for name, least in when.at_least)
+    return all(item is not None and name in item and item[name] >= least for name, least in when.at_least)
 
 
 def _after(write: Write, old: Item | None) -> Item | None:
@@ -184,18 +207,3 @@ def _after(write: Write, old: Item | None) -> Item | None:
     for name, amount in write.add.items():
         new[name] = new.get(name, 0) + amount
     return {**new, **_copy(write.put)}
-
-
-def item_size(value: Any) -> int:
-    """Bytes as DynamoDB counts them. Source: DynamoDB developer guide, item sizes and formats."""
-    if isinstance(value, dict):
-        return sum(len(name.encode()) + item_size(inner) for name, inner in value.items()) + (
-            0 if "pk" in value else 3 + len(value)
-        )
-    if isinstance(value, list):
-        return 3 + len(value) + sum(map(item_size, value))
-    if isinstance(value, bool) or value is None:
-        return 1
-    if isinstance(value, int):
-        return len(str(abs(value))) // 2 + 2
-    return len(value.encode()) if isinstance(value, str) else len(value)

@@ -27,6 +27,7 @@ from chalicelib.store.tables import (
 
 INDEXES = {"orders": ("open", "placed")}
 STREAMED = ("orders", "stock")
+PAGE_BYTES = 1024 * 1024  # Source: Query, a page ends at 1 MB
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,18 @@ class MemoryTables:
             else:
                 low = max(low, bisect.bisect_right(entries, at))
         span = range(high - 1, low - 1, -1) if newest_first else range(low, high)
-        chosen = [entries[position] for position in span[:limit]]
-        items = [_copy(self.items[key]) for _, key in chosen]
-        projected = [_projected(item, index) for item in items]
-        size = sum(map(item_size, projected))
+        projected: list[Item] = []
+        size = 0
+        for position in span[:limit]:
+            projected.append(_projected(_copy(self.items[entries[position][1]]), index))
+            size += item_size(projected[-1])
+            if size > PAGE_BYTES:
+                break
         self.meter.read_units += max(ceil(size / 4096), 1) * (0.5 if index else 1)
-        more = len(chosen) == limit and len(span) > limit
-        return Page(projected, "\n".join((chosen[-1][0], *chosen[-1][1])) if more else "")
+        if len(projected) == len(span):
+            return Page(projected)
+        sort_key, key = entries[span[len(projected) - 1]]
+        return Page(projected, "\n".join((sort_key, *key)))
 
     def write(self, *writes: Write) -> None:
         for write in checked(writes):

@@ -82,9 +82,10 @@ class Trade:
                 if units.allocations.get("main")
             ]
             if lines and stage(order) == "shipping":
-                fact = {"order": order.order_id, "shipment_id": f"{order.external_id}-1", "location": "main"}
+                fact = {"shipment_id": f"{order.external_id}-1", "location": "main"}
                 parcel = {"carrier": "UPS", "tracking_number": f"1Z{order.external_id[-6:]}", "lines": lines}
-                self.world.queues.send("shipping", [{"shipment": {**fact, **parcel, "shipped_ms": self.world.now_ms}}])
+                fact |= {**parcel, "shipped_ms": self.world.now_ms}
+                self.world.queues.send("shipping", [{"order": order.order_id, "do": "ship", "fact": fact}])
         self.world.run()
 
     def sold(self) -> set[str]:

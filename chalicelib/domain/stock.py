@@ -44,3 +44,14 @@ def merged(moves: Iterable[StockMove]) -> list[StockMove]:
         on_hand, allocated = sums.get((move.sku, move.location), (0, 0))
         sums[move.sku, move.location] = (on_hand + move.on_hand, allocated + move.allocated)
     return [StockMove(*key, *change) for key, change in sorted(sums.items()) if change != (0, 0)]
+
+
+@dataclass(frozen=True)
+class Movement:
+    kind: str
+    movement_id: str
+    sku: str
+    location: str
+    units: int
+    at_ms: int
+    cause: str = ""

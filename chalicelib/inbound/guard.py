@@ -21,8 +21,19 @@ _STATUS = {
     "unknown_sku": 404,
     "unknown_channel": 404,
     "unknown_hold": 404,
+    "unknown_return": 404,
+    "unknown_cancellation": 404,
+    "not_found": 404,
     "not_allocated": 409,
     "not_shipped": 409,
+    "not_returned": 409,
+    "over_refund": 409,
+    "already_promised": 409,
+    "already_told": 409,
+    "nothing_left": 409,
+    "bad_step": 409,
+    "on_hold": 409,
+    "still_open": 409,
 }
 _LARGEST_BODY_BYTES = 6_000_000  # what API Gateway hands to a Lambda
 

@@ -5,12 +5,13 @@ An allow-list: nothing that is stored reaches a reader unless it is named here. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.lifecycle import outstanding_minor, stage, status
+from chalicelib.domain.lifecycle import funding, is_funded, outstanding_minor, stage, status
 from chalicelib.domain.money import to_text
-from chalicelib.domain.orders import Order, OrderLine, Quantities, collectible_minor, total_units
+from chalicelib.domain.moves import open_moves
+from chalicelib.domain.orders import Order, OrderLine, Quantities, collectible_minor, refunded_minor, total_units
 from chalicelib.domain.stock import Stock
 from chalicelib.store.listings import Listing
 
@@ -36,7 +37,15 @@ def order_summary(order: Order) -> dict[str, Any]:
         "due_ms": state.due_ms,
         "version": state.version,
         "timeline": [
-            {"at_ms": h.at_ms, "actor": h.actor, "what": h.what, "before": h.before, "after": h.after}
+            {
+                "at_ms": h.at_ms,
+                "actor": h.actor,
+                "move": h.move,
+                "cause": h.cause,
+                "what": f"{h.move.replace('_', ' ')}: {h.cause}" if h.cause else h.move.replace("_", " "),
+                "before": h.before,
+                "after": h.after,
+            }
             for h in state.timeline
         ],
     }
@@ -59,11 +68,13 @@ def order_detail(order: Order) -> dict[str, Any]:
         "charges": [{"kind": c.kind, "amount": text(c.amount_minor), "label": c.label} for c in content.charges],
         "money": {
             "currency": content.currency,
+            "funding": funding(state),
+            "authorised_until_ms": state.payment.expires_ms,
             "charged": text(state.total_minor),
             "vouched": state.payment.vouched,
             "authorised": text(state.payment.authorised_minor),
             "captured": text(collectible_minor(state)),
-            "refunded": text(state.payment.refunded_minor),
+            "refunded": text(refunded_minor(state)),
             "secured": text(state.secured_minor),
             "settled": text(state.settled_minor),
             "fees": text(state.fees_minor),
@@ -80,15 +91,43 @@ def order_detail(order: Order) -> dict[str, Any]:
                 "tracking_number": s.tracking_number,
                 "shipped_ms": s.shipped_ms,
                 "confirmed_ms": s.confirmed_ms,
-                "lines": [{"line_id": order.lines[index].line_id, "units": units} for index, units in s.items.items()],
+                "lines": _units_of(order, s.items),
             }
             for s in state.shipments
         ],
         "returns": {
-            name: [{"line_id": order.lines[index].line_id, "units": units} for index, units in items.items()]
-            for name, items in state.returns.items()
+            name: {
+                "status": back.status,
+                "location": back.location,
+                "lines": _units_of(order, back.items),
+                "restocked": _units_of(order, back.restocked),
+                "exchange": back.exchange,
+            }
+            for name, back in state.returns.items()
         },
+        "refunds": {
+            name: {"amount": text(r.amount_minor), "reason": r.reason, "status": r.status, "detail": r.detail}
+            for name, r in state.refunds.items()
+        },
+        "disputes": {
+            name: {"amount": text(d.amount_minor), "status": d.status, "due_ms": d.due_ms}
+            for name, d in state.disputes.items()
+        },
+        "cancellations": {
+            name: {"status": each.status, "reason": each.reason, "lines": _units_of(order, each.items)}
+            for name, each in state.cancellations.items()
+        },
+        "fulfilment": dict(state.fulfilment),
+        "sourcing": dict(state.sourcing),
+        "reserved_until_ms": 0 if is_funded(state) else state.reserved_until_ms,
+        "linked_to": state.linked_to,
+        "archived": state.archived,
+        "open_moves": open_moves(order),
     }
+
+
+def _units_of(order: Order, items: Mapping[int, int]) -> list[dict[str, Any]]:
+    return [{"line_id": order.lines[index].line_id, "units": units} for index, units in items.items()]
 
 
 def _line(line: OrderLine, units: Quantities, currency: str) -> dict[str, Any]:
@@ -96,9 +135,12 @@ def _line(line: OrderLine, units: Quantities, currency: str) -> dict[str, Any]:
         "line_id": line.line_id,
         "sku": line.sku,
         "channel_sku": line.channel_sku,
+        "components": [{"sku": part, "units": each} for part, each in line.components],
+        "release_ms": line.release_ms,
         "title": line.title,
         "amount": to_text(line.price_minor - line.discount_minor + line.tax_minor, currency),
         "units": total_units([units]),
+        "to_cancel": units.to_cancel,
         "allocations": dict(units.allocations),
     }
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from chalice import Blueprint
 
 from chalicelib.channels.port import Availability, ShipmentConfirmation
-from chalicelib.domain.advance import CONFIRMATION_REFUSED, decide_confirmation, decide_hold
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
+from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.domain.orders import Order, Shipment
+from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
 from chalicelib.runtime.batch import NOT_AUTHORISED, Delivery, Work, each, failed, put_back
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.sourcing import Sourcing
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.tables import Change, Key, Put, Tables
 
@@ -72,12 +74,27 @@ def keep_token(tables: Tables, channel: str, token: str, expires_ms: int) -> Non
     tables.write(Change(_token_key(channel), put={"token": token, "expires_ms": expires_ms, "schema": SCHEMA}))
 
 
-def read_locations(tables: Tables) -> tuple[str, ...]:
-    """Where stock is kept, in the order in which to allocate from."""
+def read_sourcing(tables: Tables) -> Sourcing:
+    """Where stock is kept, and how the locations of an order are chosen."""
     item = tables.get(_LOCATIONS)
-    return tuple(item["names"]) if item else ("main",)
+    if not item:
+        return Sourcing()
+    regions = {place: tuple(names) for place, names in item.get("regions", {}).items()}
+    return Sourcing(tuple(item["names"]), item.get("strategy", "priority"), regions)
+
+
+def read_locations(tables: Tables) -> tuple[str, ...]:
+    """Where stock is kept, best first."""
+    return read_sourcing(tables).locations
+
+
+def set_sourcing(tables: Tables, sourcing: Sourcing) -> None:
+    """Set the places where stock is kept, best first, and how to choose between them."""
+    regions = {place: list(names) for place, names in sourcing.regions.items()}
+    names = list(sourcing.locations)
+    tables.write(Put(_LOCATIONS, {"schema": SCHEMA, "names": names, "strategy": sourcing.strategy, "regions": regions}))
 
 
 def set_locations(tables: Tables, names: tuple[str, ...]) -> None:
     """Set the places where stock is kept, best first."""
-    tables.write(Put(_LOCATIONS, {"schema": SCHEMA, "names": list(names)}))
+    set_sourcing(tables, replace(read_sourcing(tables), locations=names))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chalicelib.domain.catalogue import Sku
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When, Write
 
@@ -121,3 +122,16 @@ def acknowledge(tables: Tables, listing: Listing, quantity: int, version: int, c
             when=When(version=listing.acked_version),
         )
     )
+
+
+def read_skus(tables: Tables, skus: Iterable[str]) -> dict[str, Sku]:
+    found = tables.get_many([sku_key(sku) for sku in dict.fromkeys(skus)])
+    return {
+        key.pk.removeprefix("SKU#"): Sku(
+            key.pk.removeprefix("SKU#"),
+            item["title"],
+            tuple((p, n) for p, n in item.get("components", ())),
+            item.get("release_ms", 0),
+        )
+        for key, item in found.items()
+    }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from chalicelib.domain.lifecycle import promised_ms
 from chalicelib.domain.orders import Order
-from chalicelib.domain.stock import Stock, StockMove
+from chalicelib.domain.stock import Movement, Stock, StockMove
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When, Write
 
 _LOCATION = "LOC#"
 _BACKORDER = "BACKORDER#"
-_SOME_MORE = 25
-_MOST_AT_ONCE = 1000
 
 
 def stock_key(sku: str, location: str) -> Key:
@@ -72,28 +71,21 @@ def backorder_writes(order: Order, backorders: Mapping[str, int]) -> list[Write]
     """Keep, for each SKU, which orders wait for how many units of it."""
     writes: list[Write] = []
     for sku, units in sorted(backorders.items()):
-        key = Key("stock", sku, f"{_BACKORDER}{order.state.placed_ms:014d}#{order.order_id}")
+        key = Key("stock", sku, f"{_BACKORDER}{promised_ms(order.state):014d}#{order.order_id}")
         item = {"schema": SCHEMA, "order": order.order_id, "units": units}
         writes.append(Put(key, item) if units else Delete(key))
     return writes
 
 
-def backordered_order_ids(tables: Tables, sku: str, units: int) -> list[str]:
-    """The orders that have waited longest for `sku`: as many as `units` could serve in part, and some more, since one
-    that is on hold takes nothing."""
-    waiting: list[str] = []
-    reached, cursor = 0, ""
-    while len(waiting) < _MOST_AT_ONCE:
+def backorders(tables: Tables, sku: str) -> Iterator[list[tuple[str, int]]]:
+    """The orders that wait for `sku` and for how many units, page by page, due first."""
+    cursor = ""
+    while True:
         page = tables.query("stock", sku, begins=_BACKORDER, limit=100, cursor=cursor)
-        for item in page.items:
-            if reached >= units and len(waiting) >= _SOME_MORE:
-                return waiting
-            waiting.append(item["order"])
-            reached += item["units"]
+        yield [(item["order"], item["units"]) for item in page.items]
         cursor = page.cursor
         if not cursor:
-            break
-    return waiting
+            return
 
 
 def receipt_writes(movement_id: str, sku: str, location: str, units: int, now_ms: int) -> list[Write]:
@@ -113,3 +105,19 @@ def listed_write(sku: str, location: str, kinds: Sequence[str]) -> Change:
     """Remember on the stock record which kinds of channel list the SKU, so that the relay need not ask; `listings`
     counts the links, so that each new one is pushed."""
     return Change(stock_key(sku, location), add={"listings": 1}, put={"listed_on": sorted(kinds)})
+
+
+def movement_writes(movements: Iterable[Movement], now_ms: int) -> list[Write]:
+    writes: list[Write] = []
+    for m in movements:
+        key = Key("stock", m.sku, f"MOVE#{m.kind}#{m.movement_id}#{m.location}")
+        writes.append(
+            Put(key, {"schema": SCHEMA, "units": m.units, "at_ms": m.at_ms, "location": m.location}, When(absent=True))
+        )
+        allocated = m.units if m.kind == "shipment" else 0
+        writes += (
+            stock_writes([StockMove(m.sku, m.location, on_hand=m.units, allocated=allocated)], now_ms)
+            if m.units
+            else []
+        )
+    return writes

@@ -117,18 +117,25 @@ class MemoryBackend:
 
     def ship(self, order_id: str, shipment: Mapping[str, Any]) -> None:
         self._api_requests += 1
-        fact = {**shipment, "order": order_id, "shipped_ms": self.world.now_ms}
-        self.world.queues.send("shipping", [{"shipment": fact}])
+        fact = {**shipment, "shipped_ms": self.world.now_ms}
+        self.world.queues.send("shipping", [{"order": order_id, "do": "ship", "fact": fact}])
 
     def take_back(self, order_id: str, returned: Mapping[str, Any]) -> None:
         self._api_requests += 1
-        self.world.queues.send("shipping", [{"return": {**returned, "order": order_id}}])
+        self.world.queues.send("shipping", [{"order": order_id, "do": "return", "fact": dict(returned)}])
 
     def pay(self, channel: str, payout: Mapping[str, Any]) -> None:
         self._api_requests += 1
         shared = {name: payout[name] for name in ("payout_id", "currency", "paid_ms")}
-        lines = [{"payout_line": {"channel": channel, **shared, **line}} for line in payout["lines"]]
-        self.world.queues.send("settlement", lines)
+        orders: dict[str, list[dict[str, Any]]] = {}
+        for line in payout["lines"]:
+            booked = {name: line[name] for name in ("line_id", "kind", "amount_minor")}
+            orders.setdefault(line["order_id"], []).append(booked)
+        messages = [
+            {"payout": {"channel": channel, **shared, "order_id": order_id, "lines": lines}}
+            for order_id, lines in orders.items()
+        ]
+        self.world.queues.send("settlement", messages)
 
     def stored(self) -> tuple[dict[str, list[Item]], Counts]:
         items: dict[str, list[Item]] = {"orders": [], "stock": [], "ledger": []}

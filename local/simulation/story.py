@@ -129,20 +129,18 @@ class Story:
                 if units.allocations.get("main")
             ]
             if lines and stage(order) in ("shipping", "allocation") and not order.state.holds:
-                fact = {"order": order.order_id, "shipment_id": f"p{len(order.state.shipments)}", "location": "main"}
-                self.world.queues.send("shipping", [{"shipment": {**fact, "shipped_ms": 1, "lines": lines}}])
+                fact = {"shipment_id": f"p{len(order.state.shipments)}", "location": "main", "shipped_ms": 1}
+                message = {"order": order.order_id, "do": "ship", "fact": {**fact, "lines": lines}}
+                self.world.queues.send("shipping", [message])
 
     def _return_one(self) -> None:
         for order in self._stored():
             for line, units in zip(order.lines, order.state.quantities, strict=True):
                 if units.shipped > units.returned:
-                    fact = {
-                        "order": order.order_id,
-                        "return_id": f"r{units.returned}-{line.line_id}",
-                        "location": "main",
-                    }
-                    lines = [{"line_id": line.line_id, "units": 1}]
-                    self.world.queues.send("shipping", [{"return": {**fact, "lines": lines}}] * 2)
+                    fact = {"return_id": f"r{units.returned}-{line.line_id}", "location": "main"}
+                    fact["lines"] = [{"line_id": line.line_id, "units": 1}]
+                    message = {"order": order.order_id, "do": "return", "fact": fact}
+                    self.world.queues.send("shipping", [message] * 2)
                     return
 
     def _pay_everything(self) -> None:
@@ -150,9 +148,10 @@ class Story:
             owed = outstanding_minor(order.state)
             if stage(order) == "settlement" and owed > 0 and order.order_id not in self._paid:
                 self._paid.add(order.order_id)
-                line = {"channel": CHANNEL, "payout_id": "po", "line_id": order.order_id, "order_id": order.order_id}
-                amounts = {"kind": "sale", "amount_minor": owed, "currency": "EUR", "paid_ms": 1}
-                self.world.queues.send("settlement", [{"payout_line": {**line, **amounts}}] * 2)
+                payout = {"channel": CHANNEL, "payout_id": "po", "order_id": order.order_id}
+                lines = [{"line_id": "sale", "kind": "sale", "amount_minor": owed}]
+                message = {"payout": {**payout, "currency": "EUR", "paid_ms": 1, "lines": lines}}
+                self.world.queues.send("settlement", [message] * 2)
 
     def books(self) -> Books:
         """The audited books."""

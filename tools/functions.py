@@ -12,7 +12,7 @@ from typing import Literal
 STAGES = ("funding", "allocation", "shipping", "settlement")
 """Queues that `relay` feeds. `entry` is fed from outside."""
 
-SYNCED_CHANNELS = ("shopify", "amazon", "ebay")
+SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
@@ -160,7 +160,7 @@ FUNCTIONS = (
             *reads("channels", only=COUNTERS + SETTINGS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
-            *sends("entry", "shipping", "settlement"),
+            *sends("entry", "funding", "allocation", "shipping", "settlement"),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
         ),
@@ -197,7 +197,7 @@ FUNCTIONS = (
         FromStreams(("orders", "stock")),
         (
             *writes("channels", only=COUNTERS),
-            *sends("funding", "allocation", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
+            *sends("entry", "funding", "allocation", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
         ),
         timeout_s=60,
     ),
@@ -205,10 +205,16 @@ FUNCTIONS = (
     _poll("shopify", 5),
     _poll("amazon", 15),
     _poll("ebay", 5),
+    _poll("shop", 5),
     Function(
         "sweep",
         Every(1),
-        (*writes("orders"), *reads("channels", only=SETTINGS), *queries("open"), *sends("entry", "allocation")),
+        (
+            *writes("orders"),
+            *reads("channels", only=SETTINGS),
+            *queries("open", "placed"),
+            *sends("entry", "funding", "allocation"),
+        ),
         timeout_s=60,
     ),
 )

@@ -37,6 +37,25 @@ class Availability:
     shown: int | None = None
 
 
+@dataclass(frozen=True)
+class RefundRequest:
+    """Money to be given back, in minor units; the same `refund_id` is the same refund, however often asked for."""
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CancellationRequest:
+    """Units that will not be delivered, as (the channel's line id, units); `cancellation_id` as `refund_id`."""
+
+    cancellation_id: str
+    items: tuple[tuple[str, int], ...]
+    reason: str
+
+
 class TokenStore(Protocol):
     """Where the access token of one channel account is shared."""
 

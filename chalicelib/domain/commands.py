@@ -1,13 +1,14 @@
 """What people and systems may ask of an order: one table of commands, each decided by one stage.
 
-A command's `fact` is JSON as it stands in a message: line ids, whole units, minor units, Unix ms. The API decides it
-to answer at once, and the stage decides it again on the order as it is then; both by this table.
+A command's `fact` is JSON as it stands in a message: line ids, whole units, minor units, Unix ms; `silent` where there is
+no channel to be told of it. The API decides it to answer at once, and the stage decides it again on the order as it is
+then; both by this table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from chalicelib.domain.allocation import decide_substitution
@@ -60,12 +61,21 @@ def _resolve(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | Non
 
 
 def _reject(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
-    return _alone(decide_reject(order, fact["reason"], actor, now_ms))
+    return _alone(_told(decide_reject(order, fact["reason"], actor, now_ms), fact))
 
 
 def _cancel(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
     items = items_of(order, fact.get("lines", ()))
-    return _alone(decide_cancel(order, fact["cancellation_id"], items, fact.get("reason", ""), actor, now_ms))
+    after = decide_cancel(order, fact["cancellation_id"], items, fact.get("reason", ""), actor, now_ms)
+    return _alone(_told(after, fact))
+
+
+def _told(after: Order | None, fact: Fact) -> Order | None:
+    """Where no channel is to be told, every cancellation counts as told."""
+    if not after or not fact.get("silent"):
+        return after
+    cancellations = {name: replace(each, status="told") for name, each in after.state.cancellations.items()}
+    return after.having(cancellations=cancellations)
 
 
 def _uncancel(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
@@ -114,7 +124,7 @@ def _ship(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None: 
         tracking_number=fact.get("tracking_number", ""),
         shipped_ms=fact["shipped_ms"],
         items=items_of(order, fact["lines"]),
-        confirmed_ms=fact.get("confirmed_ms", 0),
+        confirmed_ms=fact["shipped_ms"] if fact.get("silent") else 0,
     )
     return _moving(decide_shipment(order, shipment, now_ms), ("shipment", shipment.shipment_id))
 

@@ -9,7 +9,7 @@ from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import cancel_open, stage
 from chalicelib.domain.moves import moved
-from chalicelib.domain.orders import COMPUTED, Hold, Order, State, total_units
+from chalicelib.domain.orders import COMPUTED, Cancellation, Hold, Order, State, total_units
 
 NEVER_WAIVED = ("unknown_sku", "unreadable")  # nothing could be allocated
 STOCK_SHORTFALL = "stock_shortfall"
@@ -57,7 +57,16 @@ def decide_reject(order: Order, reason: str, actor: str, now_ms: int) -> Order |
     quantities = tuple(
         cancel_open(replace(units, called_off=units.ordered - units.shipped)) for units in order.state.quantities
     )
-    after = order.having(holds=(), quantities=quantities, cancelled=True)
+    items = {
+        i: n for i, units in enumerate(order.state.quantities) if (n := units.ordered - units.shipped - units.unwanted)
+    }
+    called_off = {f"rejected-{reason}": Cancellation(items, reason)} if items else {}
+    after = order.having(
+        holds=(),
+        quantities=quantities,
+        cancelled=True,
+        cancellations={**order.state.cancellations, **called_off},
+    )
     return moved(order, after, "reject", now_ms=now_ms, actor=actor, cause=reason)
 
 

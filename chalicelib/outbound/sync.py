@@ -7,15 +7,17 @@ a newer one. Shipments are confirmed to the channel that sold. Messages: {sku} a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from chalice import Blueprint
 
-from chalicelib.channels.port import Availability, ShipmentConfirmation
+from chalicelib.channels.port import Availability, CancellationRequest, RefundRequest, ShipmentConfirmation
+from chalicelib.domain.cancellation import cancelled_items, decide_told
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
+from chalicelib.domain.funding import decide_refund_outcome
 from chalicelib.domain.holds import decide_hold
-from chalicelib.domain.lifecycle import unconfirmed_shipments
+from chalicelib.domain.lifecycle import unconfirmed_shipments, unsent_refunds, untold_cancellations
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
 from chalicelib.runtime.batch import NOT_AUTHORISED, Delivery, Work, each, failed, put_back
@@ -55,33 +57,87 @@ def sync_ebay(event: Any) -> None:
     """Lambda."""
 
 
+@blueprint.on_sqs_message(queue_arn=queue_arn("sync-shop"), batch_size=10, name="sync_shop")
+@from_sqs(work_for("shop"))
+def sync_shop(event: Any) -> None:
+    """Lambda."""
+
+
 def _work(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     queue = SYNC_QUEUES[kind]
     skus = [delivery for delivery in batch if "sku" in delivery.body]
     orders = [delivery for delivery in batch if "sku" not in delivery.body]
-    return _push_skus(kind, skus, runtime) + each(queue, confirm_shipments, orders, runtime)
+    return _push_skus(kind, skus, runtime) + each(queue, tell, orders, runtime)
 
 
-def confirm_shipments(message: Message, runtime: Runtime) -> None:
-    """Tell the selling channel of the shipments that it has not acknowledged. Telling it twice is harmless: each
-    client reads before it repeats, or names the parcel by a number that stays the same."""
+def tell(message: Message, runtime: Runtime) -> None:
+    """Tell the selling channel of the shipments, refunds and cancellations that it has not acknowledged, one by one.
+
+    Telling it twice is harmless: each client reads before it repeats, or names the thing by an id that stays the same.
+    """
     order = read_order(runtime.tables, message["order"], content=True)
-    pending = unconfirmed_shipments(order) if order else ()
-    if not order or not pending:
+    if not order or order.state.linked_to:  # the channel does not know of an exchange
         return
-    client = client_for(order.channel, runtime)
-    after = None
+    steps = [
+        *((_confirm, name) for name in unconfirmed_shipments(order)),
+        *((_refund, name) for name in unsent_refunds(order.state)),
+        *((_cancel, name) for name in untold_cancellations(order.state)),
+    ]
+    client = client_for(order.channel, runtime) if steps else None
+    for step, name in steps:
+        after = step(client, order, name, runtime.clock())
+        if after:
+            runtime.tables.write(*order_writes(order, after))
+            order = after
+
+
+def _confirm(client: Any, order: Order, shipment_id: str, now_ms: int) -> Order | None:
+    """A parcel that the channel will not take is for a person to see."""
+    numbered = enumerate(order.state.shipments, start=1)
+    sequence, shipment = next((n, shipment) for n, shipment in numbered if shipment.shipment_id == shipment_id)
+    refusal = _refusal(lambda: client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence)))
+    if refusal:
+        return decide_hold(order, CONFIRMATION_REFUSED, refusal, "sync", now_ms)
+    return decide_confirmation(order, frozenset((shipment_id,)), now_ms)
+
+
+def _refund(client: Any, order: Order, refund_id: str, now_ms: int) -> Order | None:
+    """A refund is confirmed when the channel has paid; while it is pending, the channel's own word will tell."""
+    assert order.content
+    refund = order.state.refunds[refund_id]
+    request = RefundRequest(refund_id, refund.amount_minor, order.content.currency, refund.reason)
+    paid: list[bool] = []
+    refusal = _refusal(lambda: paid.append(_able(client, "refund")(order.external_id, request)))
+    if not refusal and not paid[0]:
+        raise Busy("the refund is pending at the channel", after_s=60)
+    return decide_refund_outcome(order, refund_id, refusal, now_ms)
+
+
+def _cancel(client: Any, order: Order, cancellation_id: str, now_ms: int) -> Order | None:
+    cancelled = cancelled_items(order, cancellation_id)
+    items = tuple((order.lines[index].line_id, units) for index, units in cancelled.items())
+    request = CancellationRequest(cancellation_id, items, order.state.cancellations[cancellation_id].reason)
+    refusal = _refusal(lambda: _able(client, "cancel")(order.external_id, request)) if items else ""
+    return decide_told(order, cancellation_id, refusal, now_ms)
+
+
+def _able(client: Any, operation: str) -> Callable[..., Any]:
+    """The client's operation. Raises `Refused` where the connector has none yet: a person does it at the channel."""
+    found: Callable[..., Any] | None = getattr(client, operation, None)
+    if found is None:
+        raise Refused("not_supported", f"{operation} it in the channel's own admin; its next word will be taken")
+    return found
+
+
+def _refusal(call: Callable[[], Any]) -> str:
+    """Why the channel will never take this; "" when it has taken it."""
     try:
-        for sequence, shipment in enumerate(order.state.shipments, start=1):
-            if shipment.shipment_id in pending:
-                client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence))
-        after = decide_confirmation(order, frozenset(pending), runtime.clock())
-    except Refused as refused:  # a parcel that the channel will not take is for a person to see
+        call()
+    except Refused as refused:
         if refused.reason == NOT_AUTHORISED:
             raise
-        after = decide_hold(order, CONFIRMATION_REFUSED, str(refused), "sync", runtime.clock())
-    if after:
-        runtime.tables.write(*order_writes(order, after))
+        return str(refused)[:200]
+    return ""
 
 
 def _confirmation(order: Order, shipment: Shipment, sequence: int) -> ShipmentConfirmation:

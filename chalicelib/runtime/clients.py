@@ -50,4 +50,8 @@ def client_for(channel: str, runtime: Runtime) -> Any:
         from chalicelib.channels.ebay.client import EbayClient
 
         return EbayClient(*arguments)
+    if kind == "shop":
+        from chalicelib.channels.storefront.client import ShopClient
+
+        return ShopClient(*arguments)
     raise Refused("no_client", f"{channel!r} is not spoken to: its shop sends us its orders")

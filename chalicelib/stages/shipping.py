@@ -10,13 +10,12 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.channels.registry import kind_of
 from chalicelib.domain.commands import parts_of
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.holds import decide_hold
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
-from chalicelib.runtime.queues import SYNC_QUEUES, Message
+from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages.turns import do, known_order
 from chalicelib.store.orders import order_writes
@@ -44,12 +43,8 @@ def move_goods(message: Message, runtime: Runtime) -> None:
         do(message, runtime)
         return
     order = known_order(message["order"], runtime)
-    fact = message["fact"]
-    if message["do"] == "ship":
-        told = kind_of(order.channel) in SYNC_QUEUES and not order.state.linked_to
-        fact = {**fact, "confirmed_ms": 0 if told else fact["shipped_ms"]}
     try:
-        for part in parts_of(order, fact, MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
+        for part in parts_of(order, message["fact"], MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
             do({**message, "fact": part}, runtime)
     except Refused as refused:
         order = known_order(message["order"], runtime)

@@ -5,12 +5,13 @@ Messages: {order, do, fact, actor}; see `domain/commands.py` for what may be don
 
 from __future__ import annotations
 
+from chalicelib.channels.registry import kind_of
 from chalicelib.domain.commands import COMMANDS, Outcome
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.orders import Order
 from chalicelib.domain.stock import Movement, merged
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import Message
+from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.orders import order_writes, read_order
 from chalicelib.store.stock import backorder_writes, movement_writes, stock_writes
@@ -20,7 +21,9 @@ from chalicelib.store.tables import Write
 def do(message: Message, runtime: Runtime) -> None:
     """Work off one command. Raises `Refused` for what is not possible (any more)."""
     before = known_order(message["order"], runtime)
-    outcome = COMMANDS[message["do"]].decide(before, message["fact"], actor_of(message), runtime.clock())
+    silent = kind_of(before.channel) not in SYNC_QUEUES or bool(before.state.linked_to)
+    fact = {**message["fact"], "silent": silent}
+    outcome = COMMANDS[message["do"]].decide(before, fact, actor_of(message), runtime.clock())
     if outcome:
         runtime.tables.write(*outcome_writes(before, outcome, runtime.clock()))
         log("done", order=before.order_id, do=message["do"], version=outcome.order.state.version)

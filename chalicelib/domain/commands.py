@@ -1,7 +1,7 @@
 """What people and systems may ask of an order: one table of commands, each decided by one stage.
 
-A command's `fact` is JSON as it stands in a message: line ids, whole units, minor units, Unix ms; `silent` where there is
-no channel to be told of it. The API decides it to answer at once, and the stage decides it again on the order as it is
+A command's `fact` is JSON as it stands in a message: line ids, whole units, minor units, Unix ms; `silent` where
+no channel is to be told. The API decides it to answer at once, and the stage decides it again on the order as it is
 then; both by this table.
 """
 

@@ -31,6 +31,7 @@ WORK: Mapping[str, Work] = {
     "sync-shopify": sync.work_for("shopify"),
     "sync-amazon": sync.work_for("amazon"),
     "sync-ebay": sync.work_for("ebay"),
+    "sync-shop": sync.work_for("shop"),
 }
 BATCH_SIZE = defaultdict(lambda: 10, {"allocation": 100})
 MOST_RECEIVES = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -37,6 +37,7 @@ class MemoryTables:
         self.items: dict[Key, Item] = {}
         self._sizes: dict[Key, int] = {}
         self.meter = meter or Meter()
+        self.watch: Callable[[Committed], None] = lambda change: None  # sees each change as it is committed
         self.stream: deque[Committed] = deque()
         self._sorted: dict[tuple[str, str, str], list[tuple[str, Key]]] = defaultdict(list)
 
@@ -133,7 +134,9 @@ class MemoryTables:
         else:
             self.items[key], self._sizes[key] = new, size
         if key.table in STREAMED:
-            self.stream.append(Committed(key.table, key.pk, key.sk, old, _copy(new)))
+            change = Committed(key.table, key.pk, key.sk, old, _copy(new))
+            self.stream.append(change)
+            self.watch(change)
 
     def _meter_failure(self, writes: Iterable[Write], factor: int) -> None:
         """A write whose condition fails is billed for the item that stood in its way, a transaction for all of them."""

@@ -26,7 +26,7 @@ def main() -> int:
         story = Story(seed)
         wrong = story.run()
         calls += story.world.choke.calls
-        orders += len(story.newest)
+        orders += len(story.world.shop.orders)
         faults += story.world.choke.faults
         violations += len(wrong)
         for problem in wrong:

@@ -12,7 +12,15 @@ from chalicelib.outbound import relay, sweep
 from chalicelib.runtime.batch import Delivery
 from chalicelib.runtime.wiring import Runtime
 from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
-from local.simulation.faults import Chokepoint, Crash, FaultyBodies, FaultyQueues, FaultyTables, FaultyTransport, draw_mix
+from local.simulation.faults import (
+    Chokepoint,
+    Crash,
+    FaultyBodies,
+    FaultyQueues,
+    FaultyTables,
+    FaultyTransport,
+    draw_mix,
+)
 from local.simulation.shop import Shop
 
 _MOST_DEPTH = 2
@@ -41,6 +49,7 @@ class FaultyWorld(World):
             bodies=FaultyBodies(self.bodies, self.choke),
             clock=lambda: self.now_ms + self._skew_ms,
         )
+        self.logged: list[str] = []
         self._depth = 0
         self._skew_ms = 0
         self._relaying = False

@@ -1,4 +1,4 @@
-"""The API's writes: the warehouse says what left and what came in, the bank what was paid, the merchant what he sells.
+"""The API's writes about orders: the warehouse says what left and what came back, the bank what was paid.
 
 Each is a fact under an id of the caller's, so that a repeat changes nothing.
 """
@@ -11,16 +11,12 @@ from typing import Annotated, Literal
 from chalice import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.channels.registry import kind_of
-from chalicelib.domain.errors import Refused, Stale
+from chalicelib.domain.errors import Refused
 from chalicelib.domain.money import currency_code, to_minor
 from chalicelib.inbound.api import known_order
 from chalicelib.inbound.guard import Model, answer, body_as, checked_size, guarded
-from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import read_locations
-from chalicelib.store.listings import Listing, link_key, listing_writes, sku_writes, unlink_write
-from chalicelib.store.stock import listed_write, movement_key, receipt_writes, stock_key
 
 blueprint = Blueprint(__name__)
 
@@ -76,27 +72,6 @@ class PayoutBody(_Body):
     currency: str
     paid_ms: int = Field(ge=0, le=LATEST_MS)
     lines: list[PayoutLineBody] = Field(min_length=1, max_length=1000)
-
-
-class ReceiptBody(_Body):
-    """Units that arrived (or, negative, were written off) at a location, under the caller's movement id."""
-
-    movement_id: Id
-    sku: Id
-    location: Id = "main"
-    units: int = Field(ge=-1_000_000, le=1_000_000)
-
-
-class ListingBody(_Body):
-    """A channel's item and the SKU it is. `refs`: the channel's own ids, see docs/channels.md."""
-
-    channel: Id
-    channel_sku: str = Field(min_length=1, max_length=200)
-    sku: Id
-    title: str = Field(default="", max_length=300)
-    refs: dict[Id, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=20)
-    location: Id = "main"
-    listed_on: list[Literal["shopify", "amazon", "ebay"]] = []
 
 
 @blueprint.route("/api/orders/{order_id}/shipments", methods=["POST"])
@@ -181,43 +156,6 @@ def payout() -> Response:
     ]
     runtime().queues.send("settlement", messages)
     return answer({"payout_id": body.payout_id, "lines": len(messages)}, 202)
-
-
-@blueprint.route("/api/stock/receipts", methods=["POST"])
-@guarded
-def receive() -> Response:
-    """Units arrive: 200, applied or known already; 409 when more would be written off than is free."""
-    body = _body(ReceiptBody)
-    ports = runtime()
-    _known_location(body.location, ports)
-    if ports.tables.get(movement_key(body.sku, body.movement_id)):
-        return answer({"movement_id": body.movement_id, "applied": False})
-    try:
-        ports.tables.write(*receipt_writes(body.movement_id, body.sku, body.location, body.units, ports.clock()))
-    except Stale:
-        if ports.tables.get(movement_key(body.sku, body.movement_id)):  # the same receipt, at the same moment
-            return answer({"movement_id": body.movement_id, "applied": False})
-        raise Refused("not_allocated", f"{-body.units} units of {body.sku} are not free at {body.location}") from None
-    return answer({"movement_id": body.movement_id, "applied": True})
-
-
-@blueprint.route("/api/listings", methods=["POST"])
-@guarded
-def link_listing() -> Response:
-    """Say which SKU a channel's item is. An item that was linked to another SKU before leaves it."""
-    body = _body(ListingBody)
-    ports = runtime()
-    listing = Listing(body.channel, body.channel_sku, body.sku, body.refs)
-    link = ports.tables.get(link_key(body.channel, body.channel_sku))
-    stock = ports.tables.get(stock_key(body.sku, body.location)) or {}
-    kinds = {*stock.get("listed_on", ()), *body.listed_on, *({kind_of(body.channel)} & SYNC_QUEUES.keys())}
-    ports.tables.write(
-        *sku_writes(body.sku, body.title),
-        *listing_writes(listing),
-        *unlink_write(listing, link["sku"] if link else ""),
-        listed_write(body.sku, body.location, sorted(kinds)),
-    )
-    return answer({"channel": body.channel, "channel_sku": body.channel_sku, "sku": body.sku})
 
 
 def _summed(lines: list[UnitsOfLine]) -> Counter[str]:

@@ -15,13 +15,14 @@ from chalicelib.channels.registry import kind_of
 from chalicelib.domain.advance import decide_hold, decide_return, decide_shipment
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.orders import Order, Shipment
-from chalicelib.domain.stock import StockMove, merged
+from chalicelib.domain.stock import Movement, StockMove
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.orders import order_writes, read_order
-from chalicelib.store.stock import stock_writes
+from chalicelib.store.places import open_places
+from chalicelib.store.stock import movement_writes
 from chalicelib.store.tables import MAX_ACTIONS
 
 blueprint = Blueprint(__name__)
@@ -49,7 +50,11 @@ def move_goods(message: Message, runtime: Runtime) -> None:
             decided = _decided(before, part, "shipment" in message, runtime.clock())
             if decided:
                 after, moves = decided
-                runtime.tables.write(*order_writes(before, after), *stock_writes(merged(moves), runtime.clock()))
+                movements = _movements(after, part, moves, runtime.clock())
+                if "return" in message:
+                    skus = [movement.sku for movement in movements]
+                    open_places(runtime.tables, skus, [part["location"]], SYNC_QUEUES, runtime.clock())
+                runtime.tables.write(*order_writes(before, after), *movement_writes(movements, runtime.clock()))
                 before = after
     except Refused as refused:
         held = decide_hold(before, f"shipping_{refused.reason}", refused.detail, "shipping", runtime.clock())
@@ -75,9 +80,16 @@ def _decided(
     return decide_shipment(order, shipment, now_ms)
 
 
+def _movements(order: Order, fact: Mapping[str, Any], moves: Sequence[StockMove], now_ms: int) -> list[Movement]:
+    """What the parcel or return moved, under its own key: the order, and the id that it has there."""
+    kind = "shipment" if "shipment_id" in fact else "return"
+    name = f"{order.order_id}/{fact[f'{kind}_id']}"
+    return [Movement(kind, name, move.sku, move.location, move.on_hand, now_ms, cause=order.order_id) for move in moves]
+
+
 def _parts(fact: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The fact in parts that fit a transaction each; a larger one is numbered by part, so each part is applied once."""
-    room = MAX_ACTIONS - 1
+    room = (MAX_ACTIONS - 1) // 2  # a line moves one stock record, and leaves one movement
     lines = fact["lines"]
     if len(lines) <= room:
         return [fact]

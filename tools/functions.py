@@ -160,7 +160,7 @@ FUNCTIONS = (
             *reads("channels", only=COUNTERS + SETTINGS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
-            *sends("entry", "funding", "allocation", "shipping", "settlement"),
+            *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
         ),
@@ -190,7 +190,7 @@ FUNCTIONS = (
         (*writes("orders", "stock"), *reads("channels", only=SETTINGS), *sends("allocation")),
         timeout_s=60,
     ),
-    Function("shipping", FromQueue("shipping"), (*writes("orders", "stock"), *sends("shipping"))),
+    Function("shipping", FromQueue("shipping"), (*writes("orders", "stock"), *reads("listings"), *sends("shipping"))),
     Function("settlement", FromQueue("settlement"), (*writes("orders", "ledger"), *sends("settlement"))),
     Function(
         "relay",
@@ -216,6 +216,17 @@ FUNCTIONS = (
             *sends("entry", "funding", "allocation"),
         ),
         timeout_s=60,
+    ),
+    Function(
+        "reconcile",
+        Every(24 * 60),
+        (
+            *reads("orders", "listings"),
+            *reads("channels", only=COUNTERS + SETTINGS),
+            *queries("open"),
+            *writes("stock"),
+        ),
+        timeout_s=300,
     ),
 )
 

@@ -23,6 +23,7 @@ from chalicelib.store.places import listing_changed_writes
 from chalicelib.store.stock import movement_writes
 from local.simulation.shop import PRICE
 from local.simulation.verdict import Verdict
+from local.memory.world import WORK
 from local.simulation.world import FaultyWorld
 
 CHANNEL = "shop"
@@ -147,7 +148,7 @@ class Story:
         if self.world.choke.strikes("poison"):
             self.verdict.poisoned += 1
             self._send("entry", {"channel": CHANNEL, "raw": f'{{"rubbish": {self.verdict.poisoned}}}', "hint": {}})
-            self._send(self.chance.choice(("entry", "allocation", "shipping", "funding")), {"order": f"{CHANNEL}:none"})
+            self._send(self.chance.choice(sorted(WORK)), {"order": f"{CHANNEL}:none"})
 
     def _send(self, queue: str, message: Mapping[str, Any], copies: int = 1) -> None:
         self.world.queues.send(queue, [message] * copies)

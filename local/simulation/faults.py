@@ -29,8 +29,8 @@ class Mix:
     """Chances of each fault; every seed draws its own.
 
     At each call of a port: crash, lost_answer, throttle, conflict, rival. At each message: double, delay. At each word
-    of the shop: lost_webhook, poison. At each step: clog (a queue or the stream stands still), outage (the shop does not
-    answer), skew (the invocation's clock is off).
+    of the shop: lost_webhook, poison. At each step: clog (queues or the stream stand still), outage (the shop does not
+    answer). At each invocation: skew (its clock is off).
     """
 
     crash: float

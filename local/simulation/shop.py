@@ -1,7 +1,7 @@
 """The shop of the simulation: it sells, changes its mind, is told of parcels and pays buyers back, and forgets nothing.
 
-It speaks our channel API (docs/channels.md) and guards nothing: what it is told last is what it shows, and money that it
-is asked to pay under a new id leaves again.
+It speaks our channel API (docs/channels.md) and guards nothing: what it is told last is what it shows, and money that
+it is asked to pay under a new id leaves again.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ class Shop:
             "total": f"{total / 100:.2f}",
         }
         self._visible[number] = self._changes + late
+
+    def settle(self) -> None:
+        """What was changed shows in the list of changes at last."""
+        self._visible = dict.fromkeys(self._visible, 0)
 
     def document(self, number: str) -> str:
         """The order as the shop would send it now."""

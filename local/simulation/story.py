@@ -1,4 +1,4 @@
-"""What happens in a simulated business: a shop sells and changes its mind, a warehouse works, people decide, a bank pays."""
+"""What happens in a simulated business: a shop sells and changes its mind, a warehouse works, people decide."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.commands import COMMANDS
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.lifecycle import asked_back, is_funded, outstanding_minor, stage, unsent_refunds
-from chalicelib.domain.orders import Order, collectible_minor, refunded_minor
+from chalicelib.domain.orders import Order, Return, collectible_minor, refunded_minor
 from chalicelib.domain.sourcing import STRATEGIES, Sourcing
 from chalicelib.domain.stock import Movement
 from chalicelib.runtime import log
@@ -21,9 +21,9 @@ from chalicelib.store.listings import Listing, kit_writes, listing_writes, sku_w
 from chalicelib.store.orders import order_of
 from chalicelib.store.places import listing_changed_writes
 from chalicelib.store.stock import movement_writes
+from local.memory.world import WORK
 from local.simulation.shop import PRICE
 from local.simulation.verdict import Verdict
-from local.memory.world import WORK
 from local.simulation.world import FaultyWorld
 
 CHANNEL = "shop"
@@ -172,7 +172,7 @@ class Story:
     def _payment_fails(self) -> None:
         """Also after it was paid: a late failure never lowers that."""
         number, document = self._some_document()
-        self.verdict.paid |= {number} if document["payment"]["status"] == "paid" else set()
+        self.verdict.paid |= {o.external_id for o in self.stored() if o.state.payment.captured_minor}
         document["payment"] = {"status": "failed"}
         self._restate(number)
 
@@ -361,6 +361,7 @@ class Story:
     def _make_peace(self) -> None:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
         self.world.heal()
+        self.world.shop.settle()
         for _ in range(_ROUNDS_OF_PEACE):
             self.world.now_ms += 90_000_000
             for schedule in ("poll_shop", "sweep"):
@@ -371,16 +372,23 @@ class Story:
             self.world.heal()
 
     def _close(self, order: Order) -> None:
-        for hold in order.state.holds:
+        """What a person would do about an order that is not done."""
+        state = order.state
+        for hold in state.holds:
             if hold.reason not in ("unreadable", "unknown_sku", "exchange_awaits_return"):
                 self._ask(order, "resolve", reason=hold.reason)
-        for name, dispute in order.state.disputes.items():
+        for name, dispute in state.disputes.items():
             if dispute.status == "open":
                 self._ask(order, "dispute", dispute_id=name, amount_minor=dispute.amount_minor, status="won")
-        for name, back in order.state.returns.items():
-            step = {"requested": "receive", "approved": "receive", "received": "inspect"}.get(back.status)
+        for name, back in state.returns.items():
+            step = _next_step(order, back)
             if step:
                 self._ask(order, "return", return_id=name, step=step, location=self.places[0])
+        self._close_at_locations(order)
+        if stage(order) == "settlement" and outstanding_minor(state) > 0 and not unsent_refunds(state):
+            self._pay_out_of(order)
+
+    def _close_at_locations(self, order: Order) -> None:
         for place, word in order.state.fulfilment.items():
             if asked_back(order.state, place):
                 self._ask(order, "fulfilment", location=place, answer="yield")
@@ -389,8 +397,16 @@ class Story:
         if _may_ship(order):
             for place in _places_of(order):
                 self._ship_from(order, place, whole=True)
-        if stage(order) == "settlement" and outstanding_minor(order.state) > 0 and not unsent_refunds(order.state):
-            self._pay_out_of(order)
+
+
+def _next_step(order: Order, back: Return) -> str:
+    """What becomes of a return: goods that others have brought back already cannot come again."""
+    if back.status == "received":
+        return "inspect"
+    if back.status not in ("requested", "approved"):
+        return ""
+    out = [units.shipped - units.returned for units in order.state.quantities]
+    return "receive" if all(units <= out[index] for index, units in back.items.items()) else "decline"
 
 
 def _places_of(order: Order) -> list[str]:

@@ -64,7 +64,12 @@ class Verdict:
         """Everything that is wrong at the end."""
         books = self.books()
         wrong = self._wrong + list(books.wrong)
-        wrong += [f"{queue}: dead: {body}" for queue, dead in self.world.queues.dead.items() for body in dead if not _is_poison(body)]
+        wrong += [
+            f"{queue}: dead: {body}"
+            for queue, dead in self.world.queues.dead.items()
+            for body in dead
+            if not _is_poison(body)
+        ]
         ours = {order.external_id: order for order in books.orders.values() if not _of_our_own(order)}
         if set(ours) != set(shop.orders):
             wrong.append(f"1, 2: the shop has {len(shop.orders)} orders, we have {len(ours)}")

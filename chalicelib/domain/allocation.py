@@ -170,14 +170,15 @@ def _line(
         return replace(units, shipped=units.shipped + units.open + units.backordered, backordered=0), moves
     if not may.promise or not line.ships or not line.sku:
         return units, moves
-    wanted = units.open + units.backordered
-    units = replace(units, backordered=0)
+    if may.wait:  # a reservation takes nothing from those who wait in line
+        units = replace(units, backordered=0)
+    wanted = units.open
     for place in places if line.release_ms <= may.now_ms else ():
         given = min(wanted, *(max(available.get(sku, {}).get(place, 0), 0) // each for sku, each in line.parts))
         if given:
             wanted -= given
             units = _take(line, units, place, given, available, moves)
-    return replace(units, backordered=wanted if may.wait else 0), moves
+    return replace(units, backordered=wanted) if may.wait else units, moves
 
 
 def _take(

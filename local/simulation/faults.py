@@ -116,7 +116,9 @@ class Chokepoint:
 
 
 class FaultyTables:
-    """The tables behind the choke point."""
+    """The tables behind the choke point. `queues` is there for the bug of sending beside a write."""
+
+    queues: FaultyQueues
 
     def __init__(self, inner: MemoryTables, choke: Chokepoint) -> None:
         self._inner = inner

@@ -51,7 +51,7 @@ class Story:
         self._names = 0
         turns: tuple[tuple[Callable[[], None], int], ...] = (
             (self._pay, 6),
-            (self._payment_fails, 1),
+            (self._payment_fails, 2),
             (self._authorise, 1),
             (self._cancel_whole, 2),
             (self._edit_units, 3),
@@ -238,6 +238,7 @@ class Story:
         if not whole:
             lines = lines[:1]
         name = f"p{len(order.state.shipments)}-{place}"
+        self.verdict.parcels.add((order.order_id, name))
         self._ask(order, "ship", shipment_id=name, location=place, shipped_ms=1, lines=lines)
 
     def _answer(self) -> None:
@@ -360,16 +361,23 @@ class Story:
 
     def _make_peace(self) -> None:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
-        self.world.heal()
+        self._rest()
         self.world.shop.settle()
+        polls = (
+            ["poll_shop"] if self.world.choke.mix.lost_webhook else []
+        )  # else there is nothing to be found by polling
         for _ in range(_ROUNDS_OF_PEACE):
             self.world.now_ms += 90_000_000
-            for schedule in ("poll_shop", "sweep"):
+            for schedule in (*polls, "sweep"):
                 self.world.tick(schedule)
-            self.world.heal()
+            self._rest()
             for order in list(self.stored()):
                 self._close(order)
-            self.world.heal()
+            self._rest()
+
+    def _rest(self) -> None:
+        self.world.heal()
+        self.verdict.at_rest()
 
     def _close(self, order: Order) -> None:
         """What a person would do about an order that is not done."""

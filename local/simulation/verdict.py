@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from chalicelib.domain.lifecycle import CLOSED, is_funded, stage
+from chalicelib.domain.lifecycle import (
+    CLOSED,
+    is_funded,
+    stage,
+    unconfirmed_shipments,
+    unsent_refunds,
+    untold_cancellations,
+    work_due,
+)
 from chalicelib.domain.moves import MOVES
 from chalicelib.domain.orders import Order, total_units
 from chalicelib.store.counters import read_counts
@@ -23,11 +31,17 @@ _DAY_MS = 86_400_000
 
 
 class Verdict:
-    """Watches a world and judges it; `paid` are the shop's orders that were paid once, whatever it says later."""
+    """Watches a world and judges it.
+
+    paid      the shop's orders that we have seen paid, whatever it says later
+    parcels   (order, parcel) that the warehouse has sent or tried to
+    poisoned  how many bodies of rubbish came in
+    """
 
     def __init__(self, world: FaultyWorld) -> None:
         self.world = world
         self.paid: set[str] = set()
+        self.parcels: set[tuple[str, str]] = set()
         self.poisoned = 0
         self._wrong: list[str] = []
         world.tables.watch = self._committed
@@ -60,6 +74,20 @@ class Verdict:
         if stage(after) not in CLOSED and after.state.due_ms <= 0:
             self._wrong.append(f"8 {after.order_id} waits without a deadline")
 
+    def at_rest(self) -> None:
+        """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""
+        for key, item in self.world.tables.items.items():
+            if key.table == "orders" and key.sk == "STATE":
+                order = order_of(item)
+                untold = (
+                    unconfirmed_shipments(order),
+                    unsent_refunds(order.state),
+                    untold_cancellations(order.state),
+                )
+                if work_due(order) or any(untold):
+                    self._wrong.append(f"{key.pk} was forgotten: {work_due(order)} {untold}")
+        self._wrong += self._channel_wrong(self.world.shop)
+
     def of(self, shop: Shop) -> list[str]:
         """Everything that is wrong at the end."""
         books = self.books()
@@ -80,7 +108,7 @@ class Verdict:
             if order.external_id in shop.orders:
                 wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
         wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
-        return wrong + self._channel_wrong(shop) + self._privacy_wrong()
+        return wrong + self._privacy_wrong()
 
     def books(self) -> Books:
         """The audited books: 3, 4, 5."""
@@ -108,6 +136,9 @@ class Verdict:
         told = {parcel for number, parcel in shop.parcels if number == order.external_id}
         if told != {shipment.shipment_id for shipment in state.shipments}:
             wrong.append(f"{name}: the shop knows the parcels {sorted(told)}")
+        invented = [s.shipment_id for s in state.shipments if (name, s.shipment_id) not in self.parcels]
+        if invented:
+            wrong.append(f"{name}: nobody has sent the parcels {invented}")
         confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
         if shop.refunds[order.external_id] != confirmed:
             wrong.append(f"5 {name}: {shop.refunds[order.external_id]} were paid back, {confirmed} wanted")

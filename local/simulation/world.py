@@ -42,10 +42,12 @@ class FaultyWorld(World):
         self.choke = Chokepoint(self.chance, draw_mix(self.chance), self._rival)
         self.transport = FaultyTransport(self.shop, self.choke)
         super().__init__(transport=self.transport)
+        faulty = FaultyTables(self.tables, self.choke)
+        faulty.queues = FaultyQueues(self.queues, self.choke)
         self.runtime = dataclasses.replace(
             self.runtime,
-            tables=FaultyTables(self.tables, self.choke),
-            queues=FaultyQueues(self.queues, self.choke),
+            tables=faulty,
+            queues=faulty.queues,
             bodies=FaultyBodies(self.bodies, self.choke),
             clock=lambda: self.now_ms + self._skew_ms,
         )

@@ -18,12 +18,13 @@ from chalicelib.domain.lifecycle import CLOSED, outstanding_minor, stage
 from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Order
 from chalicelib.inbound.polls import poll
+from chalicelib.runtime import log
 from chalicelib.store.orders import content_key, order_of, state_key
 from local.cost.door import Door, opened
 from local.cost.pace import TICK_MS, Pace
 from local.marketplaces.catalogue import Listing
 from local.marketplaces.world import Delivery, Marketplaces
-from local.memory.meter import Meter
+from local.memory.meter import LOG_BYTES, Meter
 from local.seed import LOCATION
 from local.trade import Business
 
@@ -76,7 +77,15 @@ class Mix:
 
     def run(self, progress: Callable[[str], None] = lambda text: None) -> Ran:
         """Sell, ship, poll and pay out; returns what was spent. Raises RuntimeError when orders do not settle."""
-        self.world.meter.units.clear()
+        meter = self.world.meter
+        meter.units.clear()
+        quiet, log.sink = log.sink, lambda line: meter.count(LOG_BYTES, "own", len(line))
+        try:
+            return self._run(progress)
+        finally:
+            log.sink = quiet
+
+    def _run(self, progress: Callable[[str], None]) -> Ran:
         with opened(self.world) as door:
             self._sell(door)
             progress(f"{self.orders} orders sold at {self.rate_per_s:g} a second")

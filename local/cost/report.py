@@ -26,8 +26,8 @@ PARTS = {
 """Kind of unit -> the part of the bill it belongs to."""
 
 REASONS = {
-    "DynamoDB writes": "an order moves about six times, each move is a durable write under a condition, doubled where "
-    "stock or money must move with it, and its place among the open orders moves too",
+    "DynamoDB writes": "each move of an order is a durable write under a condition, and moves its place among the open "
+    "orders; every line's stock is written when promised and when shipped, doubled since the order moves with it",
     "DynamoDB reads": "each handler reads the present state, strongly consistent, before it decides",
     "SQS requests": "a send, a receive and a delete for each ten messages at most, fewer when few arrive at once",
     "Lambda": "time is mostly waiting for a marketplace's answer, one call for each change that it is told",

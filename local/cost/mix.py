@@ -69,6 +69,8 @@ class Mix:
         self.business = Business(self.catalogue, seed=seed)
         _lift_limits(self.business.markets)
         self.world = self.business.world
+        self.business.pass_clock(60)  # the opening stock has reached every channel before anything is metered
+        self.world.run()
         self.pace = Pace(self.world)
         self._weights = [1 / (1 + place) for place in range(SKUS)]
         self._open: dict[str, float] = {}  # order id -> when the warehouse looks at it

@@ -45,7 +45,9 @@ class Business:
         query = dict(parse_qsl(split.query, keep_blank_values=True))
         self.world.meter.count(CHANNEL_CALL, name)
         self.world.meter.count(BYTES_OUT, name, _bytes_of(request))
-        answer = self.markets.handle(name, Request(request.method, f"/{rest}", query, request.headers, request.body))
+        asked = Request(request.method, f"/{rest}", query, request.headers, request.body)
+        with self.world.meter.elsewhere():
+            answer = self.markets.handle(name, asked)
         headers = {key.lower(): value for key, value in answer.headers.items()}
         return HttpResponse(answer.status, headers, answer.body)
 

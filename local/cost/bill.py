@@ -58,6 +58,14 @@ def gb_seconds(meter: Meter) -> dict[str, float]:
     return {name: _gb_seconds(mb, cpu_ms[name], wait_ms[name]) for name, mb in MEMORY_MB.items() if cpu_ms[name]}
 
 
+def waited_ms(meter: Meter, function: str) -> float:
+    """How long a function has waited in all for the calls that it made."""
+    waits = {kinds.AWS_CALL: AWS_CALL_WAIT_MS, kinds.CHANNEL_CALL: CHANNEL_CALL_WAIT_MS}
+    return sum(
+        n * waits[spent.kind] for spent, n in meter.units.items() if spent.function == function and spent.kind in waits
+    )
+
+
 def _gb_seconds(memory_mb: int, cpu_ms: float, wait_ms: float) -> float:
     stretch = max(FULL_PROCESSOR_MB / memory_mb, 1)
     return (cpu_ms * stretch + wait_ms) / 1000 * memory_mb / 1024

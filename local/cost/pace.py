@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 
+from local.cost.bill import waited_ms
 from local.memory.tables import STREAMED, Committed
 from local.memory.world import LISTENERS, WORK, World
 from tools.functions import FUNCTIONS, FromQueue, FromStreams
@@ -26,9 +27,9 @@ class Pace:
         self._pending: dict[tuple[str, int], list[Committed]] = defaultdict(list)
         self._stream_due_ms = 0
         self._opened_ms: dict[str, int] = {}
-        self._windows_ms = {
-            queue: f.trigger.window_s * 1000 for queue, f in LISTENERS.items() if isinstance(f.trigger, FromQueue)
-        }
+        triggers = {queue: f.trigger for queue, f in LISTENERS.items() if isinstance(f.trigger, FromQueue)}
+        self._windows_ms = {queue: trigger.window_s * 1000 for queue, trigger in triggers.items()}
+        self._busy_until_ms = {queue: [0.0] * trigger.max_concurrency for queue, trigger in triggers.items()}
         ((self._stream_batch, self._stream_poll_ms),) = {
             (f.trigger.batch_size, max(STREAM_POLL_MS, getattr(f.trigger, "window_s", 0) * 1000))
             for f in FUNCTIONS
@@ -36,7 +37,8 @@ class Pace:
         }
 
     def tick(self) -> None:
-        """What is due at the world's present time runs, once; what that causes is seen at a later tick."""
+        """What is due at the world's present time runs, as far as a function may run beside itself; what that causes
+        is seen at a later tick."""
         self._world.queues.wake(self._world.now_ms)
         self._relay()
         for queue in WORK:
@@ -70,8 +72,17 @@ class Pace:
         opened_ms = self._opened_ms.setdefault(queue, self._world.now_ms)
         size = LISTENERS[queue].trigger.batch_size  # type: ignore[union-attr]  # LISTENERS listen to queues
         is_over = self._world.now_ms >= opened_ms + self._windows_ms[queue]
+        slots = self._busy_until_ms[queue]
+        free = [number for number, until_ms in enumerate(slots) if until_ms <= self._world.now_ms]
         batches = -(-len(waiting) // size) if is_over else len(waiting) // size
-        for _ in range(batches):
-            self._world.deliver(queue)
-        if is_over:
+        for number in free[:batches]:
+            slots[number] = self._world.now_ms + self._deliver_one(queue)
+        if is_over and len(free) >= batches:
             del self._opened_ms[queue]
+
+    def _deliver_one(self, queue: str) -> float:
+        """How long (ms) the invocation waited for answers."""
+        function, meter = LISTENERS[queue].name, self._world.meter
+        before_ms = waited_ms(meter, function)
+        self._world.deliver(queue)
+        return waited_ms(meter, function) - before_ms

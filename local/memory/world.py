@@ -38,6 +38,7 @@ WORK: Mapping[str, Work] = {
 LISTENERS = {f.trigger.queue: f for f in FUNCTIONS if isinstance(f.trigger, FromQueue)}
 BATCH_SIZE = {queue: f.trigger.batch_size for queue, f in LISTENERS.items() if isinstance(f.trigger, FromQueue)}
 MOST_RECEIVES = 5
+FIRST_SEQUENCE = 10**24
 CHUNK_BYTES = 65_536  # SQS bills each 64 KB of a request
 
 
@@ -161,7 +162,8 @@ class World:
         records = []
         for change in changes:
             self._sequence += 1
-            records.append(relay.Record(f"e{self._sequence}", self._sequence, change.old, change.new))
+            name, position = f"{self._sequence:032x}", FIRST_SEQUENCE + self._sequence  # as long as the real ones
+            records.append(relay.Record(name, position, change.old, change.new))
         with self.meter.invocation("relay"):
             self.meter.count(STREAM_READ, changes[0].table)
             relay.work(records, self.runtime)

@@ -200,7 +200,7 @@ class Mix:
             ],
         }
         body = json.dumps(parcel).encode()
-        door.call("POST", "/api/orders/{order_id}/shipments", body, order_id=order.order_id)
+        door.call("POST", "/api/orders/{order_id}/{what}", body, order_id=order.order_id, what="shipments")
 
     def _pay_out(self, door: Door) -> None:
         for channel, ids in self._shipped.items():

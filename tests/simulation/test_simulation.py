@@ -79,13 +79,12 @@ def failures_are_not_reported(patch: pytest.MonkeyPatch) -> None:
 
 
 def shipment_without_key(patch: pytest.MonkeyPatch) -> None:
-    decide = chalicelib.domain.commands.decide_shipment
+    """Neither the parcel nor the movement of its goods is known again when it is told twice."""
+    named = chalicelib.domain.commands.Shipment
     names = itertools.count()
-
-    def keyless(order, shipment, now_ms):  # type: ignore[no-untyped-def]
-        return decide(order, replace(shipment, shipment_id=f"n{next(names)}"), now_ms)
-
-    patch.setattr(chalicelib.domain.commands, "decide_shipment", keyless)
+    patch.setattr(
+        chalicelib.domain.commands, "Shipment", lambda **told: named(**{**told, "shipment_id": f"n{next(names)}"})
+    )
 
 
 def leak_on_cancel(patch: pytest.MonkeyPatch) -> None:

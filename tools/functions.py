@@ -104,6 +104,7 @@ class FromStreams:
 
     tables: tuple[str, ...]
     batch_size: int = 100
+    window_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +128,22 @@ COUNTERS = ("COUNTERS",)
 SETTINGS = ("SETTINGS",)
 
 
+WAITING_MB = 256  # enough for what mostly waits for somebody's answer: its time is billed by its memory
+
+
 def _sync(kind: str) -> Function:
     return Function(
         f"sync_{kind}",
-        FromQueue(f"sync-{kind}", max_concurrency=2),  # the channel's rate budget, not ours, is the limit
+        FromQueue(
+            f"sync-{kind}", batch_size=50, window_s=1, max_concurrency=2
+        ),  # the channel's rate budget is the limit
         (
             *writes("orders", "listings", "channels"),
             *reads("stock"),
             *sends(f"sync-{kind}"),
             *opens(f"{kind}*/api"),
         ),
+        memory_mb=WAITING_MB,
         timeout_s=60,
     )
 
@@ -146,6 +153,7 @@ def _poll(kind: str, minutes: int) -> Function:
         f"poll_{kind}",
         Every(minutes),
         (*writes("channels"), *sends("entry"), *puts_bodies(), *opens(f"{kind}*/api")),
+        memory_mb=WAITING_MB,
         timeout_s=120,
     )
 
@@ -171,11 +179,13 @@ FUNCTIONS = (
         "amazon_notifications",
         FromQueue("amazon-notifications"),
         (*reads("channels"), *sends("hints", "amazon-notifications")),
+        memory_mb=WAITING_MB,
     ),
     Function(
         "fetch",
         FromQueue("hints", max_concurrency=2),
         (*writes("channels"), *sends("entry", "hints"), *puts_bodies(), *opens("*/api")),
+        memory_mb=WAITING_MB,
         timeout_s=60,
     ),
     Function(
@@ -190,15 +200,20 @@ FUNCTIONS = (
         (*writes("orders", "stock"), *reads("channels", only=SETTINGS), *sends("allocation")),
         timeout_s=60,
     ),
-    Function("shipping", FromQueue("shipping"), (*writes("orders", "stock"), *reads("listings"), *sends("shipping"))),
-    Function("settlement", FromQueue("settlement"), (*writes("orders", "ledger"), *sends("settlement"))),
+    Function(
+        "shipping",
+        FromQueue("shipping", window_s=1),
+        (*writes("orders", "stock"), *reads("listings"), *sends("shipping")),
+    ),
+    Function("settlement", FromQueue("settlement", window_s=5), (*writes("orders", "ledger"), *sends("settlement"))),
     Function(
         "relay",
-        FromStreams(("orders", "stock")),
+        FromStreams(("orders", "stock"), window_s=1),
         (
             *writes("channels", only=COUNTERS),
             *sends("entry", "funding", "allocation", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
         ),
+        memory_mb=WAITING_MB,
         timeout_s=60,
     ),
     *(_sync(kind) for kind in SYNCED_CHANNELS),

@@ -20,12 +20,12 @@ BEFORE_IMPORT = "before-import"  # shipment id of units that had left before we 
 def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku], now_ms: int) -> Order | None:
     """The order after `fact`, or None when the fact is old or already applied.
 
-    `skus` maps line ids to what we sell; a line without one puts the order on hold. The newest fact wins whatever the
+    `skus` maps the ids of new lines to what we sell; one without puts the order on hold. The newest fact wins whatever the
     order of arrival: facts are compared by `precedence`, and captured or refunded money never falls.
     """
-    source = precedence(fact)
-    if order and order.state.source >= source:
+    if order and not is_news(order, fact):
         return None
+    source = precedence(fact)
     before = order.state if order else State(total_minor=0, quantities=())
     lines = _lines(order.lines if order else (), fact, skus)
     stated = {line.line_id: line for line in fact.lines}
@@ -80,6 +80,11 @@ def unreadable(channel: str, external_id: str, detail: str, now_ms: int) -> Orde
     holds = (Hold("unreadable", detail, now_ms, owner="entry"),)
     state = State(total_minor=0, quantities=(), holds=holds, placed_ms=now_ms)
     return moved(None, Order(channel, external_id, state, content), "enter", now_ms=now_ms, cause="kept unread")
+
+
+def is_news(order: Order, fact: ChannelOrder) -> bool:
+    """Whether the fact is newer than the newest that was applied."""
+    return order.state.source < precedence(fact)
 
 
 def precedence(fact: ChannelOrder) -> tuple[int, ...]:

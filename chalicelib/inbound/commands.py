@@ -21,6 +21,7 @@ from chalicelib.inbound.views import order_detail
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import read_locations
 from chalicelib.store.listings import read_skus
+from chalicelib.store.orders import read_orders
 from chalicelib.store.tables import MAX_ACTIONS
 
 blueprint = Blueprint(__name__)
@@ -66,6 +67,23 @@ class ShipmentBody(_Command):
     def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
         _known_location(self.location, ports)
         return {**self.model_dump(), "shipped_ms": self.shipped_ms or ports.clock()}
+
+
+class ParcelBody(ShipmentBody):
+    """A parcel of one of many orders."""
+
+    order_id: str = Field(min_length=3, max_length=400)
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:
+        fact = dict(super().fact(order, ports))
+        del fact["order_id"]
+        return fact
+
+
+class ParcelsBody(_Body):
+    """Parcels that left together."""
+
+    shipments: list[ParcelBody] = Field(min_length=1, max_length=50)
 
 
 class ReturnBody(_Command):
@@ -232,6 +250,33 @@ def command(order_id: str, what: str) -> Response:
     return _asked(order, do, body.fact(order, ports), ports)
 
 
+@blueprint.route("/api/shipments", methods=["POST"])
+@guarded
+def shipments() -> Response:
+    """Record many parcels at once: 202 with one answer for each, in order; a parcel that is refused stops no other."""
+    ports = runtime()
+    parcels = _body(ParcelsBody).shipments
+    orders = read_orders(ports.tables, [parcel.order_id for parcel in parcels], content=True)
+    answers: list[dict[str, Any]] = []
+    messages = []
+    for parcel in parcels:
+        try:
+            order = orders.get(parcel.order_id)
+            if order is None:
+                raise Refused("unknown_order", f"no order {parcel.order_id!r}; ids read channel:external-id")
+            fact = parcel.fact(order, ports)
+            is_new = _decided(order, "ship", fact, ports) is not order
+        except Refused as refused:
+            answers.append({"order": parcel.order_id, "error": refused.reason, "detail": refused.detail})
+            continue
+        answers.append({"order": parcel.order_id, "applied": is_new})
+        if is_new:
+            messages.append({"order": parcel.order_id, "do": "ship", "fact": fact, "actor": "api"})
+    if messages:
+        ports.queues.send("shipping", messages)
+    return answer({"shipments": answers}, 202)
+
+
 @blueprint.route("/api/orders/{order_id}/holds/{reason}", methods=["DELETE"])
 @guarded
 def resolve(order_id: str, reason: str) -> Response:
@@ -256,10 +301,7 @@ def uncancel(order_id: str, cancellation_id: str) -> Response:
 
 def _asked(order: Order, do: str, fact: Fact, ports: Runtime) -> Response:
     """Decide on the order as it is now, to answer at once; the stage decides again on what it is then."""
-    now = order
-    for part in parts_of(order, fact, MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
-        outcome = COMMANDS[do].decide(now, part, "api", ports.clock())
-        now = outcome.order if outcome else now
+    now = _decided(order, do, fact, ports)
     is_new = now is not order
     query: Any = blueprint.current_request.query_params or {}
     if query.get("dry_run") in ("1", "true"):
@@ -269,6 +311,15 @@ def _asked(order: Order, do: str, fact: Fact, ports: Runtime) -> Response:
     message = {"order": order.order_id, "do": do, "fact": fact, "actor": "api"}
     ports.queues.send(COMMANDS[do].stage, [message])
     return answer({"order": order.order_id, "do": do, "applied": True}, 202)
+
+
+def _decided(order: Order, do: str, fact: Fact, ports: Runtime) -> Order:
+    """The order as the command would leave it; the very same one when it has been done before."""
+    now = order
+    for part in parts_of(order, fact, MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
+        outcome = COMMANDS[do].decide(now, part, "api", ports.clock())
+        now = outcome.order if outcome else now
+    return now
 
 
 @blueprint.route("/api/payouts", methods=["POST"])
@@ -289,7 +340,7 @@ def payout() -> Response:
 
 
 def _known_location(location: str, ports: Runtime) -> None:
-    locations = read_locations(ports.tables)
+    locations = ports.settled("locations", lambda: read_locations(ports.tables))
     if location not in locations:
         raise Refused("bad_request", f"location must be one of {', '.join(locations)}, not {location!r}")
 

@@ -35,7 +35,14 @@ def amazon_notifications(event: Any) -> None:
 def hear(message: Message, runtime: Runtime) -> None:
     """Pass on which orders to look at, for the account whose seller the notification names."""
     hint = hint_of(json.dumps(message))
-    for channel in channels(runtime.tables, "amazon"):
-        if hint.seller_id in ("", read_account(runtime.tables, channel).get("seller_id")):
+    sellers = runtime.settled("amazon sellers", lambda: _sellers(runtime))
+    for channel, seller_id in sellers.items():
+        if hint.seller_id in ("", seller_id):
             hints = [{"channel": channel, "external_id": order_id} for order_id in hint.order_ids]
             runtime.queues.send("hints", hints)
+
+
+def _sellers(runtime: Runtime) -> dict[str, str]:
+    """The seller of each Amazon account."""
+    names = channels(runtime.tables, "amazon")
+    return {name: str(read_account(runtime.tables, name).get("seller_id", "")) for name in names}

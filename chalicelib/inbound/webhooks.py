@@ -60,7 +60,9 @@ def storefront_order(channel: str) -> Response:
         verify_standard_webhook(raw, request.headers, _secrets(channel, ports), ports.clock() // 1000)
     else:
         check_token(request.headers, ports)
-    if channel not in channels(ports.tables):
+    if channel not in ports.settled("channels", lambda: channels(ports.tables)) and channel not in channels(
+        ports.tables
+    ):
         raise Refused("unknown_channel", f"no channel account {channel!r}: add it first")
     orders = reader_for("storefront")(raw, channel, hint={})
     ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])

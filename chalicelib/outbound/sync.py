@@ -215,8 +215,9 @@ def _wanted(kind: str, batch: Sequence[Delivery], entries: Mapping[str, Entry], 
     listed = [*entries.values(), *(read_entry(runtime.tables, kit) for kit in kits)]
     listings = [(entry.sku, each) for entry in listed for each in entry.listings if kind_of(each.channel) == kind]
     rules = read_rules(runtime.tables, [listing.channel for _, listing in listings])
+    locations = runtime.settled("locations", lambda: read_locations(runtime.tables))
     needed = sorted({part for sku, _ in listings for part in sku.versioned_by})
-    stock = read_stock(runtime.tables, needed, read_locations(runtime.tables))
+    stock = read_stock(runtime.tables, needed, locations)
     wanted = [_offer(sku, listing, rules[listing.channel], stock) for sku, listing in listings]
     return [each for each in wanted if each.version > each.listing.acked_version or each.listing.sku in again]
 

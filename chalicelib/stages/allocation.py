@@ -52,7 +52,7 @@ def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
 
 def _look(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     try:
-        sourcing = read_sourcing(runtime.tables)
+        sourcing = runtime.settled("sourcing", lambda: read_sourcing(runtime.tables))
         wanted = {delivery.message_id: _order_ids(delivery, sourcing, runtime) for delivery in batch}
         unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, sourcing, runtime)
     except Busy as busy:

@@ -16,7 +16,7 @@ from chalicelib.channels.registry import kind_of, reader_for
 from chalicelib.domain.cancellation import AWAITS_RETURN, has_come_back
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelOrder, Contact
-from chalicelib.domain.entry import decide_entry, decide_readdress, decide_recheck, unreadable
+from chalicelib.domain.entry import decide_entry, decide_readdress, decide_recheck, is_news, unreadable
 from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.funding import decide_funding
 from chalicelib.domain.holds import decide_resolve
@@ -72,7 +72,11 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     """Enter or edit, and secure the money that the same word of the channel vouches for: one write for both."""
     now_ms = runtime.clock()
     before = read_order(runtime.tables, fact.order_id, content=True)
-    after = decide_entry(before, fact, _skus_of(fact.channel, fact.lines, runtime), now_ms)
+    if before and not is_news(before, fact):
+        return
+    known = {line.line_id for line in before.lines if line.sku} if before else set()
+    unknown = [line for line in fact.lines if line.line_id not in known]
+    after = decide_entry(before, fact, _skus_of(fact.channel, unknown, runtime), now_ms)
     if after is None:
         return
     after = decide_funding(after, now_ms) or after

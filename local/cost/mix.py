@@ -33,6 +33,8 @@ LINES = {1: 0.7, 2: 0.2, 3: 0.1}
 SKUS = 200
 FEE_PERCENT = 12
 STATEMENT_ORDERS = 250  # orders of one payout statement, two lines each
+PARCELS_AT_ONCE = 50
+WAREHOUSE_TELLS_S = 10
 SHIPS_AFTER_S = (60.0, 300.0)
 POLLS_S = {"shopify": 300, "ebay": 300, "amazon": 900}  # as in chalicelib/inbound/polls.py
 _SETTLES_BY_S = 14_400  # a run that has not come to rest by then is wrong
@@ -130,7 +132,8 @@ class Mix:
             for delivery in self.business.markets.tick(self.business.now):
                 self._hear(delivery, door)
         if self._now_s % 1 == 0:
-            self._ship_due(door)
+            if self._now_s % WAREHOUSE_TELLS_S == 0:
+                self._ship_due(door)
             for kind, every_s in POLLS_S.items():
                 if self._now_s % every_s == 0:
                     with self.world.meter.invocation(f"poll_{kind}"):
@@ -176,6 +179,8 @@ class Mix:
         }
 
     def _ship_due(self, door: Door) -> None:
+        """The warehouse tells of what left since it told last, up to `PARCELS_AT_ONCE` in a request."""
+        parcels = []
         for order_id in [order_id for order_id, due_s in self._open.items() if due_s <= self._now_s]:
             order = self._order(order_id)
             if order is None or stage(order) not in ("shipping", "settlement", *CLOSED):
@@ -184,23 +189,10 @@ class Mix:
             del self._open[order_id]
             self._shipped[order.channel].append(order_id)
             if stage(order) == "shipping":
-                self._ship(order, door)
-
-    def _ship(self, order: Order, door: Door) -> None:
-        digits = "".join(filter(str.isalnum, order.external_id))
-        parcel = {
-            "shipment_id": f"{order.external_id}-1",
-            "carrier": "UPS",
-            "tracking_number": f"1Z{digits:0>16.16}",
-            "location": LOCATION,
-            "lines": [
-                {"line_id": line.line_id, "units": units.allocations[LOCATION]}
-                for line, units in zip(order.lines, order.state.quantities, strict=True)
-                if units.allocations.get(LOCATION)
-            ],
-        }
-        body = json.dumps(parcel).encode()
-        door.call("POST", "/api/orders/{order_id}/{what}", body, order_id=order.order_id, what="shipments")
+                parcels.append(_parcel(order))
+        for start in range(0, len(parcels), PARCELS_AT_ONCE):
+            body = json.dumps({"shipments": parcels[start : start + PARCELS_AT_ONCE]}).encode()
+            door.call("POST", "/api/shipments", body)
 
     def _pay_out(self, door: Door) -> None:
         for channel, ids in self._shipped.items():
@@ -220,6 +212,22 @@ class Mix:
         items = self.world.tables.items
         state = items.get(state_key(order_id))
         return order_of(state, items.get(content_key(order_id))) if state else None
+
+
+def _parcel(order: Order) -> dict[str, Any]:
+    digits = "".join(filter(str.isalnum, order.external_id))
+    return {
+        "order_id": order.order_id,
+        "shipment_id": f"{order.external_id}-1",
+        "carrier": "UPS",
+        "tracking_number": f"1Z{digits:0>16.16}",
+        "location": LOCATION,
+        "lines": [
+            {"line_id": line.line_id, "units": units.allocations[LOCATION]}
+            for line, units in zip(order.lines, order.state.quantities, strict=True)
+            if units.allocations.get(LOCATION)
+        ],
+    }
 
 
 def _payout_lines(order: Order) -> list[dict[str, str]]:

@@ -31,7 +31,7 @@ BYTES_OUT = "bytes out"
 WRITES = (BASE_WRITE, INDEX_WRITE, TRANSACTION, FAILED)
 OUTSIDE = "outside"  # spends what no function of ours does: seeding, and another's queue that ours listens to
 
-LOG_BYTES_AN_INVOCATION = 350  # the START, END and REPORT lines that Lambda writes itself
+LOG_BYTES_AN_INVOCATION = 0  # START, END and REPORT are switched off (tools/template.py)
 
 
 class Spent(NamedTuple):

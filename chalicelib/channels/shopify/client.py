@@ -23,6 +23,7 @@ from chalicelib.domain.errors import Busy, HeadraceError, Refused
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 _PAGE = 100
+_MOST_QUANTITIES = 250  # Source: GraphQL Admin API, arrays of an input take 250
 _LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED")
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 
@@ -109,7 +110,10 @@ class ShopifyClient:
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Set `available` by compare-and-set against what the shop showed last, so that a sale that we have not heard
-        of yet is never overwritten blindly; when the shop shows something else, look, and set against that."""
+        of yet is never overwritten blindly. All in one call, which applies all or nothing; where it applies nothing,
+        each by itself, and when the shop shows something else, look, and set against that."""
+        if len(wanted) > 1 and all(self._set_together(wanted[n : n + _MOST_QUANTITIES]) for n in _starts(wanted)):
+            return [None] * len(wanted)
         outcome: list[HeadraceError | None] = []
         for item in wanted:
             if outcome and isinstance(outcome[-1], Busy):
@@ -123,19 +127,29 @@ class ShopifyClient:
                 outcome.append(error)
         return outcome
 
+    def _set_together(self, items: Sequence[Availability]) -> bool:
+        """Whether one call has set all of these."""
+        try:
+            quantities = [_quantity(item, item.shown) for item in items]
+            key = _key(
+                *(part for item in items for part in (item.channel_sku, item.version, item.quantity, item.shown))
+            )
+            return not self._set(quantities, key)
+        except HeadraceError:
+            return False
+
+    def _set(self, quantities: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+        variables = {"input": {"name": "available", "reason": "correction", "quantities": quantities}, "key": key}
+        errors = self._graphql(documents.SET_QUANTITIES, variables)["inventorySetQuantities"]["userErrors"]
+        return list(errors)
+
     def _set_available(self, item: Availability, change_from: int | None, *, last: bool = False) -> str:
         """ "" when set, or why to look again. The key names the wish, so that a repeat is no second change; the last
         attempt gets a key of its own, since a failed attempt uses its key up. What it compares with keeps it safe."""
-        quantity = {
-            "inventoryItemId": _ref(item, "inventory_item_id"),
-            "locationId": _ref(item, "location_id"),
-            "quantity": item.quantity,
-            "changeFromQuantity": change_from,
-        }
+        quantity = _quantity(item, change_from)
         attempt = self._now_ms if last else 0
         key = _key(item.channel_sku, item.refs["location_id"], item.version, item.quantity, change_from, attempt)
-        variables = {"input": {"name": "available", "reason": "correction", "quantities": [quantity]}, "key": key}
-        errors = self._graphql(documents.SET_QUANTITIES, variables)["inventorySetQuantities"]["userErrors"]
+        errors = self._set([quantity], key)
         if not errors:
             return ""
         code = str(errors[0].get("code"))
@@ -209,6 +223,19 @@ def _wait_s(answer: Mapping[str, Any]) -> int:
     status = cost.get("throttleStatus") or {}
     lacking = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
     return min(max(ceil(lacking / float(status.get("restoreRate") or 50)), 1), 60)
+
+
+def _starts(wanted: Sequence[Availability]) -> range:
+    return range(0, len(wanted), _MOST_QUANTITIES)
+
+
+def _quantity(item: Availability, change_from: int | None) -> dict[str, Any]:
+    return {
+        "inventoryItemId": _ref(item, "inventory_item_id"),
+        "locationId": _ref(item, "location_id"),
+        "quantity": item.quantity,
+        "changeFromQuantity": change_from,
+    }
 
 
 def _ref(item: Availability, name: str) -> str:

@@ -20,8 +20,8 @@ BEFORE_IMPORT = "before-import"  # shipment id of units that had left before we 
 def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku], now_ms: int) -> Order | None:
     """The order after `fact`, or None when the fact is old or already applied.
 
-    `skus` maps the ids of new lines to what we sell; one without puts the order on hold. The newest fact wins whatever the
-    order of arrival: facts are compared by `precedence`, and captured or refunded money never falls.
+    `skus` maps the ids of new lines to what we sell; one without puts the order on hold. The newest fact wins, whatever
+    the order of arrival: facts are compared by `precedence`, and captured or refunded money never falls.
     """
     if order and not is_news(order, fact):
         return None

@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from chalicelib.domain.errors import Busy, Stale
-from chalicelib.store.tables import MAX_ACTIONS, MAX_KEYS, Change, Delete, Item, Key, Page, Put, When, Write
+from chalicelib.store.tables import (
+    MAX_KEYS,
+    Change,
+    Delete,
+    Item,
+    Key,
+    Page,
+    Put,
+    When,
+    Write,
+    applies_once,
+    assert_one_bound,
+    checked,
+)
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 _ATTEMPTS = 4
+_BATCH_ATTEMPTS = 6  # a batch answers 16 MB at most, so what is left over need not mean trouble
+_FIRST_PAUSE_S = 0.05
+_TOKEN_LENGTH = 36  # Source: TransactWriteItems, ClientRequestToken
+# Source of the codes: DynamoDB developer guide, error handling; API reference, TransactWriteItems.
 _BUSY_CODES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
+    "TransactionConflictException",
     "TransactionInProgressException",
     "InternalServerError",
     "ServiceUnavailable",
 }
-_STALE_CODES = {"ConditionalCheckFailedException"}
+_BUSY_REASONS = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 def to_plain(attributes: dict[str, Any]) -> Item:
@@ -65,8 +86,8 @@ def _to_dynamo(item: Item) -> dict[str, Any]:
 class DynamoTables:
     """`Tables` on DynamoDB. `prefix` turns a short table name into the real one (`headrace-prod-orders`).
 
-    Retries of throttles and conflicts are bounded and jittered; every write is safe to repeat because its condition
-    decides on the item itself.
+    Retries of throttles, conflicts and lost answers are bounded and jittered. A repeated transaction carries the same
+    token, a repeated single write the same condition.
     """
 
     def __init__(self, client: Any, prefix: str, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -91,7 +112,9 @@ class DynamoTables:
             table = request.setdefault(self._prefix + key.table, {"Keys": [], "ConsistentRead": True})
             table["Keys"].append(_key(key))
         found: dict[Key, Item] = {}
-        for attempt in range(_ATTEMPTS + 2):
+        for attempt in range(_BATCH_ATTEMPTS):
+            if attempt:
+                self._pause(attempt)
             answer = self._call("batch_get_item", RequestItems=request)
             for table_name, items in answer["Responses"].items():
                 for item in map(to_plain, items):
@@ -99,7 +122,6 @@ class DynamoTables:
             request = answer.get("UnprocessedKeys") or {}
             if not request:
                 return found
-            self._pause(attempt)
         raise Busy("DynamoDB left keys unprocessed", after_s=1)
 
     def query(
@@ -115,6 +137,7 @@ class DynamoTables:
         cursor: str = "",
         newest_first: bool = False,
     ) -> Page:
+        assert_one_bound(begins, after, upto)
         pk_name, sk_name = (f"{index}_pk", f"{index}_sk") if index else ("pk", "sk")
         names, values = {"#p": pk_name}, {":p": {"S": pk}}
         condition = "#p = :p"
@@ -138,10 +161,10 @@ class DynamoTables:
         return Page([to_plain(item) for item in answer["Items"]], after)
 
     def write(self, *writes: Write) -> None:
-        assert 0 < len(writes) <= MAX_ACTIONS, f"{len(writes)} actions in one transaction"
-        actions = [self._action(write) for write in writes]
+        actions = [self._action(write) for write in checked(writes)]
         if len(actions) > 1:
-            self._call("transact_write_items", TransactItems=actions)
+            token = _digest(actions) if applies_once(writes) else str(uuid.uuid4())
+            self._call("transact_write_items", TransactItems=actions, ClientRequestToken=token)
             return
         ((kind, request),) = actions[0].items()
         self._call({"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[kind], **request)
@@ -168,21 +191,34 @@ class DynamoTables:
         return {kind: request}
 
     def _call(self, operation: str, **request: Any) -> Any:
+        last: Exception | None = None
         for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._pause(attempt)
             try:
                 return getattr(self._client, operation)(**request)
             except ClientError as error:
                 _raise_stale(error)
                 if not _is_busy(error):
                     raise
-                last: Exception = error
-            except BotoCoreError as error:
                 last = error
-            self._pause(attempt)
+            except (HTTPClientError, NoConnection) as error:  # no answer: it may have been done
+                last = error
         raise Busy(f"DynamoDB {operation}: {type(last).__name__}", after_s=1) from last
 
     def _pause(self, attempt: int) -> None:
-        self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 jitter is no secret
+        """Before the second attempt and each after it: up to twice as long every time."""
+        self._sleep(random.uniform(0, _FIRST_PAUSE_S * 2 ** (attempt - 1)))  # noqa: S311 jitter is no secret
+
+
+def _digest(actions: Sequence[dict[str, Any]]) -> str:
+    """The token of a transaction that applies once: DynamoDB answers a repeat within ten minutes with success."""
+    text = json.dumps(actions, sort_keys=True, separators=(",", ":"), default=_as_text)
+    return hashlib.sha256(text.encode()).hexdigest()[:_TOKEN_LENGTH]
+
+
+def _as_text(value: Any) -> str:
+    return base64.b64encode(bytes(value)).decode()
 
 
 def _key(key: Key) -> dict[str, Any]:
@@ -222,12 +258,15 @@ def _update(change: Change, names: dict[str, str], values: dict[str, Any]) -> st
 def _is_busy(error: ClientError) -> bool:
     code = error.response["Error"]["Code"]
     if code == "TransactionCanceledException":
-        return True  # not for a failed condition: _raise_stale has seen to that
+        return _reasons(error) <= _BUSY_REASONS  # anything else, such as an item too large, is a bug
     return code in _BUSY_CODES or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500
 
 
 def _raise_stale(error: ClientError) -> None:
     code = error.response["Error"]["Code"]
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-    if code in _STALE_CODES or "ConditionalCheckFailed" in reasons:
+    if code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in _reasons(error):
         raise Stale(f"a condition failed: {code}") from error
+
+
+def _reasons(error: ClientError) -> set[str]:
+    return {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}

@@ -10,13 +10,28 @@ from math import ceil
 from typing import Any
 
 from chalicelib.domain.errors import Stale
-from chalicelib.store.tables import MAX_ACTIONS, MAX_KEYS, Change, Delete, Item, Key, Page, Put, When, Write
+from chalicelib.store.tables import (
+    MAX_KEYS,
+    Change,
+    Delete,
+    Item,
+    Key,
+    Page,
+    Put,
+    When,
+    Write,
+    assert_one_bound,
+    checked,
+    checked_size,
+    item_size,
+)
 from local.memory.meter import AWS_CALL, BASE_WRITE, FAILED, INDEX_WRITE, READ, TRANSACTION, Meter
 
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
 INDEXES = {"orders": ("open", "placed")}
 STREAMED = ("orders", "stock")
+PAGE_BYTES = 1024 * 1024  # Source: Query, a page ends at 1 MB
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,7 @@ class MemoryTables:
         cursor: str = "",
         newest_first: bool = False,
     ) -> Page:
+        assert_one_bound(begins, after, upto)
         entries = self._sorted[table, index, pk]
         low = bisect.bisect_left(entries, (begins,)) if begins else 0
         high = len(entries)
@@ -96,30 +112,45 @@ class MemoryTables:
             else:
                 low = max(low, bisect.bisect_right(entries, at))
         span = range(high - 1, low - 1, -1) if newest_first else range(low, high)
-        chosen = [entries[position] for position in span[:limit]]
-        items = [_copy(self.items[key]) for _, key in chosen]
-        projected = [_projected(item, index) for item in items]
-        units = _units(sum(map(item_size, projected)), READ_UNIT_BYTES)  # a query rounds the sum, not each item
+        projected: list[Item] = []
+        size = 0
+        for position in span[:limit]:
+            projected.append(_projected(_copy(self.items[entries[position][1]]), index))
+            size += item_size(projected[-1])
+            if size > PAGE_BYTES:
+                break
+        units = _units(size, READ_UNIT_BYTES)  # a query rounds the sum, not each item
         self.meter.count(READ, f"{table}/{index}" if index else table, units * (0.5 if index else 1))
         self.meter.count(AWS_CALL, table)
-        more = len(chosen) == limit and len(span) > limit
-        return Page(projected, "\n".join((chosen[-1][0], *chosen[-1][1])) if more else "")
+        if len(projected) == len(span):
+            return Page(projected)
+        sort_key, key = entries[span[len(projected) - 1]]
+        return Page(projected, "\n".join((sort_key, *key)))
 
     def write(self, *writes: Write) -> None:
-        assert 0 < len(writes) <= MAX_ACTIONS, f"{len(writes)} actions in one transaction"
-        assert len({write.key for write in writes}) == len(writes), "a transaction touches an item twice"
+        is_transaction = len(checked(writes)) > 1
         self.meter.count(AWS_CALL, writes[0].key.table)
-        is_transaction = len(writes) > 1
         for write in writes:
             if not _holds(self.items.get(write.key), write.when):
                 self._meter_failure(writes, factor=2 if is_transaction else 1)
                 raise Stale(f"condition failed on {write.key}")
-        for write in writes:
-            self._apply(write, is_transaction)
+        results = [(write.key, self._result(write)) for write in writes]
+        for key, new in results:
+            self._apply(key, new, is_transaction)
 
-    def _apply(self, write: Write, is_transaction: bool) -> None:
-        key, old = write.key, self.items.get(write.key)
-        new = _after(write, old)
+    def _result(self, write: Write) -> Item | None:
+        """The item after the write, if DynamoDB would keep it."""
+        new = _after(write, self.items.get(write.key))
+        if new is not None:
+            checked_size(write.key, new)
+            for index in INDEXES.get(write.key.table, ()):
+                for part in (f"{index}_pk", f"{index}_sk"):
+                    assert isinstance(new.get(part, "absent"), str), f"no text: {part}"
+                    assert new.get(part) != "", f"an index key is never empty: {part}"
+        return new
+
+    def _apply(self, key: Key, new: Item | None, is_transaction: bool) -> None:
+        old = self.items.get(key)
         size = item_size(new) if new else 0
         units = _units(max(size, self._sizes.get(key, 0)), WRITE_UNIT_BYTES)
         self.meter.count(BASE_WRITE, key.table, units)
@@ -187,8 +218,8 @@ def _index_entry(key: Key, item: Item | None, index: str) -> tuple[str, str] | N
         return None
     if not index:
         return key.pk, key.sk
-    pk = item.get(f"{index}_pk")
-    return (pk, item[f"{index}_sk"]) if pk else None
+    pk, sk = item.get(f"{index}_pk"), item.get(f"{index}_sk")
+    return (pk, sk) if pk and sk else None
 
 
 def _projected(item: Item, index: str) -> Item:
@@ -203,7 +234,7 @@ def _holds(item: Item | None, when: When) -> bool:
         return False
     if when.version is not None and (item is None or item.get("version") != when.version):
         return False
-    return all(item is not None and item.get(name, -1) >= least for name, least in when.at_least)
+    return all(item is not None and name in item and item[name] >= least for name, least in when.at_least)
 
 
 def _after(write: Write, old: Item | None) -> Item | None:
@@ -216,18 +247,3 @@ def _after(write: Write, old: Item | None) -> Item | None:
     for name, amount in write.add.items():
         new[name] = new.get(name, 0) + amount
     return {**new, **_copy(write.put)}
-
-
-def item_size(value: Any) -> int:
-    """Bytes as DynamoDB counts them. Source: DynamoDB developer guide, item sizes and formats."""
-    if isinstance(value, dict):
-        return sum(len(name.encode()) + item_size(inner) for name, inner in value.items()) + (
-            0 if "pk" in value else 3 + len(value)
-        )
-    if isinstance(value, list):
-        return 3 + len(value) + sum(map(item_size, value))
-    if isinstance(value, bool) or value is None:
-        return 1
-    if isinstance(value, int):
-        return len(str(abs(value))) // 2 + 2
-    return len(value.encode()) if isinstance(value, str) else len(value)

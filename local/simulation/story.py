@@ -400,7 +400,7 @@ class Story:
         for place, word in order.state.fulfilment.items():
             if asked_back(order.state, place):
                 self._ask(order, "fulfilment", location=place, answer="yield")
-            elif word == "rejected":
+            elif word == "rejected" or not is_funded(order.state):
                 self._ask(order, "fulfilment", location=place, answer="reopen")
         if _may_ship(order):
             for place in _places_of(order):

@@ -183,14 +183,14 @@ FUNCTIONS = (
     ),
     Function(
         "fetch",
-        FromQueue("hints", max_concurrency=2),
+        FromQueue("hints", window_s=1, max_concurrency=2),
         (*writes("channels"), *sends("entry", "hints"), *puts_bodies(), *opens("*/api")),
         memory_mb=WAITING_MB,
         timeout_s=60,
     ),
     Function(
         "entry",
-        FromQueue("entry"),
+        FromQueue("entry", window_s=1),
         (*writes("orders", "contacts"), *reads("listings"), *sends("entry"), *reads_bodies(), *puts_bodies()),
     ),
     Function("funding", FromQueue("funding"), (*writes("orders"), *sends("funding"))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +54,14 @@ class CancellationRequest:
     cancellation_id: str
     items: tuple[tuple[str, int], ...]
     reason: str
+
+
+Skip = Callable[[str, int], bool]  # (the channel's order id, its time of change in Unix ms) -> nothing new to be read
+
+
+def read_all(external_id: str, changed_ms: int) -> bool:  # noqa: ARG001 takes what every `Skip` takes
+    """Skips nothing."""
+    return False
 
 
 class TokenStore(Protocol):

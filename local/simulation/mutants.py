@@ -188,8 +188,8 @@ def late_failure_lowers_paid() -> Any:
 def cursor_from_the_clock() -> Any:
     """The next poll begins at the time of this one."""
 
-    def move(tables: Any, channel: str, read_to_ms: int) -> None:
-        move_cursor(tables, channel, read_to_ms + 3_600_000)
+    def move(tables: Any, channel: str, cursor: Any) -> None:
+        move_cursor(tables, channel, replace(cursor, read_to_ms=cursor.read_to_ms + 3_600_000))
 
     return _planted((polls, "move_cursor", move))
 

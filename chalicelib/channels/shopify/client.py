@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ShipmentConfirmation, TokenStore
+from chalicelib.channels.port import Availability, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.shopify import documents, fulfilment
 from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
@@ -50,7 +50,7 @@ class ShopifyClient:
         found = self._order(f"gid://shopify/Order/{external_id}")
         return json.dumps({"order": found}).encode()
 
-    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
         """Every order updated since then, oldest first: each read whole, with its time of change (Unix ms) as the list
         had it, since a later one could hide an order that changed while the list was being read."""
         since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -58,7 +58,9 @@ class ShopifyClient:
         while True:
             page = self._graphql(documents.ORDERS, variables)["orders"]
             for found in page["nodes"]:
-                yield json.dumps({"order": self._order(found["id"])}).encode(), Node(found).time_ms("updatedAt")
+                changed_ms = Node(found).time_ms("updatedAt")
+                if not skip(found["id"].rpartition("/")[2], changed_ms):
+                    yield json.dumps({"order": self._order(found["id"])}).encode(), changed_ms
             if not page["pageInfo"]["hasNextPage"]:
                 return
             variables["after"] = page["pageInfo"]["endCursor"]

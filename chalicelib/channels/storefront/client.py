@@ -17,7 +17,9 @@ from chalicelib.channels.port import (
     CancellationRequest,
     RefundRequest,
     ShipmentConfirmation,
+    Skip,
     TokenStore,
+    read_all,
 )
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
@@ -48,7 +50,7 @@ class ShopClient:
         """One order as JSON. Raises `Refused` when the shop does not know it."""
         return json.dumps(self._call("GET", _order_path(external_id))).encode()
 
-    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, oldest change first, as JSON with its time of change (Unix ms)."""
         query = {"changed_since": datetime.fromtimestamp(since_ms / 1000, UTC).isoformat()}
         while True:
@@ -56,7 +58,9 @@ class ShopClient:
             if not isinstance(page, dict) or not isinstance(page.get("orders"), list):
                 raise Busy("the shop answered without orders", after_s=5)
             for order in page["orders"]:
-                yield json.dumps(order).encode(), _changed_ms(order, since_ms)
+                changed_ms = _changed_ms(order, since_ms)
+                if not skip(str(Node(order).at("id").value), changed_ms):
+                    yield json.dumps(order).encode(), changed_ms
             cursor = page.get("cursor")
             if not cursor:
                 return

@@ -82,7 +82,7 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     after = decide_funding(after, now_ms) or after
     if fact.contact:
         after = _keep_contact(after, fact.contact, before, runtime)
-    if after.state.holds:
+    if after.state.holds and (not before or after.state.holds != before.state.holds):
         runtime.bodies.put(f"held/{after.order_id}", raw)
     writes = order_writes(before, after)
     if max(len(write.item["body"]) for write in writes if isinstance(write, Put)) > _LARGEST_ITEM_BYTES:

@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= eu-central-1
 .PHONY: help
 help: ## Show this list
 	@printf 'Headrace. make TARGET [NAME=value]\n\n'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(DEV) $(ENV_ENGINE) ## Run everything on this machine [PORT=8080] [FRESH=1 forgets the saved state]
@@ -62,6 +62,10 @@ read: $(DEV) ## Show how Headrace understands a payload: CHANNEL=shopify|amazon|
 .PHONY: bench
 bench: $(DEV) ## Measure import times and the size of the package
 	@$(PY) -m tools.bench
+
+.PHONY: bench-cost
+bench-cost: $(DEV) ## Count what orders cost at AWS list prices [FILE=month.csv.gz] [RATE=10 orders a second] [STORED=1000000]
+	@$(PY) -m local.cost $(if $(FILE),--file $(FILE)) $(if $(RATE),--rate $(RATE)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(STORED),--stored $(STORED))
 
 .PHONY: lock
 lock: ## Pin the newest versions again: requirements-*.in -> requirements-*.txt

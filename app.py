@@ -2,8 +2,8 @@
 
 from chalice import Chalice
 
-from chalicelib.inbound import api, commands, fetch, notifications, polls, webhooks
-from chalicelib.outbound import relay, sweep, sync
+from chalicelib.inbound import api, commands, fetch, notifications, polls, stock_api, webhooks
+from chalicelib.outbound import reconcile, relay, sweep, sync
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
 app = Chalice(app_name="headrace")
@@ -11,6 +11,7 @@ app = Chalice(app_name="headrace")
 for module in (
     api,
     commands,
+    stock_api,
     webhooks,
     notifications,
     fetch,
@@ -23,5 +24,6 @@ for module in (
     relay,
     sync,
     sweep,
+    reconcile,
 ):
     app.register_blueprint(module.blueprint)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.domain.lifecycle import CLOSED, stage, status
-from chalicelib.domain.orders import Order, collectible_minor, total_units, violations
+from chalicelib.domain.orders import Order, collectible_minor, refunded_minor, total_units, violations
+from chalicelib.domain.settlement import GROSS
 from chalicelib.store.counters import Counts
 from chalicelib.store.orders import order_of
 from chalicelib.store.tables import Item
@@ -53,11 +54,12 @@ def _read(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
             books.stock[item["pk"], name] = item
         elif kind == "BACKORDER":
             books.waiting[item["pk"], item["order"]] = item["units"]
-        elif kind == "MOVE":
+        elif kind == "MOVE" and not item["sk"].startswith(("MOVE#shipment#", "MOVE#return#")):
             books.received[item["pk"]] += item["units"]
     for item in items["ledger"]:
-        if item["kind"] in ("sale", "refund") and item["matched"]:
-            books.settled[item["order"]] += item["amount_minor"]
+        gross = [amount_minor for kind, amount_minor in item["lines"].values() if kind in GROSS]
+        if item["matched"]:
+            books.settled[item["sk"]] += sum(gross)
     return books
 
 
@@ -72,7 +74,7 @@ def _order_problems(order: Order, books: Books) -> list[str]:
         found.append("waits without a deadline")
     if state.settled_minor != books.settled[order.order_id]:
         found.append(f"settled {state.settled_minor}, the ledger says {books.settled[order.order_id]}")
-    if state.payment.refunded_minor > collectible_minor(state):
+    if refunded_minor(state) > collectible_minor(state):
         found.append("more was refunded than captured")
     shipped = Counter[int]()
     for shipment in state.shipments:
@@ -112,11 +114,13 @@ def _promises(orders: Iterable[Order]) -> tuple[Counter[tuple[str, str]], Counte
     gone: Counter[str] = Counter()
     for order in orders:
         for line, units in zip(order.lines if order.content else (), order.state.quantities, strict=False):
-            for place, promised in units.allocations.items():
-                allocated[line.sku, place] += promised
-            backordered[line.sku, order.order_id] += units.backordered
+            for sku, each in line.parts:
+                for place, promised in units.allocations.items():
+                    allocated[sku, place] += promised * each
+                backordered[sku, order.order_id] += units.backordered * each
         for index, left in _moved_by_us(order).items():
-            gone[order.lines[index].sku] += left
+            for sku, each in order.lines[index].parts:
+                gone[sku] += left * each
     return allocated, backordered, gone
 
 
@@ -126,8 +130,8 @@ def _moved_by_us(order: Order) -> Counter[int]:
     for shipment in order.state.shipments:
         if shipment.location:
             moved.update(shipment.items)
-    for items in order.state.returns.values():
-        moved.subtract(items)
+    for back in order.state.returns.values():
+        moved.subtract(back.restocked)
     return moved
 
 

@@ -1,30 +1,24 @@
-"""List prices of AWS in us-east-1, USD, as published for November 2026; the only place that names them."""
+"""List prices of AWS in us-east-1, USD, without free tiers or discounts; the only place that names them."""
 
 from __future__ import annotations
 
-WRITE_UNIT = 0.625e-6  # DynamoDB on demand, per write request unit
-READ_UNIT = 0.125e-6
-SQS_REQUEST = 0.40e-6
-LAMBDA_REQUEST = 0.20e-6
-LAMBDA_GB_SECOND = 0.0000133334  # arm64
-API_REQUEST = 3.50e-6  # REST API
+from collections.abc import Mapping
+from types import MappingProxyType
 
+PRICES_OF = "2026-11"  # the month in which these were the published prices
 
-def usd(
-    *,
-    write_units: float,
-    read_units: float,
-    sqs_requests: float,
-    lambda_invocations: float,
-    gb_seconds: float,
-    api_requests: float,
-) -> float:
-    """What these units cost."""
-    return (
-        write_units * WRITE_UNIT
-        + read_units * READ_UNIT
-        + sqs_requests * SQS_REQUEST
-        + lambda_invocations * LAMBDA_REQUEST
-        + gb_seconds * LAMBDA_GB_SECOND
-        + api_requests * API_REQUEST
-    )
+USD: Mapping[str, float] = MappingProxyType(
+    {
+        "write unit": 0.625e-6,  # DynamoDB on demand, standard class
+        "read unit": 0.125e-6,
+        "stream read": 0.0,  # DynamoDB does not charge for GetRecords calls of a Lambda trigger
+        "SQS request": 0.40e-6,  # standard queue, each 64 KB
+        "Lambda request": 0.20e-6,
+        "Lambda GB-second": 0.0000133334,  # arm64
+        "API request": 3.50e-6,  # REST API
+        "S3 put": 0.005e-3,
+        "S3 get": 0.0004e-3,
+        "log byte": 0.50e-9,  # CloudWatch Logs, ingestion
+        "byte out": 0.09e-9,  # data transfer to the internet
+    }
+)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.channels.registry import KINDS, kind_of, reader_for
+from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.entry import decide_entry
 from chalicelib.domain.errors import Unreadable
@@ -51,8 +52,9 @@ def read(channel: str, body: bytes) -> list[dict[str, Any]]:
 
 
 def _entered(fact: ChannelOrder) -> dict[str, Any]:
-    skus = {line.line_id: line.channel_sku or line.listing_ref for line in fact.lines}
-    order = decide_entry(None, fact, {line_id: sku for line_id, sku in skus.items() if sku}, fact.version_ms)
+    names = {line.line_id: line.channel_sku or line.listing_ref for line in fact.lines}
+    skus = {line_id: Sku(name) for line_id, name in names.items() if name}
+    order = decide_entry(None, fact, skus, fact.version_ms)
     assert order, "an order that nobody has is always new"
     shown = order_detail(order)
     del shown["timeline"], shown["version"], shown["since_ms"], shown["due_ms"]

@@ -9,12 +9,16 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chalicelib.store.accounts import add_account
-from chalicelib.store.listings import Listing, link_key, listing_writes, sku_key, sku_writes
-from chalicelib.store.stock import listed_write, movement_key, receipt_writes
+from chalicelib.domain.errors import Stale
+from chalicelib.runtime.queues import SYNC_QUEUES
+from chalicelib.store.accounts import add_account, read_locations
+from chalicelib.store.listings import Listing, link_key, listing_writes, sku_writes
+from chalicelib.store.places import open_places
+from chalicelib.store.stock import receipt_writes
 from chalicelib.store.tables import Tables
 from local.marketplaces.catalogue import Listing as Offer
 from local.marketplaces.catalogue import listing_ids
@@ -50,12 +54,11 @@ def add_accounts(tables: Tables, accounts: Mapping[str, Mapping[str, Any]], impo
 def add_catalogue(tables: Tables, offers: Iterable[Offer], location_id: str, now_ms: int) -> None:
     """Each SKU with its three listings and one opening receipt of what the shop has of it."""
     for offer in offers:
-        if tables.get(sku_key(offer.sku)) is None:
-            tables.write(*sku_writes(offer.sku, offer.title))
+        tables.write(*sku_writes(offer.sku, offer.title))
         for kind, refs in listing_ids(offer.sku).items():
             if tables.get(link_key(kind, offer.sku)) is None:
                 own = {"location_id": location_id} if kind == "shopify" else {}
                 tables.write(*listing_writes(Listing(kind, offer.sku, offer.sku, {**refs, **own})))
-        if tables.get(movement_key(offer.sku, "opening")) is None:
+        open_places(tables, [offer.sku], read_locations(tables), SYNC_QUEUES, now_ms)
+        with suppress(Stale):  # received already
             tables.write(*receipt_writes("opening", offer.sku, LOCATION, offer.quantity, now_ms))
-            tables.write(listed_write(offer.sku, LOCATION, ("shopify", "amazon", "ebay")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Payment
 from chalicelib.domain.entry import decide_entry
 from chalicelib.domain.orders import Order
@@ -29,9 +30,9 @@ def fact(
     return replace(order, **more)
 
 
-def skus_of(order: ChannelOrder) -> dict[str, str]:
+def skus_of(order: ChannelOrder) -> dict[str, Sku]:
     """Every channel SKU known under its own name."""
-    return {each.line_id: each.channel_sku for each in order.lines}
+    return {each.line_id: Sku(each.channel_sku) for each in order.lines if each.channel_sku}
 
 
 def entered(order: ChannelOrder, known: Order | None = None, now_ms: int = T0_MS) -> Order:

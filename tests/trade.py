@@ -1,66 +1,33 @@
-"""A business on the three stand-in marketplaces, in one process: both worlds, the wire between them, and one clock."""
+"""The business on the three stand-in marketplaces, driven by tests: what it should show, and what is wrong with it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.lifecycle import stage
 from chalicelib.inbound.polls import poll
 from chalicelib.store.orders import read_orders
 from chalicelib.store.stock import read_stock
 from local.audit import audit
-from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import CALM, Faults
-from local.marketplaces.wire import Request
-from local.marketplaces.world import Marketplaces
-from local.memory.world import World
 from local.replay.backends import MemoryBackend
-from local.seed import add_accounts, add_catalogue
+from local.trade import BASE, START, Business
 
-BASE = "https://markets.example"
-START = datetime(2026, 5, 4, 12, tzinfo=UTC)
+__all__ = ["BASE", "START", "Trade", "settle_down"]
 
 
-class Trade:
+class Trade(Business):
     """A business on three marketplaces; `pass_time` moves both worlds' clocks."""
 
     def __init__(self, faults: Faults = CALM) -> None:
-        self.now = START
-        self.markets = Marketplaces(
-            5, CATALOGUE, faults, rate_per_s=0, start=START, clock=lambda: self.now, amazon_rate_scale=100_000
-        )
-        self.world = World(transport=self._send)
-        self._tell_time()
-        connected = accounts(self.markets, BASE)
-        for channel, account in connected.items():
-            self.world.secrets.kept |= {
-                f"{channel}/{name}": account[name] for name in ("api", "webhook") if name in account
-            }
-        add_accounts(self.world.tables, connected, self.world.now_ms)
-        add_catalogue(self.world.tables, CATALOGUE, self.markets.shopify.location_id, self.world.now_ms)
-        self.world.run()
-
-    def _send(self, request: HttpRequest) -> HttpResponse:
-        split = urlsplit(request.url)
-        _, name, rest = split.path.split("/", 2)
-        query = dict(parse_qsl(split.query, keep_blank_values=True))
-        answer = self.markets.handle(name, Request(request.method, f"/{rest}", query, request.headers, request.body))
-        headers = {key.lower(): value for key, value in answer.headers.items()}
-        return HttpResponse(answer.status, headers, answer.body)
-
-    def _tell_time(self) -> None:
-        self.world.now_ms = int(self.now.timestamp() * 1000)
+        super().__init__(faults=faults)
 
     def pass_time(self, seconds: float) -> None:
         """Time passes; what the marketplaces tell of arrives, except eBay's, which is polled."""
-        self.now += timedelta(seconds=seconds)
-        self._tell_time()
+        self.pass_clock(seconds)
         for delivery in self.markets.tick(self.now):
             if delivery.marketplace == "shopify":
                 message: Any = {"channel": "shopify", "raw": delivery.body.decode(), "hint": {}}
@@ -82,9 +49,10 @@ class Trade:
                 if units.allocations.get("main")
             ]
             if lines and stage(order) == "shipping":
-                fact = {"order": order.order_id, "shipment_id": f"{order.external_id}-1", "location": "main"}
+                fact = {"shipment_id": f"{order.external_id}-1", "location": "main"}
                 parcel = {"carrier": "UPS", "tracking_number": f"1Z{order.external_id[-6:]}", "lines": lines}
-                self.world.queues.send("shipping", [{"shipment": {**fact, **parcel, "shipped_ms": self.world.now_ms}}])
+                fact |= {**parcel, "shipped_ms": self.world.now_ms}
+                self.world.queues.send("shipping", [{"order": order.order_id, "do": "ship", "fact": fact}])
         self.world.run()
 
     def sold(self) -> set[str]:

@@ -77,6 +77,10 @@ def merge_template(stage: Stage) -> Json:
     }
 
 
+# Our own lines are JSON already; the START, END and REPORT lines of every invocation would be half of all log bytes.
+_QUIET = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
+
+
 def _function(function: Function, stage: Stage) -> Json:
     """What Chalice's own function resource lacks: name, trigger settings, log group, queues."""
     name = f"{APP}-{stage.name}-{function.name}"
@@ -84,7 +88,7 @@ def _function(function: Function, stage: Stage) -> Json:
     # Chalice's own log groups name a resource that does not exist when there are routes (aws/chalice#2079).
     logs = {"LogGroupName": f"/aws/lambda/{name}", "RetentionInDays": stage.log_days}
     found: Json = {
-        identity: {"Properties": {"FunctionName": name, "Events": _events(function, stage)}},
+        identity: {"Properties": {"FunctionName": name, "Events": _events(function, stage), "LoggingConfig": _QUIET}},
         f"{identity}Logs": {"Type": "AWS::Logs::LogGroup", "Properties": logs},
     }
     if isinstance(function.trigger, FromQueue):
@@ -126,6 +130,7 @@ def _from_stream(function: Function, trigger: FromStreams, of_table: str) -> Jso
         "Stream": arn_of(table_id(of_table), "StreamArn"),
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": trigger.batch_size,
+        "MaximumBatchingWindowInSeconds": trigger.window_s,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         # A batch must begin where it began when it is tried again: splitting would move its start.
         "BisectBatchOnFunctionError": False,

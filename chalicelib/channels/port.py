@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,33 @@ class Availability:
     quantity: int
     version: int
     shown: int | None = None
+
+
+@dataclass(frozen=True)
+class RefundRequest:
+    """Money to be given back, in minor units; the same `refund_id` is the same refund, however often asked for."""
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CancellationRequest:
+    """Units that will not be delivered, as (the channel's line id, units); `cancellation_id` as `refund_id`."""
+
+    cancellation_id: str
+    items: tuple[tuple[str, int], ...]
+    reason: str
+
+
+Skip = Callable[[str, int], bool]  # (the channel's order id, its time of change in Unix ms) -> nothing new to be read
+
+
+def read_all(external_id: str, changed_ms: int) -> bool:  # noqa: ARG001 takes what every `Skip` takes
+    """Skips nothing."""
+    return False
 
 
 class TokenStore(Protocol):

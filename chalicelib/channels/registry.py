@@ -8,7 +8,8 @@ from importlib import import_module
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 
-KINDS = ("shopify", "amazon", "ebay", "storefront")
+KINDS = ("shopify", "amazon", "ebay", "storefront", "shop")
+_ROOMS = {"shop": "storefront"}  # an own shop speaks the same JSON, both ways
 
 Reader = Callable[..., tuple[ChannelOrder, ...]]
 
@@ -25,5 +26,5 @@ def reader_for(kind: str) -> Reader:
     """
     if kind not in KINDS:
         raise Refused("unknown_channel", f"{kind!r} is none of {', '.join(KINDS)}")
-    reader: Reader = import_module(f"chalicelib.channels.{kind}.reader").read_orders
+    reader: Reader = import_module(f"chalicelib.channels.{_ROOMS.get(kind, kind)}.reader").read_orders
     return reader

@@ -58,6 +58,7 @@ class Payment:
     `vouched`: the marketplace holds the money and pays out later, so the order may ship.
     `awaited`: the channel still awaits the buyer's payment and may not even tell the price yet; nothing may ship.
     `lapsed`: an authorisation has expired or was voided; a captured amount is never lowered by it.
+    `expires_ms`: when the authorisation lapses unless it is captured (Unix ms, 0: not told).
     """
 
     vouched: bool = False
@@ -66,6 +67,7 @@ class Payment:
     refunded_minor: int = 0
     lapsed: bool = False
     awaited: bool = False
+    expires_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class ChannelOrder:
     total_minor  what the buyer was charged at first, in `currency`, before any refund
     cancelled    the channel calls the whole order off
     fulfilled_is_exact  False where the channel's word for "shipped" does not count units (eBay)
+    ship_by_ms   until when the channel wants it shipped (Unix ms, 0: not told)
     """
 
     channel: str

@@ -6,22 +6,26 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Payment, Problem
-from chalicelib.domain.lifecycle import cancel_open, moved
-from chalicelib.domain.orders import COMPUTED, Content, Hold, Order, OrderLine, Quantities, Shipment, State
+from chalicelib.domain.catalogue import Sku
+from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, Payment, Problem
+from chalicelib.domain.holds import computed_holds, decide_hold
+from chalicelib.domain.lifecycle import cancel_open, locked_locations
+from chalicelib.domain.moves import moved
+from chalicelib.domain.orders import Content, Hold, Order, OrderLine, Quantities, Shipment, State
+from chalicelib.domain.sourcing import region_of
 
 BEFORE_IMPORT = "before-import"  # shipment id of units that had left before we first saw the order
 
 
-def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, str], now_ms: int) -> Order | None:
+def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku], now_ms: int) -> Order | None:
     """The order after `fact`, or None when the fact is old or already applied.
 
-    `skus` maps line ids to our SKUs; a line without one puts the order on hold. The newest fact wins whatever the
-    order of arrival: facts are compared by `precedence`, and captured or refunded money never falls.
+    `skus` maps the ids of new lines to what we sell; one without puts the order on hold. The newest fact wins, whatever
+    the order of arrival: facts are compared by `precedence`, and captured or refunded money never falls.
     """
-    source = precedence(fact)
-    if order and order.state.source >= source:
+    if order and not is_news(order, fact):
         return None
+    source = precedence(fact)
     before = order.state if order else State(total_minor=0, quantities=())
     lines = _lines(order.lines if order else (), fact, skus)
     stated = {line.line_id: line for line in fact.lines}
@@ -36,25 +40,38 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, str
         quantities=tuple(quantities),
         source=source,
         payment=_payment(before.payment, fact.payment),
+        cancelled=fact.cancelled,
         placed_ms=before.placed_ms if order else fact.placed_ms,
+        ship_by_ms=before.ship_by_ms if order else fact.ship_by_ms,
         shipments=before.shipments if order else _shipped_before(quantities, fact),
     )
-    state = replace(state, holds=_holds(before.holds, _problems(fact, lines, state), now_ms))
-    content = Content(fact.label, fact.country, state.placed_ms, fact.currency, lines, fact.charges)
+    content = _content(order.content if order else None, fact, lines, state.placed_ms)
+    problems = _problems(order.content if order else None, fact, lines, state)
+    state = replace(state, holds=computed_holds(before, problems, now_ms))
     after = Order(fact.channel, fact.external_id, state, content)
-    return moved(order, after, now_ms=now_ms, actor="entry", what="edited" if order else "entered")
+    return moved(order, after, "edit" if order else "enter", now_ms=now_ms)
 
 
-def decide_recheck(order: Order, skus: Mapping[str, str], now_ms: int) -> Order | None:
+def decide_recheck(order: Order, skus: Mapping[str, Sku], now_ms: int) -> Order | None:
     """A held order looked at again after the catalogue has changed; None when nothing is different."""
     assert order.content
-    lines = tuple(replace(line, sku=line.sku or skus.get(line.line_id, "")) for line in order.lines)
+    lines = tuple(line if line.sku else _known_as(line, skus.get(line.line_id)) for line in order.lines)
     others = [Problem(hold.reason, hold.detail) for hold in order.state.holds if hold.reason != "unknown_sku"]
-    holds = _holds(order.state.holds, others + _unknown_skus(lines, order.state), now_ms)
+    holds = computed_holds(order.state, others + _unknown_skus(lines, order.state), now_ms)
     if holds == order.state.holds and lines == order.lines:
         return None
     after = replace(order.having(holds=holds), content=replace(order.content, lines=lines))
-    return moved(order, after, now_ms=now_ms, actor="entry", what="rechecked")
+    return moved(order, after, "recheck", now_ms=now_ms)
+
+
+def decide_readdress(order: Order, known: Contact | None, new: Contact, now_ms: int) -> Order | None:
+    """Hold an order whose address has changed when a location has begun to work on it; None when nobody has."""
+    changed = known is not None and bool(new.address) and dict(known.address) != dict(new.address)
+    at_work = sorted(locked_locations(order.state))
+    if not changed or not at_work:
+        return None
+    detail = f"the address has changed after {', '.join(at_work)} took the order: have it relabelled"
+    return decide_hold(order, "address", detail, "entry", now_ms)
 
 
 def unreadable(channel: str, external_id: str, detail: str, now_ms: int) -> Order:
@@ -62,8 +79,12 @@ def unreadable(channel: str, external_id: str, detail: str, now_ms: int) -> Orde
     content = Content("unreadable", "", now_ms, "", (), ())
     holds = (Hold("unreadable", detail, now_ms, owner="entry"),)
     state = State(total_minor=0, quantities=(), holds=holds, placed_ms=now_ms)
-    after = Order(channel, external_id, state, content)
-    return moved(None, after, now_ms=now_ms, actor="entry", what="kept unread")
+    return moved(None, Order(channel, external_id, state, content), "enter", now_ms=now_ms, cause="kept unread")
+
+
+def is_news(order: Order, fact: ChannelOrder) -> bool:
+    """Whether the fact is newer than the newest that was applied."""
+    return order.state.source < precedence(fact)
 
 
 def precedence(fact: ChannelOrder) -> tuple[int, ...]:
@@ -79,14 +100,21 @@ def precedence(fact: ChannelOrder) -> tuple[int, ...]:
     return (fact.version_ms, int(fact.cancelled), called_off, *money, checksum)
 
 
-def _lines(known: tuple[OrderLine, ...], fact: ChannelOrder, skus: Mapping[str, str]) -> tuple[OrderLine, ...]:
-    """Known lines keep their place and their SKU, new ones follow; a line is never taken away, only cancelled."""
+def _content(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine, ...], placed_ms: int) -> Content:
+    address = fact.contact.address if fact.contact else {}
+    country = fact.country or address.get("country", "")
+    region = region_of(country, address.get("postcode", "")) or (known.region if known else "")
+    return Content(fact.label, fact.country, placed_ms, fact.currency, lines, fact.charges, region)
+
+
+def _lines(known: tuple[OrderLine, ...], fact: ChannelOrder, skus: Mapping[str, Sku]) -> tuple[OrderLine, ...]:
+    """Known lines keep their place and what they are, new ones follow; a line is never taken away, only cancelled."""
     by_id = {line.line_id: line for line in known}
     for line in fact.lines:
         old = by_id.get(line.line_id)
-        by_id[line.line_id] = OrderLine(
+        new = OrderLine(
             line_id=line.line_id,
-            sku=(old.sku if old else "") or skus.get(line.line_id, ""),
+            sku=old.sku if old else "",
             channel_sku=old.channel_sku if old else line.channel_sku,
             title=line.title,
             price_minor=line.price_minor,
@@ -94,8 +122,16 @@ def _lines(known: tuple[OrderLine, ...], fact: ChannelOrder, skus: Mapping[str, 
             tax_minor=line.tax_minor,
             ships=line.ships,
             listing_ref=line.listing_ref,
+            components=old.components if old else (),
+            release_ms=old.release_ms if old else 0,
         )
+        by_id[line.line_id] = new if new.sku else _known_as(new, skus.get(line.line_id))
     return tuple(by_id.values())
+
+
+def _known_as(line: OrderLine, sku: Sku | None) -> OrderLine:
+    """The line as the SKU that it is, with the makeup of a kit at this moment."""
+    return replace(line, sku=sku.sku, components=sku.components, release_ms=sku.release_ms) if sku else line
 
 
 def _units(units: Quantities | None, line: ChannelLine | None, *, called_off: bool, imported: bool) -> Quantities:
@@ -107,8 +143,13 @@ def _units(units: Quantities | None, line: ChannelLine | None, *, called_off: bo
     units = replace(units, ordered=ordered, cancel_wanted=ordered - min(max(wanted, 0), ordered))
     if imported and line:
         units = replace(units, shipped=min(max(line.fulfilled, 0), ordered))
-    if units.cancelled > units.cancel_wanted:  # un-cancelled: the units are open again and must be promised anew
-        units = replace(units, cancelled=units.cancel_wanted)
+    return settle_cancellation(units)
+
+
+def settle_cancellation(units: Quantities) -> Quantities:
+    """Called-off units that are still open leave the work; units wanted again are open and must be promised anew."""
+    refused = max(min(units.cancel_refused, units.unwanted - units.cancelled), 0)
+    units = replace(units, cancelled=min(units.cancelled, units.unwanted), cancel_refused=refused)
     return cancel_open(units)
 
 
@@ -126,7 +167,7 @@ def _payment(before: Payment, now: Payment) -> Payment:
     return replace(now, captured_minor=captured, refunded_minor=refunded)
 
 
-def _problems(fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
+def _problems(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
     if fact.cancelled:
         return []
     found = [*fact.problems, *_unknown_skus(lines, state)]
@@ -138,6 +179,10 @@ def _problems(fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) ->
         found.append(Problem("negative_total", f"the total is {fact.total_minor}"))
     if not fact.lines and not fact.charges:
         found.append(Problem("no_lines", "the order lists nothing to deliver or to pay"))
+    if known and known.currency != fact.currency:
+        found.append(
+            Problem("currency_changed", f"was {known.currency}, is {fact.currency}: amounts cannot be compared")
+        )
     return [*found, *_shipped_elsewhere(fact, lines, state), *_other_item(fact, lines)]
 
 
@@ -170,13 +215,3 @@ def _shipped_elsewhere(fact: ChannelOrder, lines: tuple[OrderLine, ...], state: 
     return (
         [Problem("shipped_elsewhere", f"the channel calls more units shipped than we do: {beyond}")] if beyond else []
     )
-
-
-def _holds(known: tuple[Hold, ...], problems: list[Problem], now_ms: int) -> tuple[Hold, ...]:
-    """Holds that people placed stay; computed ones follow the problems and keep the time they began."""
-    kept = {hold.reason: hold for hold in known if hold.owner != COMPUTED}
-    since = {hold.reason: hold.since_ms for hold in known}
-    for problem in problems:
-        if problem.reason not in kept:
-            kept[problem.reason] = Hold(problem.reason, problem.detail, since.get(problem.reason, now_ms))
-    return tuple(kept[reason] for reason in sorted(kept))

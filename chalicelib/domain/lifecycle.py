@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.domain.orders import Happening, Order, Quantities, State, collectible_minor, total_units
+from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor, total_units
 
 STAGES = ("entry", "funding", "allocation", "shipping", "settlement", "settled", "cancelled")
 CLOSED = ("settled", "cancelled")
+LOCKED = ("accepted", "labelled")  # a fulfilment order so far on gives units back only if it agrees
+RETURN_DONE = ("declined", "inspected")
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
@@ -21,6 +23,8 @@ ALLOWANCE_MS = {
     "shipping": 2 * _DAY_MS,
     "settlement": 16 * _DAY_MS,  # Amazon disburses every 14 days, Shopify and eBay sooner
 }
+RESERVE_MS = 30 * _MINUTE_MS  # how long stock is kept for an order whose money is not sure yet
+ARCHIVE_AFTER_MS = 180 * _DAY_MS  # card disputes may come for 120 days, marketplace claims for fewer
 
 
 def is_funded(state: State) -> bool:
@@ -37,9 +41,33 @@ def securable_minor(state: State) -> int:
     return min(max(payment.captured_minor, authorised), max(state.total_minor, 0))
 
 
+def funding(state: State) -> str:
+    """The one word for the order's money."""
+    payment, back = state.payment, refunded_minor(state)
+    if back:
+        return "refunded" if back >= collectible_minor(state) else "partly_refunded"
+    if payment.vouched:
+        return "vouched"
+    if payment.captured_minor:
+        return "captured" if payment.captured_minor >= state.total_minor else "partly_captured"
+    if payment.lapsed:
+        return "expired" if payment.authorised_minor else "failed"
+    if payment.authorised_minor:
+        return "authorised"
+    return "pending" if state.total_minor > 0 or payment.awaited else "free"
+
+
+def authorisation_ends_ms(state: State) -> int:
+    """When money that is only authorised lapses; 0 when there is no such clock."""
+    payment = state.payment
+    runs = payment.authorised_minor > payment.captured_minor and not payment.lapsed and not payment.vouched
+    return payment.expires_ms if runs else 0
+
+
 def outstanding_minor(state: State) -> int:
-    """Money collected from the buyer that neither a payout nor a refund has accounted for yet."""
-    return collectible_minor(state) - state.payment.refunded_minor - state.settled_minor
+    """Money collected from the buyer that no payout, refund or lost dispute has accounted for yet."""
+    lost = sum(dispute.amount_minor for dispute in state.disputes.values() if dispute.status == "lost")
+    return collectible_minor(state) - refunded_minor(state) - lost - state.settled_minor
 
 
 def stage(order: Order) -> str:
@@ -52,14 +80,24 @@ def stage(order: Order) -> str:
             return "entry"
         if not is_funded(state):
             return "funding"
-        return "allocation" if units["open"] + units["backordered"] or _to_release(state) else "shipping"
-    if state.holds and not units["shipped"]:
+        return "allocation" if units["open"] + units["backordered"] or to_release(state) else "shipping"
+    if state.holds and not units["ordered"] and not state.cancelled:
         return "entry"
-    if not units["shipped"] and state.quantities:
-        return "settlement" if outstanding_minor(state) > 0 else "cancelled"
+    if not units["shipped"] and (units["ordered"] or state.cancelled):
+        return "settlement" if _unfinished(state) else "cancelled"
     if not is_funded(state):
         return "funding"
-    return "settlement" if outstanding_minor(state) > 0 else "settled"
+    return "settlement" if _unfinished(state) else "settled"
+
+
+def _unfinished(state: State) -> bool:
+    return (
+        outstanding_minor(state) > 0
+        or bool(unsent_refunds(state))
+        or bool(untold_cancellations(state))
+        or any(dispute.status == "open" for dispute in state.disputes.values())
+        or any(back.status not in RETURN_DONE for back in state.returns.values())
+    )
 
 
 def status(order: Order) -> str:
@@ -93,15 +131,14 @@ def work_due(order: Order) -> str:
     Units that were called off are taken back even from an order on hold.
     """
     state = order.state
-    if _to_release(state):
+    if to_release(state):
         return "allocation"
     if state.holds:
         return ""
     if state.secured_minor != securable_minor(state):
         return "funding"
-    if is_funded(state) and any(units.open for units in state.quantities):
-        return "allocation"
-    return ""
+    untouched = is_funded(state) or not state.reserved_until_ms
+    return "allocation" if untouched and any(units.open for units in state.quantities) else ""
 
 
 def waits_for_stock(order: Order) -> bool:
@@ -110,28 +147,74 @@ def waits_for_stock(order: Order) -> bool:
     return is_funded(state) and not state.holds and any(units.backordered for units in state.quantities)
 
 
+def promised_ms(state: State) -> int:
+    """By what the order stands in line for stock: its ship-by time, else when it was placed. Never changes."""
+    return state.ship_by_ms or state.placed_ms
+
+
 def unconfirmed_shipments(order: Order) -> tuple[str, ...]:
     """Shipments of which the selling channel has not acknowledged a confirmation yet."""
     return tuple(s.shipment_id for s in order.state.shipments if not s.confirmed_ms)
 
 
-def _to_release(state: State) -> bool:
-    return any(units.to_cancel > 0 for units in state.quantities)
+def unsent_refunds(state: State) -> tuple[str, ...]:
+    """Refunds that the channel has not confirmed yet."""
+    return tuple(name for name, refund in state.refunds.items() if refund.status == "created")
 
 
-def moved(before: Order | None, after: Order, *, now_ms: int, actor: str, what: str) -> Order:
-    """`after` as the next version: clock of the stage, deadline and one line of timeline added."""
-    was = stage(before) if before else ""
-    now = stage(after)
-    since = after.state.since_ms if was == now else now_ms
-    state = replace(
-        after.state,
-        version=after.state.version + 1,
-        since_ms=since,
-        due_ms=since + ALLOWANCE_MS[now] if now in ALLOWANCE_MS else 0,
-        timeline=(*after.state.timeline, Happening(now_ms, actor, what, was, now)),
-    )
-    return replace(after, state=state)
+def untold_cancellations(state: State) -> tuple[str, ...]:
+    """Cancellations of ours that the channel has not been told of, once no location's word is awaited."""
+    if any(units.to_cancel > 0 for units in state.quantities):
+        return ()
+    return tuple(name for name, each in state.cancellations.items() if each.status == "created")
+
+
+def locked_locations(state: State) -> frozenset[str]:
+    """Locations whose fulfilment order is too far on to take units back without asking."""
+    return frozenset(place for place, word in state.fulfilment.items() if word in LOCKED)
+
+
+def to_release(state: State) -> bool:
+    """Whether called-off units can be taken back without asking anybody."""
+    locked = locked_locations(state)
+    return any(units.to_cancel > 0 and releasable(units, locked) for units in state.quantities)
+
+
+def releasable(units: Quantities, locked: frozenset[str]) -> int:
+    """Units of a line that are not in the hands of a location."""
+    held = sum(n for place, n in units.allocations.items() if place in locked)
+    return units.open + units.backordered + units.allocated - held
+
+
+def asked_back(state: State, location: str) -> dict[int, int]:
+    """Units by line index that are called off and wait for the word of an accepted location."""
+    locked = sorted(locked_locations(state))
+    asked: dict[int, int] = {}
+    for index, units in enumerate(state.quantities):
+        left = units.to_cancel - releasable(units, frozenset(locked))
+        for place in locked:
+            taken = min(left, units.allocations.get(place, 0))
+            if taken > 0 and place == location:
+                asked[index] = taken
+            left -= max(taken, 0)
+    return asked
+
+
+def deadline_ms(order: Order, where: str, since_ms: int, now_ms: int) -> int:
+    """When the sweep looks at an order in stage `where`: the stage's allowance or any earlier clock; 0 when closed.
+
+    A clock that some handler acts on stays when it has passed, until that has happened; one that only warns does not.
+    """
+    state = order.state
+    if where in CLOSED:
+        return 0
+    clocks = [since_ms + ALLOWANCE_MS[where], authorisation_ends_ms(state), state.wake_ms]
+    if not is_funded(state) and any(units.allocations for units in state.quantities):
+        clocks.append(state.reserved_until_ms)
+    warnings = [dispute.due_ms for dispute in state.disputes.values() if dispute.status == "open"]
+    if where in ("allocation", "shipping"):
+        warnings.append(state.ship_by_ms)
+    return min(clock for clock in (*clocks, *(at_ms for at_ms in warnings if at_ms > now_ms)) if clock)
 
 
 def cancel_open(units: Quantities) -> Quantities:

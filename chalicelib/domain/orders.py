@@ -1,7 +1,7 @@
 """The order: immutable content, and a state of quantities and money that always add up.
 
 Units of a line:  ordered = open + allocated + backordered + shipped + cancelled,  returned <= shipped.
-Money:            refunded <= captured;  captured = settled + refunded + still to come.
+Money:            refunded <= captured;  captured = settled + refunded + lost to disputes + still to come.
 `Order` refuses to exist when one of these does not hold, so no decision can write a wrong one.
 """
 
@@ -44,7 +44,10 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class Content:
-    """The order as bought; rewritten only when the channel edits the order."""
+    """The order as bought; rewritten only when the channel edits the order or somebody substitutes an item.
+
+    region   where it goes, coarse enough to be no personal data: country and postcode area ("GB-BA1")
+    """
 
     label: str
     country: str
@@ -52,13 +55,17 @@ class Content:
     currency: str
     lines: tuple[OrderLine, ...]
     charges: tuple[Charge, ...]
+    region: str = ""
 
 
 @dataclass(frozen=True)
 class Quantities:
     """The unit ledger of one line. `allocations` maps location to units promised there.
 
-    `cancel_wanted` is what the channel has called off in all; `cancelled` is what has been taken out of the work.
+    cancel_wanted    what the channel has called off in all
+    called_off       what we have called off in all
+    cancelled        what has been taken out of the work
+    cancel_refused   what a location would not give back any more
     """
 
     ordered: int
@@ -68,6 +75,8 @@ class Quantities:
     shipped: int = 0
     returned: int = 0
     cancel_wanted: int = 0
+    called_off: int = 0
+    cancel_refused: int = 0
 
     @property
     def allocated(self) -> int:
@@ -79,14 +88,20 @@ class Quantities:
         return self.ordered - self.cancelled - self.allocated - self.backordered - self.shipped
 
     @property
+    def unwanted(self) -> int:
+        """Units that channel and we together want out of the work."""
+        return min(max(self.cancel_wanted, self.called_off), self.ordered)
+
+    @property
     def to_cancel(self) -> int:
         """Units still to be taken out of the work; what has shipped can only come back as a return."""
-        return min(self.cancel_wanted - self.cancelled, self.ordered - self.cancelled - self.shipped)
+        wanted = self.unwanted - self.cancelled - self.cancel_refused
+        return min(wanted, self.ordered - self.cancelled - self.shipped)
 
     def violations(self) -> list[str]:
         """The parts of the ledger that are negative; none may be."""
         parts = (self.ordered, self.cancelled, self.backordered, self.shipped, self.returned, self.open)
-        left = (self.shipped - self.returned, *self.allocations.values())
+        left = (self.shipped - self.returned, self.called_off, self.cancel_refused, *self.allocations.values())
         if min(*parts, *left) >= 0:
             return []
         return [f"the ledger {self} has {self.open} open units"]
@@ -116,12 +131,57 @@ class Shipment:
 
 
 @dataclass(frozen=True)
+class Return:
+    """Goods on their way back: requested -> approved (or declined) -> received -> inspected.
+
+    items      line index -> units asked for (or, once received, that came)
+    restocked  line index -> units good to sell again; the rest of an inspected return is scrap
+    exchange   id of the order that sends other goods for these; "" for none
+    """
+
+    items: Mapping[int, int]
+    status: str
+    location: str = ""
+    restocked: Mapping[int, int] = field(default_factory=dict)
+    exchange: str = ""
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money that we give back: a record before it is a call. created -> confirmed or failed (and created again)."""
+
+    amount_minor: int
+    reason: str
+    status: str = "created"
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """What we have called off under one id, units by line index: created -> told to the channel, or failed there."""
+
+    items: Mapping[int, int]
+    reason: str = ""
+    status: str = "created"
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """The buyer's challenge of `amount_minor`: open -> won or lost; an answer is due by `due_ms` (0: not told)."""
+
+    amount_minor: int
+    status: str
+    due_ms: int = 0
+
+
+@dataclass(frozen=True)
 class Happening:
-    """One line of the order's timeline: when (Unix ms), who, what, and the stage before and after."""
+    """One line of the order's timeline: when (Unix ms), who, which move, why, and the stage before and after."""
 
     at_ms: int
     actor: str
-    what: str
+    move: str
+    cause: str
     before: str
     after: str
 
@@ -132,8 +192,13 @@ class State:
 
     source        precedence of the newest fact applied; an older one changes nothing
     secured_minor money sure enough to ship against (captured, authorised or vouched)
-    settled_minor gross amount that payouts have accounted for; fees_minor what the channel kept of it
-    returns       return id -> units by line index, each applied once
+    payouts       payout id -> (gross amount that it accounts for, what the channel kept of it)
+    waived        (reason, detail) of computed holds that a person has waved through
+    fulfilment    location -> accepted, labelled or rejected: what the fulfilment order there has come to
+    sourcing      location -> why it was chosen or passed over, at the last allocation
+    reserved_until_ms  promises to an unfunded order are taken back then; 0 when it has not been tried
+    wake_ms       when the next pre-ordered line may be promised stock; 0 for none
+    linked_to     the order whose returned goods this one replaces; the channel does not know this one
     """
 
     total_minor: int
@@ -141,16 +206,37 @@ class State:
     source: tuple[int, ...] = ()
     payment: Payment = Payment()
     secured_minor: int = 0
-    settled_minor: int = 0
-    fees_minor: int = 0
+    payouts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
+    waived: tuple[tuple[str, str], ...] = ()
     shipments: tuple[Shipment, ...] = ()
-    returns: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    returns: Mapping[str, Return] = field(default_factory=dict)
+    refunds: Mapping[str, Refund] = field(default_factory=dict)
+    disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    cancellations: Mapping[str, Cancellation] = field(default_factory=dict)
+    fulfilment: Mapping[str, str] = field(default_factory=dict)
+    sourcing: Mapping[str, str] = field(default_factory=dict)
+    cancelled: bool = False
+    archived: bool = False
+    linked_to: str = ""
     timeline: tuple[Happening, ...] = ()
     version: int = 0
     since_ms: int = 0
     due_ms: int = 0
     placed_ms: int = 0
+    ship_by_ms: int = 0
+    reserved_until_ms: int = 0
+    wake_ms: int = 0
+
+    @property
+    def settled_minor(self) -> int:
+        """Gross amount that payouts have accounted for."""
+        return sum(gross for gross, _ in self.payouts.values())
+
+    @property
+    def fees_minor(self) -> int:
+        """What the channel has kept of it."""
+        return sum(fees for _, fees in self.payouts.values())
 
 
 @dataclass(frozen=True)
@@ -187,8 +273,8 @@ def violations(state: State) -> list[str]:
         f"line {index}: {problem}" for index, units in enumerate(state.quantities) for problem in units.violations()
     ]
     payment = state.payment
-    if payment.refunded_minor > collectible_minor(state):
-        wrong.append(f"refunded {payment.refunded_minor} of {collectible_minor(state)} captured")
+    if refunded_minor(state) > collectible_minor(state):
+        wrong.append(f"refunded {refunded_minor(state)} of {collectible_minor(state)} captured")
     if min(payment.captured_minor, payment.refunded_minor, payment.authorised_minor) < 0:
         wrong.append("a payment amount is negative")
     return wrong
@@ -199,6 +285,12 @@ def collectible_minor(state: State) -> int:
     if state.payment.vouched:
         return max(state.total_minor, state.payment.captured_minor)
     return state.payment.captured_minor
+
+
+def refunded_minor(state: State) -> int:
+    """Money given back: what the channel says, which follows what it has confirmed to us."""
+    confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
+    return max(state.payment.refunded_minor, confirmed)
 
 
 UNITS = ("ordered", "open", "allocated", "backordered", "shipped", "cancelled", "returned")

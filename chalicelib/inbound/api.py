@@ -11,18 +11,15 @@ from chalice import Blueprint, Response
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import ALLOWANCE_MS, CLOSED, STAGES, stage
 from chalicelib.domain.orders import Order
-from chalicelib.inbound.guard import answer, guarded
-from chalicelib.inbound.views import order_detail, order_summary, stock_view
+from chalicelib.inbound.guard import answer, guarded, page_limit
+from chalicelib.inbound.views import order_detail, order_summary
 from chalicelib.runtime.wiring import Runtime, runtime
-from chalicelib.store.accounts import channels, read_locations
+from chalicelib.store.accounts import channels
 from chalicelib.store.counters import read_counts
-from chalicelib.store.listings import listings_of
 from chalicelib.store.orders import list_order_ids, oldest_since_ms, read_order, read_orders
-from chalicelib.store.stock import read_stock
 
 blueprint = Blueprint(__name__)
 
-_LARGEST_PAGE = 100
 _CLOSED_PAGES = 10  # pages of newest orders looked through for closed ones, which no index holds
 _CONSOLE = Path(__file__).resolve().parents[2] / "console" / "index.html"
 
@@ -79,14 +76,8 @@ def orders() -> Response:
         raise Refused("bad_request", f"stage must be one of {', '.join(STAGES)}")
     ports = runtime()
     names = [channel] if channel else sorted({*read_counts(ports.tables), *channels(ports.tables)})
-    page, cursor = _page(ports, names, stage_name, _limit(query.get("limit", "25")), query.get("cursor", ""))
+    page, cursor = _page(ports, names, stage_name, page_limit(query.get("limit", "25")), query.get("cursor", ""))
     return answer({"orders": [order_summary(order) for order in page], "cursor": cursor or None})
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= _LARGEST_PAGE:
-        raise Refused("bad_request", f"limit must be a whole number from 1 to {_LARGEST_PAGE}, not {text!r}")
-    return int(text)
 
 
 def _page(ports: Runtime, names: list[str], stage_name: str, limit: int, cursor: str) -> tuple[list[Order], str]:
@@ -106,18 +97,6 @@ def _page(ports: Runtime, names: list[str], stage_name: str, limit: int, cursor:
 def order(order_id: str) -> Response:
     """One order with its lines, money, shipments and timeline."""
     return answer(order_detail(known_order(order_id, runtime())))
-
-
-@blueprint.route("/api/stock/{sku}", methods=["GET"])
-@guarded
-def stock(sku: str) -> Response:
-    """One SKU: on hand, allocated and available by location, and what each channel shows of it."""
-    ports = runtime()
-    name = unquote(sku)
-    places = read_stock(ports.tables, [name], read_locations(ports.tables))[name]
-    if not places:
-        raise Refused("unknown_sku", f"no stock of {name!r}")
-    return answer(stock_view(name, places, listings_of(ports.tables, [name])))
 
 
 def known_order(order_id: str, ports: Runtime) -> Any:

@@ -1,36 +1,47 @@
-"""The API's writes: the warehouse says what left and what came in, the bank what was paid, the merchant what he sells.
+"""The API's writes to orders: the warehouse says what left and came in, people decide, the bank says what was paid.
 
-Each is a fact under an id of the caller's, so that a repeat changes nothing.
+Each is a fact under an id of the caller's, so that a repeat changes nothing. `?dry_run=1` shows what it would do.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from chalice import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.channels.registry import kind_of
-from chalicelib.domain.errors import Refused, Stale
+from chalicelib.domain.commands import COMMANDS, Fact, parts_of
+from chalicelib.domain.errors import Refused
 from chalicelib.domain.money import currency_code, to_minor
+from chalicelib.domain.orders import Order
 from chalicelib.inbound.api import known_order
 from chalicelib.inbound.guard import Model, answer, body_as, checked_size, guarded
-from chalicelib.runtime.queues import SYNC_QUEUES
+from chalicelib.inbound.views import order_detail
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import read_locations
-from chalicelib.store.listings import Listing, link_key, listing_writes, sku_writes, unlink_write
-from chalicelib.store.stock import listed_write, movement_key, receipt_writes, stock_key
+from chalicelib.store.listings import read_skus
+from chalicelib.store.orders import read_orders
+from chalicelib.store.tables import MAX_ACTIONS
 
 blueprint = Blueprint(__name__)
 
 LATEST_MS = 4_102_444_800_000  # the year 2100
 # No "/": a parcel too large for one transaction is kept in numbered parts.
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^#/\s]+$")]
+Words = Annotated[str, Field(max_length=300)]
+_ITEMS_BESIDE_STOCK = 2
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class _Command(_Body):
+    """A command to one order. `fact` is what stands in the message: no amounts in text, no names to be looked up."""
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002 some need them
+        return self.model_dump(exclude_defaults=True)
 
 
 class UnitsOfLine(_Body):
@@ -40,7 +51,10 @@ class UnitsOfLine(_Body):
     units: int = Field(gt=0, le=1_000_000_000)
 
 
-class ShipmentBody(_Body):
+Lines = Annotated[list[UnitsOfLine], Field(max_length=1000)]
+
+
+class ShipmentBody(_Command):
     """What left a location in one parcel. `shipped_ms` (Unix ms) defaults to now."""
 
     shipment_id: Id
@@ -50,21 +64,166 @@ class ShipmentBody(_Body):
     shipped_ms: int = Field(default=0, ge=0, le=LATEST_MS)
     lines: list[UnitsOfLine] = Field(min_length=1, max_length=1000)
 
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+        _known_location(self.location, ports)
+        return {**self.model_dump(), "shipped_ms": self.shipped_ms or ports.clock()}
 
-class ReturnBody(_Body):
-    """What came back to a location and is good to sell again."""
+
+class ParcelBody(ShipmentBody):
+    """A parcel of one of many orders."""
+
+    order_id: str = Field(min_length=3, max_length=400)
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:
+        fact = dict(super().fact(order, ports))
+        del fact["order_id"]
+        return fact
+
+
+class ParcelsBody(_Body):
+    """Parcels that left together."""
+
+    shipments: list[ParcelBody] = Field(min_length=1, max_length=50)
+
+
+class ReturnBody(_Command):
+    """A step of a return. Without a step: goods have come back and are good to sell, but for what `restock` leaves out.
+
+    Steps: request, approve, decline, receive, inspect (`restock`: of the lines that came, what is good; default all).
+    """
 
     return_id: Id
     location: Id = "main"
-    lines: list[UnitsOfLine] = Field(min_length=1, max_length=1000)
+    step: Literal["request", "approve", "decline", "receive", "inspect"] = "inspect"
+    lines: Lines = []
+    restock: Lines | None = None
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+        _known_location(self.location, ports)
+        return self.model_dump()
+
+
+class FulfilmentBody(_Command):
+    """A location's word on its part. `yield`: it gives called-off units back; `reroute`: it cannot, ask another."""
+
+    location: Id
+    answer: Literal["accept", "label", "reopen", "yield", "refuse_cancel", "reroute"]
+
+
+class HoldBody(_Command):
+    """Hold the order. `reason`: fraud, address, payment_review, channel, manual or a word of yours."""
+
+    reason: Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,39}$")]
+    detail: Words = ""
+
+
+class RejectBody(_Command):
+    """Decide against a held order: all that has not left is called off."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class CancellationBody(_Command):
+    """Call units off; all that have not left when no line is named."""
+
+    cancellation_id: Id
+    lines: Lines = []
+    reason: Words = ""
+
+
+class SubstitutionBody(_Command):
+    """Send another SKU for a line of which nothing is promised or gone."""
+
+    line_id: str = Field(min_length=1, max_length=200)
+    sku: Id
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+        return {"line_id": self.line_id, "sku": _sku(self.sku, "sku", ports)}
+
+
+class UnitsOfSku(_Body):
+    """Whole units of one SKU."""
+
+    sku: Id
+    units: int = Field(gt=0, le=1_000_000)
+
+
+class ExchangeBody(_Command):
+    """Other goods for a return, at no charge, sent when it is here or at once (`in_advance`)."""
+
+    return_id: Id
+    lines: list[UnitsOfSku] = Field(min_length=1, max_length=40)
+    in_advance: bool = False
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+        lines = [
+            {"sku": _sku(line.sku, f"lines[{n}].sku", ports), "units": line.units} for n, line in enumerate(self.lines)
+        ]
+        return {"return_id": self.return_id, "lines": lines, "in_advance": self.in_advance}
+
+
+class RefundBody(_Command):
+    """Give money back, with or without a return (`reason`: return, claim, cancellation, goodwill …)."""
+
+    refund_id: Id
+    amount: str = Field(max_length=40)
+    reason: Words = ""
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+        return {"refund_id": self.refund_id, "amount_minor": _minor(self.amount, order), "reason": self.reason}
+
+
+class RefundOutcomeBody(_Command):
+    """Whoever moves the money says that it has been paid back, or why not (`failure`)."""
+
+    refund_id: Id
+    failure: Words = ""
+
+
+class DisputeBody(_Command):
+    """The buyer challenges a payment through channel or bank; later: won or lost."""
+
+    dispute_id: Id
+    amount: str = Field(max_length=40)
+    status: Literal["open", "won", "lost"] = "open"
+    due_ms: int = Field(default=0, ge=0, le=LATEST_MS)
+
+    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+        amount_minor = _minor(self.amount, order)
+        return {
+            "dispute_id": self.dispute_id,
+            "amount_minor": amount_minor,
+            "status": self.status,
+            "due_ms": self.due_ms,
+        }
+
+
+class ArchiveBody(_Command):
+    """Put a closed order away before its time."""
+
+
+BODIES: dict[str, tuple[str, type[_Command]]] = {
+    "shipments": ("ship", ShipmentBody),
+    "returns": ("return", ReturnBody),
+    "fulfilments": ("fulfilment", FulfilmentBody),
+    "holds": ("hold", HoldBody),
+    "rejections": ("reject", RejectBody),
+    "cancellations": ("cancel", CancellationBody),
+    "substitutions": ("substitute", SubstitutionBody),
+    "exchanges": ("exchange", ExchangeBody),
+    "refunds": ("refund", RefundBody),
+    "refund-outcomes": ("refund_outcome", RefundOutcomeBody),
+    "disputes": ("dispute", DisputeBody),
+    "archive": ("archive", ArchiveBody),
+}
 
 
 class PayoutLineBody(_Body):
-    """One amount of a payout, signed from the seller's side: sale +, refund -, fee -."""
+    """One amount of a payout, signed from the seller's side: sale +, refund -, dispute -, fee -."""
 
     line_id: Id
     order_id: str = Field(min_length=3, max_length=400)
-    kind: Literal["sale", "refund", "fee"]
+    kind: Literal["sale", "refund", "dispute", "fee"]
     amount: str = Field(max_length=40)
 
 
@@ -78,159 +237,124 @@ class PayoutBody(_Body):
     lines: list[PayoutLineBody] = Field(min_length=1, max_length=1000)
 
 
-class ReceiptBody(_Body):
-    """Units that arrived (or, negative, were written off) at a location, under the caller's movement id."""
-
-    movement_id: Id
-    sku: Id
-    location: Id = "main"
-    units: int = Field(ge=-1_000_000, le=1_000_000)
-
-
-class ListingBody(_Body):
-    """A channel's item and the SKU it is. `refs`: the channel's own ids, see docs/channels.md."""
-
-    channel: Id
-    channel_sku: str = Field(min_length=1, max_length=200)
-    sku: Id
-    title: str = Field(default="", max_length=300)
-    refs: dict[Id, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=20)
-    location: Id = "main"
-    listed_on: list[Literal["shopify", "amazon", "ebay"]] = []
-
-
-@blueprint.route("/api/orders/{order_id}/shipments", methods=["POST"])
+@blueprint.route("/api/orders/{order_id}/{what}", methods=["POST"])
 @guarded
-def ship(order_id: str) -> Response:
-    """Record a shipment: 202, or 409 when its units are not allocated at that location."""
-    body = _body(ShipmentBody)
+def command(order_id: str, what: str) -> Response:
+    """Ask something of an order: 202; 200 when it has been done before; 409 when it is not possible."""
+    if what not in BODIES:
+        raise Refused("not_found", f"an order takes {', '.join(sorted(BODIES))}, not {what!r}")
     ports = runtime()
+    do, model = BODIES[what]
+    body = _body(model)
     order = known_order(order_id, ports)
-    known = any(s.shipment_id.split("/")[0] == body.shipment_id for s in order.state.shipments)
-    promised = {
-        line.line_id: units.allocations.get(body.location, 0)
-        for line, units in zip(order.lines, order.state.quantities, strict=True)
-    }
-    for line_id, units in _summed(body.lines).items():
-        if not known and units > promised.get(line_id, 0):
-            raise Refused(
-                "not_allocated",
-                f"line {line_id!r}: {promised.get(line_id, 0)} units are allocated at {body.location!r}",
-            )
-    fact = {**body.model_dump(), "order": order.order_id, "shipped_ms": body.shipped_ms or ports.clock()}
-    ports.queues.send("shipping", [{"shipment": fact}])
-    return answer({"order": order.order_id, "shipment_id": body.shipment_id}, 202)
+    return _asked(order, do, body.fact(order, ports), ports)
 
 
-@blueprint.route("/api/orders/{order_id}/returns", methods=["POST"])
+@blueprint.route("/api/shipments", methods=["POST"])
 @guarded
-def take_back(order_id: str) -> Response:
-    """Record a return: 202, or 409 when more comes back than is out."""
-    body = _body(ReturnBody)
+def shipments() -> Response:
+    """Record many parcels at once: 202 with one answer for each, in order; a parcel that is refused stops no other."""
     ports = runtime()
-    order = known_order(order_id, ports)
-    out = {
-        line.line_id: units.shipped - units.returned
-        for line, units in zip(order.lines, order.state.quantities, strict=True)
-    }
-    _known_location(body.location, ports)
-    known = any(name.split("/")[0] == body.return_id for name in order.state.returns)
-    for line_id, units in _summed(body.lines).items():
-        if not known and units > out.get(line_id, 0):
-            raise Refused("not_shipped", f"line {line_id!r}: {out.get(line_id, 0)} units are still out")
-    ports.queues.send("shipping", [{"return": {**body.model_dump(), "order": order.order_id}}])
-    return answer({"order": order.order_id, "return_id": body.return_id}, 202)
+    parcels = _body(ParcelsBody).shipments
+    orders = read_orders(ports.tables, [parcel.order_id for parcel in parcels], content=True)
+    answers: list[dict[str, Any]] = []
+    messages = []
+    for parcel in parcels:
+        try:
+            order = orders.get(parcel.order_id)
+            if order is None:
+                raise Refused("unknown_order", f"no order {parcel.order_id!r}; ids read channel:external-id")
+            fact = parcel.fact(order, ports)
+            is_new = _decided(order, "ship", fact, ports) is not order
+        except Refused as refused:
+            answers.append({"order": parcel.order_id, "error": refused.reason, "detail": refused.detail})
+            continue
+        answers.append({"order": parcel.order_id, "applied": is_new})
+        if is_new:
+            messages.append({"order": parcel.order_id, "do": "ship", "fact": fact, "actor": "api"})
+    if messages:
+        ports.queues.send("shipping", messages)
+    return answer({"shipments": answers}, 202)
 
 
 @blueprint.route("/api/orders/{order_id}/holds/{reason}", methods=["DELETE"])
 @guarded
-def release_hold(order_id: str, reason: str) -> Response:
-    """Resolve a hold: 202, or 404 when the order is not held for that. A cause that is still there holds it again."""
+def resolve(order_id: str, reason: str) -> Response:
+    """Resolve a hold: 202, or 404 when the order is not held for that. A new cause holds it again."""
     ports = runtime()
     order = known_order(order_id, ports)
-    if reason in ("unknown_sku", "unreadable"):
-        raise Refused(
-            "bad_request", f"{reason} cannot be waved through: link the listing, or let the channel restate it"
-        )
-    if not any(hold.reason == reason for hold in order.state.holds):
-        raise Refused("unknown_hold", f"{order.order_id} is not held for {reason!r}")
-    ports.queues.send("entry", [{"order": order.order_id, "resolved": reason}])
-    return answer({"order": order.order_id, "resolved": reason}, 202)
+    if not any(hold.reason == unquote(reason) for hold in order.state.holds):
+        raise Refused("unknown_hold", f"{order.order_id} is not held for {unquote(reason)!r}")
+    return _asked(order, "resolve", {"reason": unquote(reason)}, ports)
+
+
+@blueprint.route("/api/orders/{order_id}/cancellations/{cancellation_id}", methods=["DELETE"])
+@guarded
+def uncancel(order_id: str, cancellation_id: str) -> Response:
+    """Take a cancellation back: 202; 409 when the channel knows of it already."""
+    ports = runtime()
+    order = known_order(order_id, ports)
+    if unquote(cancellation_id) not in order.state.cancellations:
+        raise Refused("unknown_cancellation", f"{order.order_id} has no cancellation {unquote(cancellation_id)!r}")
+    return _asked(order, "uncancel", {"cancellation_id": unquote(cancellation_id)}, ports)
+
+
+def _asked(order: Order, do: str, fact: Fact, ports: Runtime) -> Response:
+    """Decide on the order as it is now, to answer at once; the stage decides again on what it is then."""
+    now = _decided(order, do, fact, ports)
+    is_new = now is not order
+    query: Any = blueprint.current_request.query_params or {}
+    if query.get("dry_run") in ("1", "true"):
+        return answer({"applied": False, "would_apply": is_new, "order": order_detail(now)})
+    if not is_new:
+        return answer({"order": order.order_id, "do": do, "applied": False})
+    message = {"order": order.order_id, "do": do, "fact": fact, "actor": "api"}
+    ports.queues.send(COMMANDS[do].stage, [message])
+    return answer({"order": order.order_id, "do": do, "applied": True}, 202)
+
+
+def _decided(order: Order, do: str, fact: Fact, ports: Runtime) -> Order:
+    """The order as the command would leave it; the very same one when it has been done before."""
+    now = order
+    for part in parts_of(order, fact, MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
+        outcome = COMMANDS[do].decide(now, part, "api", ports.clock())
+        now = outcome.order if outcome else now
+    return now
 
 
 @blueprint.route("/api/payouts", methods=["POST"])
 @guarded
 def payout() -> Response:
-    """Record a payout statement; every line is booked once under (channel, payout, line)."""
+    """Record a payout statement; every line is booked once under (channel, payout, order, line)."""
     body = _body(PayoutBody)
     currency = currency_code(body.currency, "currency")
-    messages = [
-        {
-            "payout_line": {
-                "channel": body.channel,
-                "payout_id": body.payout_id,
-                "line_id": line.line_id,
-                "order_id": line.order_id,
-                "kind": line.kind,
-                "amount_minor": to_minor(line.amount, currency, f"lines[{index}].amount"),
-                "currency": currency,
-                "paid_ms": body.paid_ms,
-            }
-        }
-        for index, line in enumerate(body.lines)
-    ]
+    orders: dict[str, list[dict[str, Any]]] = {}
+    for index, line in enumerate(body.lines):
+        amount_minor = to_minor(line.amount, currency, f"lines[{index}].amount")
+        booked = {"line_id": line.line_id, "kind": line.kind, "amount_minor": amount_minor}
+        orders.setdefault(line.order_id, []).append(booked)
+    shared = {"channel": body.channel, "payout_id": body.payout_id, "currency": currency, "paid_ms": body.paid_ms}
+    messages = [{"payout": {**shared, "order_id": order_id, "lines": lines}} for order_id, lines in orders.items()]
     runtime().queues.send("settlement", messages)
-    return answer({"payout_id": body.payout_id, "lines": len(messages)}, 202)
-
-
-@blueprint.route("/api/stock/receipts", methods=["POST"])
-@guarded
-def receive() -> Response:
-    """Units arrive: 200, applied or known already; 409 when more would be written off than is free."""
-    body = _body(ReceiptBody)
-    ports = runtime()
-    _known_location(body.location, ports)
-    if ports.tables.get(movement_key(body.sku, body.movement_id)):
-        return answer({"movement_id": body.movement_id, "applied": False})
-    try:
-        ports.tables.write(*receipt_writes(body.movement_id, body.sku, body.location, body.units, ports.clock()))
-    except Stale:
-        if ports.tables.get(movement_key(body.sku, body.movement_id)):  # the same receipt, at the same moment
-            return answer({"movement_id": body.movement_id, "applied": False})
-        raise Refused("not_allocated", f"{-body.units} units of {body.sku} are not free at {body.location}") from None
-    return answer({"movement_id": body.movement_id, "applied": True})
-
-
-@blueprint.route("/api/listings", methods=["POST"])
-@guarded
-def link_listing() -> Response:
-    """Say which SKU a channel's item is. An item that was linked to another SKU before leaves it."""
-    body = _body(ListingBody)
-    ports = runtime()
-    listing = Listing(body.channel, body.channel_sku, body.sku, body.refs)
-    link = ports.tables.get(link_key(body.channel, body.channel_sku))
-    stock = ports.tables.get(stock_key(body.sku, body.location)) or {}
-    kinds = {*stock.get("listed_on", ()), *body.listed_on, *({kind_of(body.channel)} & SYNC_QUEUES.keys())}
-    ports.tables.write(
-        *sku_writes(body.sku, body.title),
-        *listing_writes(listing),
-        *unlink_write(listing, link["sku"] if link else ""),
-        listed_write(body.sku, body.location, sorted(kinds)),
-    )
-    return answer({"channel": body.channel, "channel_sku": body.channel_sku, "sku": body.sku})
-
-
-def _summed(lines: list[UnitsOfLine]) -> Counter[str]:
-    units: Counter[str] = Counter()
-    for line in lines:
-        units[line.line_id] += line.units
-    return units
+    return answer({"payout_id": body.payout_id, "lines": len(body.lines)}, 202)
 
 
 def _known_location(location: str, ports: Runtime) -> None:
-    locations = read_locations(ports.tables)
+    locations = ports.settled("locations", lambda: read_locations(ports.tables))
     if location not in locations:
         raise Refused("bad_request", f"location must be one of {', '.join(locations)}, not {location!r}")
+
+
+def _sku(sku: str, field: str, ports: Runtime) -> dict[str, Any]:
+    found = read_skus(ports.tables, [sku]).get(sku)
+    if found is None:
+        raise Refused("bad_request", f"{field}: no SKU {sku!r} in the catalogue")
+    return {"sku": found.sku, "title": found.title, "components": found.components, "release_ms": found.release_ms}
+
+
+def _minor(amount: str, order: Order) -> int:
+    assert order.content
+    return to_minor(amount, order.content.currency, "amount")
 
 
 def _body(model: type[Model]) -> Model:

@@ -21,9 +21,23 @@ _STATUS = {
     "unknown_sku": 404,
     "unknown_channel": 404,
     "unknown_hold": 404,
+    "unknown_return": 404,
+    "unknown_cancellation": 404,
+    "not_found": 404,
     "not_allocated": 409,
     "not_shipped": 409,
+    "not_returned": 409,
+    "over_refund": 409,
+    "already_promised": 409,
+    "already_told": 409,
+    "nothing_left": 409,
+    "bad_step": 409,
+    "on_hold": 409,
+    "still_open": 409,
+    "unknown_listing": 404,
+    "bad_kit": 409,
 }
+_LARGEST_PAGE = 100
 _LARGEST_BODY_BYTES = 6_000_000  # what API Gateway hands to a Lambda
 
 
@@ -77,13 +91,20 @@ def check_token(headers: Mapping[str, str], runtime: Runtime) -> str:
     return str(name)
 
 
-def body_as(model: type[Model], raw: bytes) -> Model:
-    """The JSON body as a model. Raises `Refused` naming every field that is wrong."""
+def body_as(model: type[Model], raw: bytes | Mapping[str, Any]) -> Model:
+    """The JSON body, or a part of one, as a model. Raises `Refused` naming every field that is wrong."""
     try:
-        return model.model_validate_json(raw or b"{}")
+        return model.model_validate_json(raw or b"{}") if isinstance(raw, bytes) else model.model_validate(raw)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()]
         raise Refused("bad_request", "; ".join(wrong[:10])) from None
+
+
+def page_limit(text: str) -> int:
+    """How many entries a page may have, from the query. Raises `Refused`."""
+    if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= _LARGEST_PAGE:
+        raise Refused("bad_request", f"limit must be a whole number from 1 to {_LARGEST_PAGE}, not {text!r}")
+    return int(text)
 
 
 def checked_size(raw: bytes | str) -> bytes:

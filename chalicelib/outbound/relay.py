@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
-from chalicelib.domain.lifecycle import unconfirmed_shipments, waits_for_stock, work_due
+from chalicelib.domain.cancellation import has_come_back
+from chalicelib.domain.lifecycle import (
+    unconfirmed_shipments,
+    unsent_refunds,
+    untold_cancellations,
+    waits_for_stock,
+    work_due,
+)
+from chalicelib.domain.orders import Order
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.counters import Moved, count
@@ -74,16 +82,25 @@ def _follow_up(record: Record) -> list[tuple[str, Message]]:
 
 
 def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
-    """An order that begins to wait for stock is looked at once more: stock that came in while it was being decided has
-    asked who waits before it stood there."""
-    order = order_of(new)
+    """The stage that has work, the channel that must be told, and the exchanges whose goods have come back."""
+    order, before = order_of(new), order_of(old) if old else None
     message: Message = {"order": order.order_id}
     queues = [work_due(order)]
-    if waits_for_stock(order) and not (old and waits_for_stock(order_of(old))):
+    if waits_for_stock(order) and _waits_anew(order, before):
         queues.append("allocation")
-    if unconfirmed_shipments(order):
+    if unconfirmed_shipments(order) or unsent_refunds(order.state) or untold_cancellations(order.state):
         queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
-    return [(queue, message) for queue in queues if queue]
+    return [(queue, message) for queue in queues if queue] + [
+        ("entry", {"order": back.exchange})
+        for name, back in order.state.returns.items()
+        if back.exchange and has_come_back(order, back.exchange) and before and before.state.returns.get(name) != back
+    ]
+
+
+def _waits_anew(order: Order, before: Order | None) -> bool:
+    """An order that begins to wait for stock is looked at once more: stock that came in while it was being decided has
+    asked who waits before it stood there. So is one that a location takes back."""
+    return not before or not waits_for_stock(before) or before.state.fulfilment != order.state.fulfilment
 
 
 def _after_stock(old: Item, new: Item) -> list[tuple[str, Message]]:

@@ -45,6 +45,28 @@ def each(
     return [delivery.message_id for delivery in batch if not _handled(queue, handle, delivery, runtime)]
 
 
+def each_then_send(
+    queue: str,
+    handle: Callable[[Message, Runtime], list[Message]],
+    to: str,
+    batch: Sequence[Delivery],
+    runtime: Runtime,
+) -> list[str]:
+    """As `each`; what the handlers answer is sent `to` a queue together. If that fails, the whole batch comes again."""
+    following: list[Message] = []
+
+    def handle_one(message: Message, runtime: Runtime) -> None:
+        following.extend(handle(message, runtime))
+
+    again = each(queue, handle_one, batch, runtime)
+    if following:
+        try:
+            runtime.queues.send(to, following)
+        except Busy:
+            return [delivery.message_id for delivery in batch]
+    return again
+
+
 def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: Delivery, runtime: Runtime) -> bool:
     for _ in range(_STALE_ATTEMPTS):
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.runtime.bodies import Bodies, S3Bodies
 from chalicelib.runtime.queues import Queues, SqsQueues
@@ -16,6 +16,9 @@ from chalicelib.store.tables import Tables
 
 if TYPE_CHECKING:
     from chalicelib.channels.transport import Transport
+
+T = TypeVar("T")
+_SETTLED_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,20 @@ class Runtime:
     secrets: Secrets
     clock: Callable[[], int]
     transport: Callable[[], Transport]
+    _kept: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    def settled(self, name: str, read: Callable[[], T]) -> T:
+        """A setting, read anew once a minute: people change these, orders do not."""
+        read_ms, value = self._kept.get(name, (0, None))
+        if not 0 <= self.clock() - read_ms < _SETTLED_MS:
+            value = read()
+            self._kept[name] = self.clock(), value
+        kept: T = value
+        return kept
+
+    def unsettle(self, name: str) -> None:
+        """Read it anew next time."""
+        self._kept.pop(name, None)
 
 
 def clock_ms() -> int:

@@ -1,7 +1,9 @@
 """Allocation: promise stock to funded orders and take back what was called off. The only stage that promises.
 
 Orders of one batch are decided together and written in as few transactions as fit, so that a SKU that many orders want
-is written once for all of them. Messages: {order} and {sku} (stock has come in: serve who waits longest).
+is written once for all of them.
+
+Messages: {order} = look at it; {sku} = stock has come in, serve who is due first; {order, do, …} = a command.
 """
 
 from __future__ import annotations
@@ -11,16 +13,20 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.domain.allocation import AllocationPlan, Available, decide_allocation
+from chalicelib.domain.allocation import AllocationPlan, decide_allocation
 from chalicelib.domain.errors import Busy, Stale
+from chalicelib.domain.lifecycle import promised_ms, waits_for_stock
 from chalicelib.domain.orders import Order
+from chalicelib.domain.sourcing import Available, Sourcing
 from chalicelib.domain.stock import merged
-from chalicelib.runtime.batch import Delivery, failed, put_back
+from chalicelib.runtime.batch import Delivery, each, failed, put_back
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
+from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.accounts import read_locations
+from chalicelib.stages.turns import do
+from chalicelib.store.accounts import read_sourcing
 from chalicelib.store.orders import order_writes, read_orders
-from chalicelib.store.stock import backorder_writes, backordered_order_ids, read_stock, stock_writes
+from chalicelib.store.stock import backorder_writes, backorders, read_stock, stock_writes
 from chalicelib.store.tables import MAX_ACTIONS, Write
 
 blueprint = Blueprint(__name__)
@@ -38,34 +44,56 @@ def allocation(event: Any) -> None:
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
-    """Allocate the orders of the batch together; the ids of the messages that must come again."""
+    """Do what is asked, then allocate the orders of the batch together; ids of the messages that must come again."""
+    asked = [delivery for delivery in batch if "do" in delivery.body]
+    again = each("allocation", _do, asked, runtime) if asked else []
+    looks = [delivery for delivery in batch if "do" not in delivery.body]
+    return again + (_look(looks, runtime) if looks else [])
+
+
+def _do(message: Message, runtime: Runtime) -> None:
+    do(message, runtime)
+
+
+def _look(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     try:
-        locations = read_locations(runtime.tables)
-        wanted = {delivery.message_id: _order_ids(delivery, locations, runtime) for delivery in batch}
-        unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, locations, runtime)
+        sourcing = runtime.settled("sourcing", lambda: read_sourcing(runtime.tables))
+        wanted = {delivery.message_id: _order_ids(delivery, sourcing, runtime) for delivery in batch}
+        unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, sourcing, runtime)
     except Busy as busy:
         return [d.message_id for d in batch if not put_back("allocation", d.body, busy, runtime)]
     except Exception as error:  # noqa: BLE001 one order that cannot be written must not stop the others
         if len(batch) > 1:
-            return [message_id for delivery in batch for message_id in work([delivery], runtime)]
+            return [message_id for delivery in batch for message_id in _look([delivery], runtime)]
         failed("allocation", batch[0], error)
         return [batch[0].message_id]
     return [message_id for message_id, order_ids in wanted.items() if unfinished & order_ids]
 
 
-def _order_ids(delivery: Delivery, locations: Sequence[str], runtime: Runtime) -> set[str]:
+def _order_ids(delivery: Delivery, sourcing: Sourcing, runtime: Runtime) -> set[str]:
+    """The order to look at; for a SKU those that are due first, as many as what is free could serve in part. Orders on
+    hold take nothing and so stand in nobody's way."""
     if "order" in delivery.body:
         return {delivery.body["order"]}
     sku = delivery.body["sku"]
-    available = sum(stock.available for stock in read_stock(runtime.tables, [sku], locations)[sku])
-    return set(backordered_order_ids(runtime.tables, sku, available)) if available > 0 else set()
+    free = sum(max(stock.available, 0) for stock in read_stock(runtime.tables, [sku], sourcing.locations)[sku])
+    chosen: set[str] = set()
+    for page in backorders(runtime.tables, sku) if free > 0 else ():
+        orders = read_orders(runtime.tables, [order_id for order_id, _ in page])
+        for order_id, units in page:
+            if free > 0 and order_id in orders and waits_for_stock(orders[order_id]):
+                chosen.add(order_id)
+                free -= units
+        if free <= 0:
+            break
+    return chosen
 
 
-def _allocate(order_ids: set[str], locations: Sequence[str], runtime: Runtime) -> set[str]:
+def _allocate(order_ids: set[str], sourcing: Sourcing, runtime: Runtime) -> set[str]:
     """Decide and commit until every order has all it can have; what lost too many races is returned."""
     together, lost = True, 0
     for _ in range(_ROUNDS):
-        decided = _decide(order_ids, locations, runtime)
+        decided = _decide(order_ids, sourcing, runtime)
         order_ids = {order.order_id for order, plan in decided if plan.more}
         for group in _groups(decided) if together else ([one] for one in decided):
             try:
@@ -78,15 +106,16 @@ def _allocate(order_ids: set[str], locations: Sequence[str], runtime: Runtime) -
     return order_ids
 
 
-def _decide(order_ids: Iterable[str], locations: Sequence[str], runtime: Runtime) -> list[Decided]:
-    """A plan for each order that can change, first come first served."""
+def _decide(order_ids: Iterable[str], sourcing: Sourcing, runtime: Runtime) -> list[Decided]:
+    """A plan for each order that can change, first due first served."""
     orders = read_orders(runtime.tables, sorted(order_ids), content=True)
-    queue = sorted(orders.values(), key=lambda order: (order.state.placed_ms, order.order_id))
-    skus = {line.sku for order in queue for line in order.lines if line.sku}
-    stock = read_stock(runtime.tables, sorted(skus), locations)
+    queue = sorted(orders.values(), key=lambda order: (promised_ms(order.state), order.order_id))
+    skus = {sku for order in queue for line in order.lines for sku, _ in line.parts if sku}
+    stock = read_stock(runtime.tables, sorted(skus), sourcing.locations)
     available: Available = {sku: {s.location: s.available for s in places} for sku, places in stock.items()}
-    max_skus = (MAX_ACTIONS - 1) // (len(locations) + 1)
-    plans = ((order, decide_allocation(order, available, runtime.clock(), max_skus)) for order in queue)
+    max_skus = (MAX_ACTIONS - 1) // (len(sourcing.locations) + 1)
+    now_ms = runtime.clock()
+    plans = ((order, decide_allocation(order, available, sourcing, now_ms, max_skus)) for order in queue)
     return [(order, plan) for order, plan in plans if plan]
 
 

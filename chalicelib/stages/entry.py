@@ -1,7 +1,7 @@
 """Entry: what a channel says of an order becomes our order, once, whatever arrives twice, late or out of order.
 
-Messages: {channel, raw | claim, hint} = a raw payload; {order} = look at a held order again;
-{order, resolved} = a person has resolved the hold of that name.
+Messages: {channel, raw | claim, hint} = a raw payload; {order} = look at a held order again; {order, do, …} = a
+command.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from typing import Any
 from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of, reader_for
-from chalicelib.domain.advance import decide_release
+from chalicelib.domain.cancellation import AWAITS_RETURN, has_come_back
+from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelOrder, Contact
-from chalicelib.domain.entry import decide_entry, decide_recheck, unreadable
+from chalicelib.domain.entry import decide_entry, decide_readdress, decide_recheck, is_news, unreadable
 from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.funding import decide_funding
+from chalicelib.domain.holds import decide_resolve
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.bodies import digest, unclose
@@ -24,6 +27,7 @@ from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.stages.turns import do
 from chalicelib.store.contacts import contact_write, read_contact
 from chalicelib.store.listings import resolve_skus
 from chalicelib.store.orders import order_writes, read_order
@@ -47,8 +51,11 @@ def entry(event: Any) -> None:
 
 def enter(message: Message, runtime: Runtime) -> None:
     """Enter one payload, or look at one held order again."""
+    if "do" in message:
+        do(message, runtime)
+        return
     if "order" in message:
-        _recheck(message["order"], message.get("resolved", ""), runtime)
+        _recheck(message["order"], runtime)
         return
     raw = unclose(runtime.bodies, message)
     channel = message["channel"]
@@ -62,14 +69,21 @@ def enter(message: Message, runtime: Runtime) -> None:
 
 
 def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
+    """Enter or edit, and secure the money that the same word of the channel vouches for: one write for both."""
+    now_ms = runtime.clock()
     before = read_order(runtime.tables, fact.order_id, content=True)
-    after = decide_entry(before, fact, _skus_of(fact.channel, fact.lines, runtime), runtime.clock())
+    if before and not is_news(before, fact):
+        return
+    known = {line.line_id for line in before.lines if line.sku} if before else set()
+    unknown = [line for line in fact.lines if line.line_id not in known]
+    after = decide_entry(before, fact, _skus_of(fact.channel, unknown, runtime), now_ms)
     if after is None:
         return
-    if after.state.holds:
-        runtime.bodies.put(f"held/{after.order_id}", raw)
+    after = decide_funding(after, now_ms) or after
     if fact.contact:
-        _keep_contact(fact.order_id, fact.contact, before, runtime)
+        after = _keep_contact(after, fact.contact, before, runtime)
+    if after.state.holds and (not before or after.state.holds != before.state.holds):
+        runtime.bodies.put(f"held/{after.order_id}", raw)
     writes = order_writes(before, after)
     if max(len(write.item["body"]) for write in writes if isinstance(write, Put)) > _LARGEST_ITEM_BYTES:
         _keep_unread(fact.channel, raw, Unreadable("order_too_large", "split the order"), runtime)
@@ -78,34 +92,38 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     log("entered", order=after.order_id, version=after.state.version, holds=len(after.state.holds))
 
 
-def _recheck(order_id: str, resolved: str, runtime: Runtime) -> None:
+def _recheck(order_id: str, runtime: Runtime) -> None:
+    """The catalogue may know the SKUs by now; the goods that an exchange waits for may be here."""
     before = read_order(runtime.tables, order_id, content=True)
     if before is None or not before.state.holds:
         return
-    if resolved:
-        after = decide_release(before, resolved, "api", runtime.clock())
+    original = read_order(runtime.tables, before.state.linked_to) if before.state.linked_to else None
+    if original and has_come_back(original, order_id):
+        after = decide_resolve(before, AWAITS_RETURN, "entry", runtime.clock())
     else:
         after = decide_recheck(before, _skus_of(before.channel, before.lines, runtime), runtime.clock())
     if after:
         runtime.tables.write(*order_writes(before, after))
 
 
-def _skus_of(channel: str, lines: Iterable[Any], runtime: Runtime) -> dict[str, str]:
-    """Our SKU by line id, for the lines whose item is linked: by the channel's SKU, else by its listing."""
+def _skus_of(channel: str, lines: Iterable[Any], runtime: Runtime) -> dict[str, Sku]:
+    """What we sell by line id, for the lines whose item is linked: by the channel's SKU, else by its listing."""
     named = [(line.line_id, line.channel_sku or line.listing_ref) for line in lines if line.ships]
     skus = resolve_skus(runtime.tables, channel, [name for _, name in named])
     return {line_id: skus[name] for line_id, name in named if name in skus}
 
 
-def _keep_contact(order_id: str, new: Contact, before: Order | None, runtime: Runtime) -> None:
-    """A later payload that lacks personal data (it decays at the marketplaces) never blanks what is known."""
-    known = read_contact(runtime.tables, order_id) if before else None
+def _keep_contact(order: Order, new: Contact, before: Order | None, runtime: Runtime) -> Order:
+    """Keep the buyer's data, and hold the order if its address changes under somebody's hands. A later payload that
+    lacks personal data (it decays at the marketplaces) never blanks what is known."""
+    known = read_contact(runtime.tables, order.order_id) if before else None
     if known:
         filled = {name: value for name, value in vars(new).items() if value}
         new = replace(known, **filled)
         if new == known:
-            return
-    runtime.tables.write(contact_write(order_id, new, runtime.clock()))
+            return order
+    runtime.tables.write(contact_write(order.order_id, new, runtime.clock()))
+    return decide_readdress(order, known, new, runtime.clock()) or order
 
 
 def _keep_unread(channel: str, raw: bytes, error: Unreadable, runtime: Runtime) -> None:

@@ -1,6 +1,6 @@
-"""Funding: secure the money that the channel's word is good for, so that the order may be promised stock.
+"""Funding: secure the money that the channel's word is good for, let authorisations lapse, record what is given back.
 
-Messages: {order}.
+Messages: {order} = look at its money; {order, do, …} = a command.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.domain.advance import decide_funding
+from chalicelib.domain.funding import decide_funding
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.stages.turns import do
 from chalicelib.store.orders import order_writes, read_order
 
 blueprint = Blueprint(__name__)
@@ -32,7 +33,10 @@ def funding(event: Any) -> None:
 
 
 def fund(message: Message, runtime: Runtime) -> None:
-    """Look at the money of one order."""
+    """Look at the money of one order, or do what is asked of it."""
+    if "do" in message:
+        do(message, runtime)
+        return
     before = read_order(runtime.tables, message["order"])
     after = decide_funding(before, runtime.clock()) if before else None
     if after:

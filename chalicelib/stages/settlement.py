@@ -1,6 +1,7 @@
 """Settlement: each payout line is booked once, beside the order whose money it accounts for.
 
-Messages: {payout_line: {channel, payout_id, line_id, order_id, kind, amount_minor, currency, paid_ms}}.
+Messages: {payout: {channel, payout_id, order_id, currency, paid_ms, lines: [{line_id, kind, amount_minor}]}}: the lines
+of one payout that are about one order.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.domain.advance import PayoutLine, decide_hold, decide_settlement
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.holds import decide_hold
+from chalicelib.domain.orders import Order
+from chalicelib.domain.settlement import PayoutLine, decide_settlement
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.ledger import is_booked, payout_line_write
+from chalicelib.store.ledger import book
 from chalicelib.store.orders import order_writes, read_order
 
 blueprint = Blueprint(__name__)
@@ -27,7 +30,7 @@ _WRONG_PAYOUT = "a payout line of another channel or currency names this order"
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
-    """Book each payout line; the ids of the messages that must come again."""
+    """Book each payout; the ids of the messages that must come again."""
     return each("settlement", settle, batch, runtime)
 
 
@@ -38,23 +41,26 @@ def settlement(event: Any) -> None:
 
 
 def settle(message: Message, runtime: Runtime) -> None:
-    """Book one payout line with its order, or alone as unmatched when there is no such order."""
-    line = PayoutLine(**message["payout_line"])
-    if is_booked(runtime.tables, line):
-        return
-    before = read_order(runtime.tables, line.order_id, content=True)
-    if before is None and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
+    """Book the lines in the ledger, then have the order say what the ledger says of it; lines without such an order are
+    booked as unmatched. Both writes are of what is to be there, so either may be repeated."""
+    payout = message["payout"]
+    shared = {name: payout[name] for name in ("channel", "payout_id", "order_id", "currency", "paid_ms")}
+    lines = [PayoutLine(**shared, **line) for line in payout["lines"]]
+    order = read_order(runtime.tables, payout["order_id"], content=True)
+    if order is None and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
         raise Busy("the payout line came before its order", after_s=60)
-    fits = before is not None and before.content is not None and _fits(line, before.channel, before.content.currency)
-    booking = payout_line_write(line, matched=fits)
-    if before is None or not fits:
-        held = decide_hold(before, "payout_mismatch", _WRONG_PAYOUT, "settlement", runtime.clock()) if before else None
-        runtime.tables.write(booking, *(order_writes(before, held) if held else ()))
-        log("payout_line_unmatched", channel=line.channel, payout=line.payout_id, line=line.line_id)
-        return
-    after = decide_settlement(before, line, runtime.clock())
-    runtime.tables.write(*order_writes(before, after), booking)
+    fits = order is not None and _fits(lines[0], order)
+    booked = book(runtime.tables, lines, matched=fits)
+    after = None
+    if order and fits:
+        after = decide_settlement(order, booked, runtime.clock())
+    elif order:
+        after = decide_hold(order, "payout_mismatch", _WRONG_PAYOUT, "settlement", runtime.clock())
+    if order and after:
+        runtime.tables.write(*order_writes(order, after))
+    if not fits:
+        log("payout_unmatched", channel=payout["channel"], payout=payout["payout_id"], order=payout["order_id"])
 
 
-def _fits(line: PayoutLine, channel: str, currency: str) -> bool:
-    return line.channel == channel and line.currency == currency
+def _fits(line: PayoutLine, order: Order) -> bool:
+    return order.content is not None and line.channel == order.channel and line.currency == order.content.currency

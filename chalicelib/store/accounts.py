@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.domain.errors import Refused
-from chalicelib.store.codec import SCHEMA
+from chalicelib.domain.sourcing import Sourcing
+from chalicelib.store.codec import SCHEMA, pack, unpack
 from chalicelib.store.tables import Change, Key, Put, Tables
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
@@ -50,15 +52,25 @@ def channels(tables: Tables, kind: str = "") -> list[str]:
     return [name for name in names if not kind or name.split("-")[0] == kind]
 
 
-def read_cursor_ms(tables: Tables, channel: str) -> int:
-    """Up to where (Unix ms, in the channel's own time) the orders of this channel have been read; 0 at first."""
+@dataclass(frozen=True)
+class Cursor:
+    """Up to where the orders of a channel have been read (Unix ms, in the channel's own time; 0 at first), and which
+    versions the last window has shown: order id -> time of change."""
+
+    read_to_ms: int = 0
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_cursor(tables: Tables, channel: str) -> Cursor:
+    """How far this channel has been read."""
     item = tables.get(_cursor_key(channel))
-    return int(item["read_to_ms"]) if item else 0
+    return Cursor(int(item["read_to_ms"]), unpack(item["seen"]) if "seen" in item else {}) if item else Cursor()
 
 
-def move_cursor(tables: Tables, channel: str, read_to_ms: int) -> None:
+def move_cursor(tables: Tables, channel: str, cursor: Cursor) -> None:
     """Remember how far the channel has been read; comes from the data read, never from our clock."""
-    tables.write(Put(_cursor_key(channel), {"schema": SCHEMA, "read_to_ms": read_to_ms}))
+    item = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(dict(cursor.seen))}
+    tables.write(Put(_cursor_key(channel), item))
 
 
 def read_token(tables: Tables, channel: str, now_ms: int) -> str:
@@ -72,12 +84,27 @@ def keep_token(tables: Tables, channel: str, token: str, expires_ms: int) -> Non
     tables.write(Change(_token_key(channel), put={"token": token, "expires_ms": expires_ms, "schema": SCHEMA}))
 
 
-def read_locations(tables: Tables) -> tuple[str, ...]:
-    """Where stock is kept, in the order in which to allocate from."""
+def read_sourcing(tables: Tables) -> Sourcing:
+    """Where stock is kept, and how the locations of an order are chosen."""
     item = tables.get(_LOCATIONS)
-    return tuple(item["names"]) if item else ("main",)
+    if not item:
+        return Sourcing()
+    regions = {place: tuple(names) for place, names in item.get("regions", {}).items()}
+    return Sourcing(tuple(item["names"]), item.get("strategy", "priority"), regions)
+
+
+def read_locations(tables: Tables) -> tuple[str, ...]:
+    """Where stock is kept, best first."""
+    return read_sourcing(tables).locations
+
+
+def set_sourcing(tables: Tables, sourcing: Sourcing) -> None:
+    """Set the places where stock is kept, best first, and how to choose between them."""
+    regions = {place: list(names) for place, names in sourcing.regions.items()}
+    names = list(sourcing.locations)
+    tables.write(Put(_LOCATIONS, {"schema": SCHEMA, "names": names, "strategy": sourcing.strategy, "regions": regions}))
 
 
 def set_locations(tables: Tables, names: tuple[str, ...]) -> None:
     """Set the places where stock is kept, best first."""
-    tables.write(Put(_LOCATIONS, {"schema": SCHEMA, "names": list(names)}))
+    set_sourcing(tables, replace(read_sourcing(tables), locations=names))

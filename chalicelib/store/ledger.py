@@ -1,33 +1,41 @@
-"""Facts of money under their natural keys: each payout line is written once, whatever happens to its message."""
+"""Facts of money under their natural keys: what each payout says of each order, every line once.
+
+PAYOUT#<channel>#<payout> / <order>   the lines of one payout that are about one order, by their ids
+"""
 
 from __future__ import annotations
 
-from chalicelib.domain.advance import PayoutLine
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chalicelib.domain.settlement import PayoutLine
 from chalicelib.store.codec import SCHEMA
-from chalicelib.store.tables import Item, Key, Put, Tables, When
+from chalicelib.store.tables import Key, Put, Tables, When
 
 
-def payout_line_key(line: PayoutLine) -> Key:
-    return Key("ledger", f"PAYOUT#{line.channel}#{line.payout_id}", line.line_id)
+def book(tables: Tables, lines: Sequence[PayoutLine], *, matched: bool) -> list[PayoutLine]:
+    """Add lines of one payout about one order, each once; all that are booked of it now. `Stale` when somebody else has
+    added some meanwhile.
 
-
-def payout_line_write(line: PayoutLine, *, matched: bool) -> Put:
-    """The ledger entry of a payout line; fails as `Stale` when the line is there already.
-
-    `matched` tells whether an order was found for it; what was not is an exception to be explained.
+    `matched` tells whether an order was found for them; what was not is an exception to be explained.
     """
-    item: Item = {
-        "schema": SCHEMA,
-        "order": line.order_id,
-        "kind": line.kind,
-        "amount_minor": line.amount_minor,
-        "currency": line.currency,
-        "paid_ms": line.paid_ms,
-        "matched": matched,
-    }
-    return Put(payout_line_key(line), item, When(absent=True))
-
-
-def is_booked(tables: Tables, line: PayoutLine) -> bool:
-    """Whether this payout line has been applied."""
-    return tables.get(payout_line_key(line)) is not None
+    first = lines[0]
+    key = Key("ledger", f"PAYOUT#{first.channel}#{first.payout_id}", first.order_id)
+    item = tables.get(key)
+    known = dict(item["lines"]) if item else {}
+    booked = {line.line_id: [line.kind, line.amount_minor] for line in lines} | known
+    if booked != known:
+        version = item["version"] if item else 0
+        new = {
+            "schema": SCHEMA,
+            "version": version + 1,
+            "currency": first.currency,
+            "paid_ms": first.paid_ms,
+            "matched": matched,
+            "lines": booked,
+        }
+        tables.write(Put(key, new, When(version=version) if item else When(absent=True)))
+    return [
+        replace(first, line_id=line_id, kind=str(kind), amount_minor=int(amount_minor))
+        for line_id, (kind, amount_minor) in booked.items()
+    ]

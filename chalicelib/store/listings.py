@@ -1,17 +1,29 @@
-"""The catalogue and its listings: which SKU a channel's item is, and what each channel shows of it.
+"""The catalogue and its listings: which SKU a channel's item is, what a kit is made of, what each channel shows.
 
-SKU#<sku> / SKU                 the SKU exists
-SKU#<sku> / <channel>#<item>    one listing: the channel's ids, what was acknowledged last
+SKU#<sku> / SKU                 the SKU: title, components, release
+SKU#<sku> / KIT#<kit>           a kit that the SKU is a component of
+SKU#<sku> / <channel>#<item>    one listing: the channel's ids, its own rule, what was acknowledged last
 ITEM#<channel>#<item> / LINK    the way back from a channel's item to the SKU
+SKUS#<shard> / <sku>            the directory of all SKUs
+RULE#<channel> / RULE           the channel's rule of availability, for listings without one of their own
 """
 
 from __future__ import annotations
 
+import heapq
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
+from chalicelib.domain.availability import EVERYTHING, AvailabilityRule
+from chalicelib.domain.catalogue import Parts, Sku
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When, Write
+
+SHARDS = 2
+_KIT = "KIT#"
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,7 @@ class Listing:
     acked_quantity   the last quantity that the channel acknowledged; -1 when none yet
     acked_version    version of the stock it was made from; a listing never goes back to an older one
     changed_ms       when that stock changed, acked_ms when the channel acknowledged: their difference is the latency
+    rule             how much of the stock this listing may show; None: the channel's rule
     """
 
     channel: str
@@ -31,6 +44,28 @@ class Listing:
     acked_version: int = -1
     changed_ms: int = 0
     acked_ms: int = 0
+    rule: AvailabilityRule | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that the catalogue knows of one SKU: itself, the kits that it is in, its listings on every channel."""
+
+    sku: Sku
+    kits: tuple[str, ...]
+    listings: tuple[Listing, ...]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of channel that list it."""
+        return frozenset(_kind(listing.channel) for listing in self.listings)
+
+
+class ChannelRule(NamedTuple):
+    """A channel's rule; `changes` counts how often it was set and is part of the version of all that it decides."""
+
+    rule: AvailabilityRule
+    changes: int
 
 
 def sku_key(sku: str) -> Key:
@@ -45,27 +80,75 @@ def _listing_key(sku: str, channel: str, channel_sku: str) -> Key:
     return Key("listings", f"SKU#{sku}", f"{channel}#{channel_sku}")
 
 
-def resolve_skus(tables: Tables, channel: str, items: Sequence[str]) -> dict[str, str]:
-    """Our SKU for each of the channel's item names; an item without a listing may be the name of a SKU itself."""
+def _kit_key(component: str, kit: str) -> Key:
+    return Key("listings", f"SKU#{component}", _KIT + kit)
+
+
+def _rule_key(channel: str) -> Key:
+    return Key("listings", f"RULE#{channel}", "RULE")
+
+
+def _kind(channel: str) -> str:
+    return channel.split("-")[0]
+
+
+def resolve_skus(tables: Tables, channel: str, items: Sequence[str]) -> dict[str, Sku]:
+    """What we sell under each of the channel's item names; one without a listing may be the name of a SKU itself."""
     wanted = [item for item in dict.fromkeys(items) if item]
-    keys = [link_key(channel, item) for item in wanted] + [sku_key(item) for item in wanted]
-    found = tables.get_many(keys)
-    skus = {}
-    for item in wanted:
-        if link := found.get(link_key(channel, item)):
-            skus[item] = link["sku"]
-        elif sku_key(item) in found:
-            skus[item] = item
-    return skus
+    found = tables.get_many([key for item in wanted for key in (link_key(channel, item), sku_key(item))])
+    names = {item: link["sku"] for item in wanted if (link := found.get(link_key(channel, item)))}
+    found |= tables.get_many([sku_key(sku) for sku in names.values() if sku_key(sku) not in found])
+    names |= {item: item for item in wanted if item not in names and sku_key(item) in found}
+    return {item: _sku_of(sku, found.get(sku_key(sku), {})) for item, sku in names.items()}
 
 
-def sku_writes(sku: str, title: str) -> list[Write]:
-    """Make a SKU known."""
-    return [Put(sku_key(sku), {"schema": SCHEMA, "title": title})]
+def sku_writes(sku: str, title: str = "") -> list[Write]:
+    """Make a SKU known. What is known of it stays; a title is only ever replaced by another one."""
+    shard = zlib.crc32(sku.encode()) % SHARDS
+    return [
+        Change(sku_key(sku), put={"schema": SCHEMA, **({"title": title} if title else {})}),
+        Put(Key("listings", f"SKUS#{shard}", sku), {"schema": SCHEMA}),
+    ]
+
+
+def kit_writes(before: Sku, components: Parts, release_ms: int) -> list[Write]:
+    """What a SKU is made of from now on (nothing: it is no kit), and when it is released. The SKU is known."""
+    was, now = {sku for sku, _ in before.components}, {sku for sku, _ in components}
+    former = sorted({*before.former, *was} - now)
+    attributes = {"components": [list(part) for part in components], "release_ms": release_ms, "former": former}
+    return [
+        Change(sku_key(before.sku), put=attributes),
+        *(Put(_kit_key(component, before.sku), {"schema": SCHEMA}) for component in sorted(now - was)),
+        *(Delete(_kit_key(component, before.sku)) for component in sorted(was - now)),
+    ]
+
+
+def read_skus(tables: Tables, skus: Iterable[str]) -> dict[str, Sku]:
+    """Those of the SKUs that are known."""
+    wanted = list(dict.fromkeys(skus))
+    found = tables.get_many([sku_key(sku) for sku in wanted])
+    return {sku: _sku_of(sku, found[sku_key(sku)]) for sku in wanted if sku_key(sku) in found}
+
+
+def _sku_of(sku: str, item: Item) -> Sku:
+    return Sku(
+        sku=sku,
+        title=item.get("title", ""),
+        components=tuple((component, units) for component, units in item.get("components", ())),
+        release_ms=item.get("release_ms", 0),
+        former=tuple(item.get("former", ())),
+    )
+
+
+def list_skus(tables: Tables, limit: int, cursor: str = "") -> tuple[list[str], str]:
+    """One page of all SKUs in order of their names, and the cursor after it ("" at the end)."""
+    pages = [tables.query("listings", f"SKUS#{shard}", after=cursor, limit=limit + 1).items for shard in range(SHARDS)]
+    names = list(islice(heapq.merge(*([item["sk"] for item in page] for page in pages)), limit + 1))
+    return names[:limit], names[limit - 1] if len(names) > limit else ""
 
 
 def listing_writes(listing: Listing) -> list[Write]:
-    """Link a channel's item to its SKU, both ways."""
+    """Link a channel's item to its SKU, both ways. A rule of the listing stays."""
     body = {
         "schema": SCHEMA,
         "channel": listing.channel,
@@ -75,7 +158,7 @@ def listing_writes(listing: Listing) -> list[Write]:
     observed = {"acked_quantity": -1, "version": -1, "changed_ms": 0, "acked_ms": 0}
     return [
         Put(link_key(listing.channel, listing.channel_sku), {"schema": SCHEMA, "sku": listing.sku}),
-        Put(_listing_key(listing.sku, listing.channel, listing.channel_sku), {**body, **observed}),
+        Change(_listing_key(listing.sku, listing.channel, listing.channel_sku), put={**body, **observed}),
     ]
 
 
@@ -86,17 +169,43 @@ def unlink_write(listing: Listing, linked_sku: str) -> list[Write]:
     return [Delete(_listing_key(linked_sku, listing.channel, listing.channel_sku))]
 
 
+def read_entry(tables: Tables, sku: str) -> Entry:
+    """All that the catalogue knows of one SKU."""
+    known, kits, listings = Sku(sku), [], []
+    cursor, more = "", True
+    while more:
+        page = tables.query("listings", f"SKU#{sku}", cursor=cursor)
+        for item in page.items:
+            if item["sk"] == "SKU":
+                known = _sku_of(sku, item)
+            elif item["sk"].startswith(_KIT):
+                kits.append(item["sk"].removeprefix(_KIT))
+            elif "channel" in item:
+                listings.append(_listing_of(sku, item))
+        cursor = page.cursor
+        more = bool(cursor)
+    return Entry(known, tuple(kits), tuple(listings))
+
+
+def kits_of(tables: Tables, sku: str) -> tuple[str, ...]:
+    """The kits that a SKU is a component of."""
+    return read_entry(tables, sku).kits
+
+
 def listings_of(tables: Tables, skus: Iterable[str], kind: str = "") -> list[Listing]:
     """The listings of these SKUs, on all channels or those of one kind (`shopify` includes `shopify-de`)."""
-    found = []
-    for sku in dict.fromkeys(skus):
-        items = tables.query("listings", f"SKU#{sku}", begins=kind).items
-        found += [
-            _listing_of(sku, item)
-            for item in items
-            if "channel" in item and kind in ("", item["channel"].split("-")[0])
-        ]
-    return found
+    return [
+        listing
+        for sku in dict.fromkeys(skus)
+        for listing in read_entry(tables, sku).listings
+        if kind in ("", _kind(listing.channel))
+    ]
+
+
+def listed_kinds(tables: Tables, sku: str) -> frozenset[str]:
+    """The kinds of channel that must hear of the SKU's stock: those that list it, or a kit that it is in."""
+    entry = read_entry(tables, sku)
+    return entry.kinds.union(*(read_entry(tables, kit).kinds for kit in entry.kits))
 
 
 def _listing_of(sku: str, item: Item) -> Listing:
@@ -109,6 +218,7 @@ def _listing_of(sku: str, item: Item) -> Listing:
         acked_version=item["version"],
         changed_ms=item["changed_ms"],
         acked_ms=item["acked_ms"],
+        rule=_rule_of(item["rule"]) if item.get("rule") else None,
     )
 
 
@@ -121,3 +231,35 @@ def acknowledge(tables: Tables, listing: Listing, quantity: int, version: int, c
             when=When(version=listing.acked_version),
         )
     )
+
+
+def listing_rule_write(listing: Listing, rule: AvailabilityRule | None) -> Change:
+    """Give a listing a rule of its own, or take it away."""
+    return Change(
+        _listing_key(listing.sku, listing.channel, listing.channel_sku), put={"rule": _rule_item(rule) if rule else {}}
+    )
+
+
+def channel_rule_write(channel: str, rule: AvailabilityRule) -> Change:
+    """The rule of all listings of a channel that have none of their own."""
+    return Change(_rule_key(channel), add={"changes": 1}, put={"schema": SCHEMA, "rule": _rule_item(rule)})
+
+
+def read_rules(tables: Tables, channels: Iterable[str]) -> dict[str, ChannelRule]:
+    """The rule of each channel; without one, everything may be shown."""
+    wanted = list(dict.fromkeys(channels))
+    found = tables.get_many([_rule_key(channel) for channel in wanted])
+    return {
+        channel: ChannelRule(_rule_of(item["rule"]), item["changes"])
+        if (item := found.get(_rule_key(channel)))
+        else ChannelRule(EVERYTHING, 0)
+        for channel in wanted
+    }
+
+
+def _rule_item(rule: AvailabilityRule) -> Item:
+    return dict(vars(rule))
+
+
+def _rule_of(item: Item) -> AvailabilityRule:
+    return AvailabilityRule(**item)

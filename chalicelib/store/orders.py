@@ -1,7 +1,9 @@
 """Orders in their table: a small STATE item that moves, a CONTENT item that stays, and two indexes.
 
+The content of a small order stands inside its STATE item, so that entering and reading it are one item each.
+
 open    stage#channel#shard -> due time, only while the order is open: what the sweep and the stage lists read
-placed  channel#shard -> time of order: the newest orders
+placed  channel#shard -> time of order, until the order is archived: the newest orders
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from chalicelib.domain.lifecycle import CLOSED, stage
-from chalicelib.domain.orders import Order
-from chalicelib.store.codec import SCHEMA, decode_content, decode_state, encode_content, encode_state
+from chalicelib.domain.orders import Content, Order
+from chalicelib.store.codec import SCHEMA, decode_content, decode_state, encode_content, encode_state, pack, unpack
 from chalicelib.store.tables import Item, Key, Put, Tables, When, Write
 
 SHARDS = 2
+_INLINE_LINES, _INLINE_CHARACTERS = 4, 400  # so small a content keeps most states in one write unit to their end
 
 
 def state_key(order_id: str) -> Key:
@@ -35,39 +38,51 @@ def read_order(tables: Tables, order_id: str, *, content: bool = False) -> Order
 def read_orders(tables: Tables, order_ids: Iterable[str], *, content: bool = False) -> dict[str, Order]:
     """Those of the orders that exist, by id."""
     ids = list(dict.fromkeys(order_ids))
-    keys = [state_key(order_id) for order_id in ids]
-    if content:
-        keys += [content_key(order_id) for order_id in ids]
-    items = tables.get_many(keys)
-    found = {}
-    for order_id in ids:
-        if state := items.get(state_key(order_id)):
-            found[order_id] = order_of(state, items.get(content_key(order_id)))
+    states = tables.get_many([state_key(order_id) for order_id in ids])
+    found = {order_id: order_of(states[key]) for order_id in ids if (key := state_key(order_id)) in states}
+    bare = [order_id for order_id, order in found.items() if order.content is None] if content else []
+    if bare:
+        contents = tables.get_many([content_key(order_id) for order_id in bare])
+        for order_id in bare:
+            found[order_id] = order_of(states[state_key(order_id)], contents.get(content_key(order_id)))
     return found
 
 
 def order_of(state: Item, content: Item | None = None) -> Order:
     """The order of a STATE item (and its CONTENT item)."""
     channel, _, external_id = state["pk"].partition(":")
+    data = unpack(state["body"])
+    moving, staying = data if isinstance(data, list) else (data, None)  # a state of schema 1 stood alone
+    if not staying and content:
+        staying = unpack(content["body"])
     return Order(
         channel=channel,
         external_id=external_id,
-        state=decode_state(state["body"], version=state["version"], since_ms=state["since"], due_ms=state["due"]),
-        content=decode_content(content["body"]) if content else None,
+        state=decode_state(moving, version=state["version"], since_ms=state["since"], due_ms=state["due"]),
+        content=decode_content(staying) if staying else None,
     )
 
 
 def order_writes(before: Order | None, after: Order) -> list[Write]:
     """What stores `after`: the state under the version it was decided on, the content only where it is new."""
     when = When(version=before.state.version) if before else When(absent=True)
-    writes: list[Write] = [Put(state_key(after.order_id), _state_item(after), when)]
-    if after.content and (before is None or before.content != after.content):
-        item = {"schema": SCHEMA, "body": encode_content(after.content)}
-        writes.append(Put(content_key(after.order_id), item))
+    inline = after.content is not None and _is_small(after.content)
+    writes: list[Write] = [Put(state_key(after.order_id), _state_item(after, inline=inline), when)]
+    if after.content and not inline and (before is None or before.content != after.content):
+        body = pack(encode_content(after.content))
+        writes.append(Put(content_key(after.order_id), {"schema": SCHEMA, "body": body}))
     return writes
 
 
-def _state_item(order: Order) -> Item:
+def _is_small(content: Content) -> bool:
+    """Decided on the content alone, so that it never changes sides while it stays the same."""
+    words = sum(
+        len(x.line_id) + len(x.sku) + len(x.channel_sku) + len(x.title) + len(x.listing_ref) for x in content.lines
+    )
+    return len(content.lines) <= _INLINE_LINES and words <= _INLINE_CHARACTERS
+
+
+def _state_item(order: Order, *, inline: bool) -> Item:
     state, where = order.state, stage(order)
     shard = zlib.crc32(order.order_id.encode()) % SHARDS
     item: Item = {
@@ -77,10 +92,11 @@ def _state_item(order: Order) -> Item:
         "held": int(bool(state.holds) and where not in CLOSED),
         "since": state.since_ms,
         "due": state.due_ms,
-        "placed_pk": f"{order.channel}#{shard}",
-        "placed_sk": _position(state.placed_ms, order.order_id),
-        "body": encode_state(state),
+        "body": pack([encode_state(state), encode_content(order.content) if order.content and inline else None]),
     }
+    if not state.archived:
+        item["placed_pk"] = f"{order.channel}#{shard}"
+        item["placed_sk"] = _position(state.placed_ms, order.order_id)
     if where not in CLOSED:
         item["open_pk"] = f"{where}#{order.channel}#{shard}"
         item["open_sk"] = _position(state.due_ms, order.order_id)
@@ -148,3 +164,9 @@ def _merge(
     ]
     merged = heapq.merge(*pages, key=lambda item: item[f"{index}_sk"], reverse=newest_first)
     return list(islice(merged, limit))
+
+
+def oldest_order_ids(tables: Tables, channel: str, placed_before_ms: int, limit: int) -> list[str]:
+    """Orders that are not archived and were placed before a time, oldest first."""
+    entries = _merge(tables, "placed", [channel], limit, upto=_position(placed_before_ms, ""))
+    return [entry["pk"] for entry in entries]

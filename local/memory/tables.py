@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from chalicelib.domain.errors import Stale
 from chalicelib.store.tables import (
+    MAX_KEYS,
     Change,
     Delete,
     Item,
@@ -24,7 +25,10 @@ from chalicelib.store.tables import (
     checked_size,
     item_size,
 )
+from local.memory.meter import AWS_CALL, BASE_WRITE, FAILED, INDEX_WRITE, READ, TRANSACTION, Meter
 
+READ_UNIT_BYTES = 4096
+WRITE_UNIT_BYTES = 1024
 INDEXES = {"orders": ("open", "placed")}
 STREAMED = ("orders", "stock")
 PAGE_BYTES = 1024 * 1024  # Source: Query, a page ends at 1 MB
@@ -41,40 +45,42 @@ class Committed:
     new: Item | None
 
 
-@dataclass
-class Meter:
-    """Billable units as DynamoDB counts them: 1 KB a write unit, 4 KB a read unit, transactions double."""
-
-    write_units: int = 0
-    read_units: float = 0
-    by_table: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-
-    def wrote(self, table: str, units: int) -> None:
-        self.write_units += units
-        self.by_table[table] += units
-
-
 class MemoryTables:
     """`Tables` in a dict. Committed changes of streamed tables wait in `stream`, in commit order."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
         self.items: dict[Key, Item] = {}
         self._sizes: dict[Key, int] = {}
-        self.meter = Meter()
+        self.meter = meter or Meter()
+        self.watch: Callable[[Committed], None] = lambda change: None  # sees each change as it is committed
         self.stream: deque[Committed] = deque()
         self._sorted: dict[tuple[str, str, str], list[tuple[str, Key]]] = defaultdict(list)
 
     def get(self, key: Key) -> Item | None:
-        self.meter.read_units += max(ceil(self._sizes.get(key, 0) / 4096), 1)
-        return _copy(self.items.get(key))
+        self.meter.count(AWS_CALL, key.table)
+        return self._read(key)
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        found = {}
-        for key in dict.fromkeys(keys):
-            item = self.get(key)
-            if item is not None:
-                found[key] = item
-        return found
+        wanted = list(dict.fromkeys(keys))
+        self.meter.count(AWS_CALL, "several", ceil(len(wanted) / MAX_KEYS))
+        return {key: item for key in wanted if (item := self._read(key)) is not None}
+
+    def _read(self, key: Key) -> Item | None:
+        """A strongly consistent read: each item is rounded up by itself, one that is missing costs a unit."""
+        self.meter.count(READ, key.table, _units(self._sizes.get(key, 0), READ_UNIT_BYTES))
+        return _copy(self.items.get(key))
+
+    def load(self, items: Iterable[tuple[Key, Item]]) -> None:
+        """Put many new items without metering or streaming them, as an import into the table does; sorts once."""
+        touched = set()
+        for key, item in items:
+            self.items[key], self._sizes[key] = item, item_size(item)
+            for index in ("", *INDEXES.get(key.table, ())):
+                if entry := _index_entry(key, item, index):
+                    self._sorted[key.table, index, entry[0]].append((entry[1], key))
+                    touched.add((key.table, index, entry[0]))
+        for partition in touched:
+            self._sorted[partition].sort()
 
     def query(
         self,
@@ -113,20 +119,24 @@ class MemoryTables:
             size += item_size(projected[-1])
             if size > PAGE_BYTES:
                 break
-        self.meter.read_units += max(ceil(size / 4096), 1) * (0.5 if index else 1)
+        units = _units(size, READ_UNIT_BYTES)  # a query rounds the sum, not each item
+        self.meter.count(READ, f"{table}/{index}" if index else table, units * (0.5 if index else 1))
+        self.meter.count(AWS_CALL, table)
         if len(projected) == len(span):
             return Page(projected)
         sort_key, key = entries[span[len(projected) - 1]]
         return Page(projected, "\n".join((sort_key, *key)))
 
     def write(self, *writes: Write) -> None:
-        for write in checked(writes):
+        is_transaction = len(checked(writes)) > 1
+        self.meter.count(AWS_CALL, writes[0].key.table)
+        for write in writes:
             if not _holds(self.items.get(write.key), write.when):
-                self._meter_failure(writes)
+                self._meter_failure(writes, factor=2 if is_transaction else 1)
                 raise Stale(f"condition failed on {write.key}")
         results = [(write.key, self._result(write)) for write in writes]
         for key, new in results:
-            self._apply(key, new, factor=2 if len(writes) > 1 else 1)
+            self._apply(key, new, is_transaction)
 
     def _result(self, write: Write) -> Item | None:
         """The item after the write, if DynamoDB would keep it."""
@@ -139,10 +149,13 @@ class MemoryTables:
                     assert new.get(part) != "", f"an index key is never empty: {part}"
         return new
 
-    def _apply(self, key: Key, new: Item | None, factor: int) -> None:
+    def _apply(self, key: Key, new: Item | None, is_transaction: bool) -> None:
         old = self.items.get(key)
         size = item_size(new) if new else 0
-        self.meter.wrote(key.table, max(ceil(max(size, self._sizes.get(key, 0)) / 1024), 1) * factor)
+        units = _units(max(size, self._sizes.get(key, 0)), WRITE_UNIT_BYTES)
+        self.meter.count(BASE_WRITE, key.table, units)
+        if is_transaction:
+            self.meter.count(TRANSACTION, key.table, units)
         if new == old:
             return
         self._reindex(key, old, new)
@@ -152,11 +165,15 @@ class MemoryTables:
         else:
             self.items[key], self._sizes[key] = new, size
         if key.table in STREAMED:
-            self.stream.append(Committed(key.table, key.pk, key.sk, old, _copy(new)))
+            change = Committed(key.table, key.pk, key.sk, old, _copy(new))
+            self.stream.append(change)
+            self.watch(change)
 
-    def _meter_failure(self, writes: Iterable[Write]) -> None:
+    def _meter_failure(self, writes: Iterable[Write], factor: int) -> None:
+        """A write whose condition fails is billed for the item that stood in its way, a transaction for all of them."""
         for write in writes:
-            self.meter.wrote(write.key.table, max(ceil(self._sizes.get(write.key, 0) / 1024), 1) * 2)
+            units = _units(self._sizes.get(write.key, 0), WRITE_UNIT_BYTES)
+            self.meter.count(FAILED, write.key.table, units * factor)
 
     def _reindex(self, key: Key, old: Item | None, new: Item | None) -> None:
         for index in ("", *INDEXES.get(key.table, ())):
@@ -167,9 +184,26 @@ class MemoryTables:
                     del entries[bisect.bisect_left(entries, (was[1], key))]
                 if now:
                     bisect.insort(self._sorted[key.table, index, now[0]], (now[1], key))
-            changed = was != now or _projected(old or {}, index) != _projected(new or {}, index)
-            if index and changed:  # moving an index entry is a delete and a put
-                self.meter.wrote(key.table, (1 if was else 0) + (1 if now and was != now else 0))
+            if index and (units := _index_units(index, old if was else None, new if now else None, moves=was != now)):
+                self.meter.count(INDEX_WRITE, f"{key.table}/{index}", units)
+
+
+def _units(size_bytes: int, unit_bytes: int) -> int:
+    return max(ceil(size_bytes / unit_bytes), 1)
+
+
+def _index_units(index: str, old: Item | None, new: Item | None, *, moves: bool) -> int:
+    """Write units of one index for one change of its table's item (None: not in the index), by the projected size.
+
+    A moved entry is a delete and a put, one whose other projected attributes change a single write. An index follows
+    its table by itself, outside any transaction, so nothing doubles. Source: DynamoDB developer guide, global secondary
+    indexes, write capacity.
+    """
+    was, now = (_projected(item, index) if item else None for item in (old, new))
+    if was == now:
+        return 0
+    sizes = [item_size(item) for item in (was, now) if item]
+    return sum(_units(size, WRITE_UNIT_BYTES) for size in (sizes if moves else [max(sizes)]))
 
 
 def _copy(value: Any) -> Any:

@@ -6,8 +6,9 @@ Nothing here decides anything. `World.run()` delivers messages and stream record
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from chalicelib.domain.errors import Refused
@@ -17,8 +18,9 @@ from chalicelib.runtime.batch import Delivery, Work
 from chalicelib.runtime.queues import Message, batches
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
-from local.memory.tables import MemoryTables
-from local.prices import usd
+from local.memory.meter import API_REQUEST, AWS_CALL, BODY_GET, BODY_PUT, DELETE, RECEIVE, SEND, STREAM_READ, Meter
+from local.memory.tables import Committed, MemoryTables
+from tools.functions import FUNCTIONS, FromQueue
 
 WORK: Mapping[str, Work] = {
     "amazon-notifications": notifications.work,
@@ -31,27 +33,30 @@ WORK: Mapping[str, Work] = {
     "sync-shopify": sync.work_for("shopify"),
     "sync-amazon": sync.work_for("amazon"),
     "sync-ebay": sync.work_for("ebay"),
+    "sync-shop": sync.work_for("shop"),
 }
-BATCH_SIZE = defaultdict(lambda: 10, {"allocation": 100})
+LISTENERS = {f.trigger.queue: f for f in FUNCTIONS if isinstance(f.trigger, FromQueue)}
+BATCH_SIZE = {queue: f.trigger.batch_size for queue, f in LISTENERS.items() if isinstance(f.trigger, FromQueue)}
 MOST_RECEIVES = 5
-MEMORY_GB = 0.5
+FIRST_SEQUENCE = 10**24
 CHUNK_BYTES = 65_536  # SQS bills each 64 KB of a request
 
 
 class MemoryQueues:
     """`Queues` in lists, with the count of billable requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
         self.waiting: dict[str, deque[tuple[str, str, int]]] = defaultdict(deque)  # id, body, receives
         self.dead: dict[str, list[str]] = defaultdict(list)
         self.delayed: list[tuple[int, str, tuple[str, str, int]]] = []  # visible from (ms), queue, message
         self.now_ms = 0
-        self.requests = 0
         self._ids = 0
 
     def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:
         for batch in batches([json.dumps(message, separators=(",", ":")) for message in messages]):
-            self.requests += _requests(batch)
+            self.meter.count(SEND, queue, _requests(batch))
+            self.meter.count(AWS_CALL, queue)
             for body in batch:
                 self._ids += 1
                 message = (f"m{self._ids}", body, 0)
@@ -73,7 +78,8 @@ class MemoryQueues:
         waiting = self.waiting[queue]
         batch = [waiting.popleft() for _ in range(min(BATCH_SIZE[queue], len(waiting)))]
         for start in range(0, len(batch), 10):
-            self.requests += _requests([body for _, body, _ in batch[start : start + 10]]) + 1
+            self.meter.count(RECEIVE, queue, _requests([body for _, body, _ in batch[start : start + 10]]))
+            self.meter.count(DELETE, queue)
         return batch
 
 
@@ -84,13 +90,18 @@ def _requests(bodies: Sequence[str]) -> int:
 class MemoryBodies:
     """`Bodies` in a dict."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
         self.kept: dict[str, bytes] = {}
 
     def put(self, key: str, body: bytes) -> None:
+        self.meter.count(BODY_PUT, "bodies")
+        self.meter.count(AWS_CALL, "bodies")
         self.kept[key] = body
 
     def get(self, key: str) -> bytes:
+        self.meter.count(BODY_GET, "bodies")
+        self.meter.count(AWS_CALL, "bodies")
         return self.kept[key]
 
 
@@ -111,11 +122,11 @@ class World:
 
     def __init__(self, now_ms: int = 1_700_000_000_000, transport: Callable[..., Any] | None = None) -> None:
         self.now_ms = now_ms
-        self.tables = MemoryTables()
-        self.queues = MemoryQueues()
-        self.bodies = MemoryBodies()
+        self.meter = Meter()
+        self.tables = MemoryTables(self.meter)
+        self.queues = MemoryQueues(self.meter)
+        self.bodies = MemoryBodies(self.meter)
         self.secrets = MemorySecrets()
-        self.invocations: Counter[str] = Counter()
         self._sequence = 0
 
         def no_transport() -> Any:
@@ -137,28 +148,34 @@ class World:
         What was put back with a delay stays until the clock has moved.
         """
         self.queues.wake(self.now_ms)
-        while self._relay() or any(self._deliver(queue) for queue in WORK):
+        while self.relay(list(self._streamed(100))) or any(self.deliver(queue) for queue in WORK):
             pass
 
-    def _relay(self) -> bool:
-        stream = self.tables.stream
-        if not stream:
+    def _streamed(self, most: int) -> Iterator[Committed]:
+        for _ in range(min(most, len(self.tables.stream))):
+            yield self.tables.stream.popleft()
+
+    def relay(self, changes: Sequence[Committed]) -> bool:
+        """One batch of a stream, if there is anything in it."""
+        if not changes:
             return False
         records = []
-        for _ in range(min(100, len(stream))):
-            change = stream.popleft()
+        for change in changes:
             self._sequence += 1
-            records.append(relay.Record(f"e{self._sequence}", self._sequence, change.old, change.new))
-        self.invocations["relay"] += 1
-        relay.work(records, self.runtime)
+            name, position = f"{self._sequence:032x}", FIRST_SEQUENCE + self._sequence  # as long as the real ones
+            records.append(relay.Record(name, position, change.old, change.new))
+        with self.meter.invocation("relay"):
+            self.meter.count(STREAM_READ, changes[0].table)
+            relay.work(records, self.runtime)
         return True
 
-    def _deliver(self, queue: str) -> bool:
-        batch = self.queues.receive(queue)
-        if not batch:
+    def deliver(self, queue: str) -> bool:
+        """One batch of a queue, if there is anything in it."""
+        if not self.queues.waiting[queue]:
             return False
-        self.invocations[queue] += 1
-        failed = set(WORK[queue]([Delivery(i, json.loads(body), n + 1) for i, body, n in batch], self.runtime))
+        with self.meter.invocation(LISTENERS[queue].name):
+            batch = self.queues.receive(queue)
+            failed = set(WORK[queue]([Delivery(i, json.loads(body), n + 1) for i, body, n in batch], self.runtime))
         for message_id, body, receives in batch:
             if message_id in failed and receives + 1 >= MOST_RECEIVES:
                 self.queues.dead[queue].append(body)
@@ -166,20 +183,9 @@ class World:
                 self.queues.waiting[queue].append((message_id, body, receives + 1))
         return True
 
-    def billable(self, orders: int, api_requests: int, busy_s: float) -> dict[str, float]:
-        """Units that AWS would bill for what has happened, and their price for a million such orders.
-
-        `busy_s` is the time that the handlers took here, billed at `MEMORY_GB`.
-        """
-        units = {
-            "write_units": self.tables.meter.write_units,
-            "read_units": self.tables.meter.read_units,
-            "sqs_requests": self.queues.requests,
-            "lambda_invocations": self.invocations.total() + api_requests,
-            "gb_seconds": busy_s * MEMORY_GB,
-            "api_requests": api_requests,
-        }
-        per_million = usd(**units) / max(orders, 1) * 1_000_000
-        return {name: round(value, 1) for name, value in units.items()} | {
-            "usd_per_million_orders": round(per_million, 2)
-        }
+    @contextmanager
+    def api_request(self) -> Iterator[None]:
+        """One request of the API, for those who do the API's work without its routes."""
+        with self.meter.invocation("api_handler"):
+            self.meter.count(API_REQUEST, "api")
+            yield

@@ -6,7 +6,6 @@ Both take the same documents and facts and give the same views, so the replay do
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from chalicelib.store.listings import sku_writes
 from chalicelib.store.orders import list_order_ids, read_order, read_orders
 from chalicelib.store.stock import receipt_writes
 from chalicelib.store.tables import Item, Tables
+from local.cost.bill import per_million
 from local.memory.world import World
 
 LOCATION = "main"
@@ -74,27 +74,21 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self.world = World(now_ms=0)
-        self._api_requests = 0
-        self._busy_s = 0.0
 
     def seed(self, opening: Mapping[str, int], channels: Iterable[str]) -> None:
         seed_tables(self.world.tables, opening, channels, 0)
         self.quiet()
-        self.world.tables.meter.write_units = 0
-        self.world.queues.requests = 0
-        self.world.invocations.clear()
+        self.world.meter.units.clear()
 
     def at(self, now_ms: int) -> None:
         self.world.now_ms = max(self.world.now_ms, now_ms)
 
     def place(self, channel: str, document: Mapping[str, Any]) -> None:
-        self._api_requests += 1
-        self.world.queues.send("entry", [{"channel": channel, "raw": json.dumps(document), "hint": {}}])
+        with self.world.api_request():
+            self.world.queues.send("entry", [{"channel": channel, "raw": json.dumps(document), "hint": {}}])
 
     def quiet(self) -> None:
-        started = time.perf_counter()
         self.world.run()
-        self._busy_s += time.perf_counter() - started
 
     def order(self, order_id: str) -> dict[str, Any] | None:
         found = read_order(self.world.tables, order_id, content=True)
@@ -116,19 +110,26 @@ class MemoryBackend:
                 )
 
     def ship(self, order_id: str, shipment: Mapping[str, Any]) -> None:
-        self._api_requests += 1
-        fact = {**shipment, "order": order_id, "shipped_ms": self.world.now_ms}
-        self.world.queues.send("shipping", [{"shipment": fact}])
+        fact = {**shipment, "shipped_ms": self.world.now_ms}
+        with self.world.api_request():
+            self.world.queues.send("shipping", [{"order": order_id, "do": "ship", "fact": fact}])
 
     def take_back(self, order_id: str, returned: Mapping[str, Any]) -> None:
-        self._api_requests += 1
-        self.world.queues.send("shipping", [{"return": {**returned, "order": order_id}}])
+        with self.world.api_request():
+            self.world.queues.send("shipping", [{"order": order_id, "do": "return", "fact": dict(returned)}])
 
     def pay(self, channel: str, payout: Mapping[str, Any]) -> None:
-        self._api_requests += 1
         shared = {name: payout[name] for name in ("payout_id", "currency", "paid_ms")}
-        lines = [{"payout_line": {"channel": channel, **shared, **line}} for line in payout["lines"]]
-        self.world.queues.send("settlement", lines)
+        orders: dict[str, list[dict[str, Any]]] = {}
+        for line in payout["lines"]:
+            booked = {name: line[name] for name in ("line_id", "kind", "amount_minor")}
+            orders.setdefault(line["order_id"], []).append(booked)
+        messages = [
+            {"payout": {"channel": channel, **shared, "order_id": order_id, "lines": lines}}
+            for order_id, lines in orders.items()
+        ]
+        with self.world.api_request():
+            self.world.queues.send("settlement", messages)
 
     def stored(self) -> tuple[dict[str, list[Item]], Counts]:
         items: dict[str, list[Item]] = {"orders": [], "stock": [], "ledger": []}
@@ -138,4 +139,4 @@ class MemoryBackend:
         return items, read_counts(self.world.tables)
 
     def billable(self, orders: int) -> dict[str, float] | None:
-        return self.world.billable(orders, self._api_requests, self._busy_s)
+        return per_million(self.world.meter, orders)

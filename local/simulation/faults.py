@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
-from chalicelib.domain.errors import Busy
+from chalicelib.channels.transport import HttpRequest, HttpResponse
+from chalicelib.domain.errors import Busy, Stale
+from chalicelib.runtime.bodies import Bodies
 from chalicelib.runtime.queues import Message
 from chalicelib.store.tables import Item, Key, Page, Write
 from local.memory.tables import MemoryTables
@@ -23,13 +26,25 @@ class Crash(BaseException):
 
 @dataclass(frozen=True)
 class Mix:
-    """Chances of each fault at each call; every seed draws its own."""
+    """Chances of each fault; every seed draws its own.
+
+    At each call of a port: crash, lost_answer, throttle, conflict, rival. At each message: double, delay. At each word
+    of the shop: lost_webhook, poison. At each step: clog (queues or the stream stand still), outage (the shop does not
+    answer). At each invocation: skew (its clock is off).
+    """
 
     crash: float
     lost_answer: float
     throttle: float
+    conflict: float
     rival: float
     double: float
+    delay: float
+    lost_webhook: float
+    poison: float
+    clog: float
+    outage: float
+    skew: float
 
 
 def draw_mix(chance: Random) -> Mix:
@@ -38,13 +53,23 @@ def draw_mix(chance: Random) -> Mix:
         crash=chance.choice((0, 0.01, 0.04)),
         lost_answer=chance.choice((0, 0.01, 0.04)),
         throttle=chance.choice((0, 0.02, 0.08)),
+        conflict=chance.choice((0, 0.02, 0.05)),
         rival=chance.choice((0, 0.1, 0.4)),
         double=chance.choice((0, 0.1, 0.4)),
+        delay=chance.choice((0, 0.1)),
+        lost_webhook=chance.choice((0, 0.2)),
+        poison=chance.choice((0, 0.05)),
+        clog=chance.choice((0, 0.01, 0.03)),
+        outage=chance.choice((0, 0.01, 0.02)),
+        skew=chance.choice((0, 0.2)),
     )
 
 
 class Chokepoint:
-    """Passes every call on, unless a fault strikes; counts calls and faults. `rival` runs another invocation."""
+    """Passes every call on, unless a fault strikes; counts calls and faults and keeps a checksum of all that happened.
+
+    `rival` runs another invocation in the middle of this one.
+    """
 
     def __init__(self, chance: Random, mix: Mix, rival: Callable[[], None]) -> None:
         self.chance = chance
@@ -52,60 +77,106 @@ class Chokepoint:
         self.active = True
         self.calls = 0
         self.faults: Counter[str] = Counter()
+        self.trace = 0
+        self.told: list[str] | None = None  # a list to have every step written down
         self._rival = rival
 
-    def __call__(self, call: Callable[[], T]) -> T:
+    def __call__(self, name: str, call: Callable[[], T], *, writes: bool = False) -> T:
         self.calls += 1
+        self.note(name)
         if not self.active:
             return call()
-        if self._strikes("crash"):
+        if self.strikes("crash"):
             raise Crash
-        if self._strikes("throttle"):
+        if self.strikes("throttle"):
             raise Busy("throttled", after_s=1)
-        if self._strikes("rival"):
+        if writes and self.strikes("conflict"):
+            raise Stale("in conflict with another transaction")
+        if self.strikes("rival"):
             self._rival()
         answer = call()
-        if self._strikes("lost_answer"):
+        if self.strikes("lost_answer"):
             raise Crash
         return answer
 
-    def doubled(self) -> bool:
-        """Whether this message is delivered twice."""
-        return self.active and self._strikes("double")
-
-    def _strikes(self, fault: str) -> bool:
-        struck = self.chance.random() < getattr(self.mix, fault)
-        self.faults[fault] += struck
+    def strikes(self, fault: str) -> bool:
+        """Whether the fault happens now."""
+        chance = getattr(self.mix, fault)
+        struck = self.active and chance > 0 and self.chance.random() < chance
+        if struck:
+            self.faults[fault] += 1
+            self.note(fault)
         return struck
+
+    def note(self, what: str) -> None:
+        """Add to the trace."""
+        self.trace = zlib.crc32(what.encode(), self.trace)
+        if self.told is not None:
+            self.told.append(what)
 
 
 class FaultyTables:
-    """The tables behind the choke point."""
+    """The tables behind the choke point. `queues` is there for the bug of sending beside a write."""
+
+    queues: FaultyQueues
 
     def __init__(self, inner: MemoryTables, choke: Chokepoint) -> None:
         self._inner = inner
         self._choke = choke
 
     def get(self, key: Key) -> Item | None:
-        return self._choke(lambda: self._inner.get(key))
+        return self._choke(f"get {key.pk} {key.sk}", lambda: self._inner.get(key))
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        return self._choke(lambda: self._inner.get_many(keys))
+        return self._choke(f"get {len(keys)}", lambda: self._inner.get_many(keys)) if keys else {}
 
     def query(self, table: str, pk: str, **bounds: Any) -> Page:
-        return self._choke(lambda: self._inner.query(table, pk, **bounds))
+        return self._choke(f"query {table} {pk}", lambda: self._inner.query(table, pk, **bounds))
 
     def write(self, *writes: Write) -> None:
-        self._choke(lambda: self._inner.write(*writes))
+        keys = " ".join(f"{write.key.pk} {write.key.sk}" for write in writes)
+        self._choke(f"write {keys}", lambda: self._inner.write(*writes), writes=True)
 
 
 class FaultyQueues:
-    """The queues behind the choke point; some messages come twice."""
+    """The queues behind the choke point; some messages come twice, some late."""
 
     def __init__(self, inner: MemoryQueues, choke: Chokepoint) -> None:
         self._inner = inner
         self._choke = choke
 
-    def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:  # noqa: ARG002 a delay is one more order of arrival
-        doubled = [message for message in messages for _ in range(1 + self._choke.doubled())]
-        self._choke(lambda: self._inner.send(queue, doubled))
+    def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:
+        doubled = [message for message in messages for _ in range(1 + self._choke.strikes("double"))]
+        late_s = self._choke.chance.choice((1, 30, 900)) if self._choke.strikes("delay") else delay_s
+        self._choke(f"send {queue}", lambda: self._inner.send(queue, doubled, late_s))
+
+
+class FaultyBodies:
+    """The bucket behind the choke point."""
+
+    def __init__(self, inner: Bodies, choke: Chokepoint) -> None:
+        self._inner = inner
+        self._choke = choke
+
+    def put(self, key: str, body: bytes) -> None:
+        self._choke(f"put {key}", lambda: self._inner.put(key, body))
+
+    def get(self, key: str) -> bytes:
+        return self._choke(f"body {key}", lambda: self._inner.get(key))
+
+
+class FaultyTransport:
+    """The way to the shop behind the choke point. During an outage nobody answers, or a gateway does, in HTML."""
+
+    def __init__(self, inner: Callable[[HttpRequest], HttpResponse], choke: Chokepoint) -> None:
+        self._inner = inner
+        self._choke = choke
+        self.is_out = False
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if self.is_out:
+            self._choke.note(f"out {request.method}")
+            if self._choke.chance.random() < 0.5:
+                raise Busy("no answer", after_s=1)
+            return HttpResponse(503, {"content-type": "text/html"}, b"<html>Service Unavailable</html>")
+        return self._choke(f"{request.method} {request.url}", lambda: self._inner(request))

@@ -4,47 +4,117 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from random import Random
 
-from chalicelib.outbound import relay
+from chalicelib.inbound import polls
+from chalicelib.outbound import relay, sweep
 from chalicelib.runtime.batch import Delivery
-from local.memory.world import BATCH_SIZE, WORK, World
-from local.simulation.faults import Chokepoint, Crash, FaultyQueues, FaultyTables, draw_mix
+from chalicelib.runtime.wiring import Runtime
+from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
+from local.simulation.faults import (
+    Chokepoint,
+    Crash,
+    FaultyBodies,
+    FaultyQueues,
+    FaultyTables,
+    FaultyTransport,
+    draw_mix,
+)
+from local.simulation.shop import Shop
 
 _MOST_DEPTH = 2
+_STREAM = "stream"
+
+# Looked up at every run, so that a planted bug is what runs.
+SCHEDULES: dict[str, Callable[[Runtime], None]] = {
+    "poll_shop": lambda runtime: polls.poll("shop", runtime),
+    "sweep": lambda runtime: sweep.sweep_due(runtime),
+}
 
 
 class FaultyWorld(World):
     """`World` under faults until `heal` is called; one seed always gives the same run."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
+        self.shop = Shop()
         self.chance = Random(seed)
         self.choke = Chokepoint(self.chance, draw_mix(self.chance), self._rival)
+        self.transport = FaultyTransport(self.shop, self.choke)
+        super().__init__(transport=self.transport)
+        faulty = FaultyTables(self.tables, self.choke)
+        faulty.queues = FaultyQueues(self.queues, self.choke)
         self.runtime = dataclasses.replace(
-            self.runtime, tables=FaultyTables(self.tables, self.choke), queues=FaultyQueues(self.queues, self.choke)
+            self.runtime,
+            tables=faulty,
+            queues=faulty.queues,
+            bodies=FaultyBodies(self.bodies, self.choke),
+            clock=lambda: self.now_ms + self._skew_ms,
         )
+        self.logged: list[str] = []
         self._depth = 0
+        self._skew_ms = 0
         self._relaying = False
         self._streamed: list[relay.Record] = []
+        self._clogged: set[str] = set()
+        self._now = ""
+        self.watch: Callable[[], None] = lambda: None  # called after every step
 
     def step(self, prefer: str = "") -> None:
         """One invocation of something that has work."""
         self.now_ms += self.chance.choice((1, 1_000, 60_000))
-        ready = [queue for queue in WORK if self.queues.waiting[queue]]
+        self.queues.wake(self.now_ms)
+        self._weather()
+        ready = [queue for queue in WORK if self.queues.waiting[queue] and queue not in self._clogged]
         if prefer in ready and self.chance.random() < 0.7:
             ready = [prefer]
         elif (self.tables.stream or self._streamed) and (not ready or self.chance.random() < 0.5):
             self._relay_some()
+            self.watch()
             return
-        if ready:
+        if ready and (not self.choke.active or self.chance.random() < 0.9):
             self._deliver_some(self.chance.choice(ready))
+        elif self.choke.active:
+            self.tick(self.chance.choice(sorted(SCHEDULES)))
+        self.watch()
+
+    def tick(self, schedule: str) -> None:
+        """A schedule fires."""
+        self._invoke(schedule, lambda: SCHEDULES[schedule](self.runtime))
 
     def heal(self) -> None:
-        """No more faults; work off all that is left."""
+        """No more faults; work off all that is left. What died too often is driven again, as a person would."""
         self.choke.active = False
-        while self._streamed or self.tables.stream or any(self.queues.waiting.values()):
+        self.transport.is_out = False
+        self._clogged.clear()
+        self._skew_ms = 0
+        for _ in range(3):
+            self._drain()
+            for queue, dead in self.queues.dead.items():
+                self.queues.send(queue, [json.loads(body) for body in dead])
+                dead.clear()
+        self._drain()
+
+    def _drain(self) -> None:
+        for _ in range(100_000):
+            if not (self._streamed or self.tables.stream or any(self.queues.waiting.values())):
+                if not self.queues.delayed:
+                    return
+                self.now_ms = max(at_ms for at_ms, _, _ in self.queues.delayed)
             self.step()
+        raise AssertionError("the world does not come to rest")
+
+    def _weather(self) -> None:
+        """Queues and the stream stand still for a while, the shop goes out and comes back, clocks go wrong."""
+        if self.choke.strikes("clog"):
+            everything = [_STREAM, *sorted(WORK)]
+            self._clogged = set(self.chance.sample(everything, self.chance.randint(1, len(everything) // 2)))
+        elif self._clogged and self.chance.random() < 0.1:
+            self._clogged = set()
+        if self.choke.strikes("outage"):
+            self.transport.is_out = True
+        elif self.transport.is_out and self.chance.random() < 0.1:
+            self.transport.is_out = False
 
     def _rival(self) -> None:
         if self._depth < _MOST_DEPTH:
@@ -54,26 +124,36 @@ class FaultyWorld(World):
             finally:
                 self._depth -= 1
 
-    _now = ""
+    def _invoke(self, name: str, run: Callable[[], object]) -> bool:
+        """One invocation; whether it came to its end. Its clock may be off."""
+        before, self._now = self._now, name
+        skew_ms, self._skew_ms = self._skew_ms, 0
+        if self.choke.strikes("skew"):
+            self._skew_ms = self.chance.choice((-20_000, 60_000, 900_000))
+        self.choke.note(name)
+        try:
+            run()
+        except (Crash, Exception):  # noqa: BLE001 whatever a handler dies of, its event comes again
+            self.choke.note("died")
+            return False
+        finally:
+            self._now, self._skew_ms = before, skew_ms
+        return True
 
     def _relay_some(self) -> None:
         """Lambda runs one relay a shard. A batch that died comes again from its first record, perhaps longer."""
-        if self._relaying:
+        if self._relaying or _STREAM in self._clogged:
             return
         self._relaying = True
-        try:
-            for _ in range(self.chance.randint(0 if self._streamed else 1, 20)):
-                if not self.tables.stream:
-                    break
-                change = self.tables.stream.popleft()
-                self._sequence += 1
-                self._streamed.append(relay.Record(f"e{self._sequence}", self._sequence, change.old, change.new))
-            relay.work(self._streamed, self.runtime)
+        for _ in range(self.chance.randint(0 if self._streamed else 1, 20)):
+            if not self.tables.stream:
+                break
+            change = self.tables.stream.popleft()
+            self._sequence += 1
+            self._streamed.append(relay.Record(f"e{self._sequence}", self._sequence, change.old, change.new))
+        if self._invoke("relay", lambda: relay.work(self._streamed, self.runtime)):
             self._streamed = []
-        except (Crash, Exception):  # noqa: BLE001, S110 any failure of a stream handler brings the batch again
-            pass
-        finally:
-            self._relaying = False
+        self._relaying = False
 
     def _deliver_some(self, queue: str) -> None:
         waiting = self.queues.waiting[queue]
@@ -82,12 +162,12 @@ class FaultyWorld(World):
         for _ in range(min(self.chance.randint(1, largest), len(waiting))):
             waiting.rotate(-self.chance.randrange(len(waiting)))
             batch.append(waiting.popleft())
-        before, self._now = self._now, queue
-        try:
-            deliveries = [Delivery(i, json.loads(body), n + 1) for i, body, n in batch]
-            failed = set(WORK[queue](deliveries, self.runtime))
-        except (Crash, Exception):  # noqa: BLE001 a handler that raises gets its whole batch again
-            failed = {message_id for message_id, _, _ in batch}
-        finally:
-            self._now = before
-        waiting.extend((i, body, n + 1) for i, body, n in batch if i in failed)
+        failed: list[str] = []
+        deliveries = [Delivery(i, json.loads(body), n + 1) for i, body, n in batch]
+        if not self._invoke(queue, lambda: failed.extend(WORK[queue](deliveries, self.runtime))):
+            failed = [message_id for message_id, _, _ in batch]
+        for message_id, body, receives in batch:
+            if message_id in failed and receives + 1 >= MOST_RECEIVES and not self.choke.active:
+                self.queues.dead[queue].append(body)
+            elif message_id in failed:
+                waiting.append((message_id, body, receives + 1))

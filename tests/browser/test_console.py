@@ -20,9 +20,11 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 import chalicelib.inbound.api
 import chalicelib.inbound.guard
 from app import app
+from chalicelib.domain.channel_order import Payment
 from chalicelib.runtime import log
 from chalicelib.store.accounts import add_account
 from chalicelib.store.listings import sku_writes
+from chalicelib.store.orders import order_writes, read_order
 from chalicelib.store.stock import receipt_writes
 from local.memory.world import World
 from tests.integration.test_lifecycle import document
@@ -185,12 +187,42 @@ def test_an_order_opens_with_its_timeline_lines_and_money(world: World, address:
     enter(page, address)
     page.get_by_role("button", name="1", exact=True).click()
     detail = page.locator("tr.detail")
-    expect(detail).to_contain_text("entry: entered")
-    expect(detail).to_contain_text("allocated 2")
+    expect(detail).to_contain_text("entry: enter")
+    expect(detail).to_contain_text("allocation: allocate: +2 at main")
     expect(detail).to_contain_text("2 × MUG")
     expect(detail).to_contain_text("charged10.00 EUR")
+    expect(detail).to_contain_text("fundingcaptured")
     page.get_by_role("button", name="1", exact=True).click()
     expect(detail).to_have_count(0)
+
+
+def test_an_authorisation_shows_its_end_as_a_time_and_a_return_its_status(
+    world: World, address: str, page: Page
+) -> None:
+    place(world, "storefront-shop", "1")
+    _turn(
+        world,
+        "ship",
+        {"shipment_id": "p1", "location": "main", "shipped_ms": 1, "lines": [{"line_id": "1", "units": 2}]},
+    )
+    _turn(world, "return", {"return_id": "r1", "step": "request", "lines": [{"line_id": "1", "units": 1}]})
+    before = read_order(world.tables, "storefront-shop:1")
+    assert before
+    payment = Payment(authorised_minor=1000, expires_ms=1_767_607_200_000)
+    authorised = before.having(payment=payment, version=before.state.version + 1)
+    world.tables.write(*order_writes(before, authorised))
+    enter(page, address)
+    page.get_by_role("button", name="1", exact=True).click()
+    detail = page.locator("tr.detail")
+    expect(detail).to_contain_text("r1: requested, 1 unit")
+    expect(detail).to_contain_text("authorised10.00 EUR")
+    expect(detail.get_by_text("2026", exact=False).first).to_be_visible()
+    expect(detail).not_to_contain_text("1767607200000")
+
+
+def _turn(world: World, do: str, turn: dict[str, Any]) -> None:
+    world.queues.send("shipping", [{"order": "storefront-shop:1", "do": do, "fact": turn}])
+    world.run()
 
 
 def test_an_order_with_a_slash_and_a_hash_in_its_id_opens(world: World, address: str, page: Page) -> None:

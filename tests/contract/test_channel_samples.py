@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.channels.amazon.notifications import hint_of
 from chalicelib.channels.registry import reader_for
+from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.entry import decide_entry
 from chalicelib.domain.errors import Unreadable
@@ -123,8 +124,9 @@ def test_a_recorded_order_is_accepted_or_refused_as_the_table_says(kind: str, na
         return
     orders = read(kind, body)
     fact = orders[0]
-    skus = {line.line_id: line.channel_sku or line.listing_ref for line in fact.lines}
-    order = decide_entry(None, fact, {key: sku for key, sku in skus.items() if sku}, fact.version_ms)
+    names = {line.line_id: line.channel_sku or line.listing_ref for line in fact.lines}
+    skus = {line_id: Sku(name) for line_id, name in names.items() if name}
+    order = decide_entry(None, fact, skus, fact.version_ms)
     assert order is not None
     adds_up = fact.stated_minor() == fact.total_minor
     assert (len(orders), stage(order), status(order), adds_up) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -16,7 +17,7 @@ from chalicelib.domain.lifecycle import stage, status
 from chalicelib.runtime import wiring
 from chalicelib.store.accounts import add_account
 from chalicelib.store.listings import sku_writes
-from chalicelib.store.orders import read_order
+from chalicelib.store.orders import order_writes, read_order
 from chalicelib.store.stock import read_stock, receipt_writes
 from tests.aws import STAGE, create_bucket, create_queues, create_tables
 from tests.integration.test_lifecycle import document
@@ -102,16 +103,15 @@ def entry_message(**more: Any) -> dict[str, Any]:
 
 def test_one_order_through_all_five_lambdas(aws: wiring.Runtime) -> None:
     assert invoke("entry", entry_message(), entry_message()) == []
-    assert relayed() == [("funding", {"order": ORDER})]
-    assert invoke("funding", {"order": ORDER}) == []
-    assert ("allocation", {"order": ORDER}) in relayed()
+    assert relayed() == [("allocation", {"order": ORDER})]
     assert invoke("allocation", {"order": ORDER}, {"order": ORDER}) == []
-    parcel = {"order": ORDER, "shipment_id": "p1", "location": "main", "shipped_ms": 1}
-    fact = {"shipment": {**parcel, "lines": [{"line_id": "1", "units": 2}]}}
-    assert invoke("shipping", fact, fact) == []
-    line = {"channel": "storefront", "payout_id": "po", "line_id": "l", "order_id": ORDER, "kind": "sale"}
-    payout = {"payout_line": {**line, "amount_minor": 1000, "currency": "EUR", "paid_ms": 1}}
-    assert invoke("settlement", payout, payout) == []
+    parcel = {"shipment_id": "p1", "location": "main", "shipped_ms": 1, "lines": [{"line_id": "1", "units": 2}]}
+    left = {"order": ORDER, "do": "ship", "fact": parcel, "actor": "api"}
+    assert invoke("shipping", left, left) == []
+    lines = [{"line_id": "l", "kind": "sale", "amount_minor": 1000}]
+    payout = {"channel": "storefront", "payout_id": "po", "order_id": ORDER, "currency": "EUR", "paid_ms": 1}
+    paid = {"payout": {**payout, "lines": lines}}
+    assert invoke("settlement", paid, paid) == []
     order = read_order(aws.tables, ORDER, content=True)
     assert order is not None
     assert (stage(order), order.state.version) == ("settled", 5)
@@ -119,22 +119,34 @@ def test_one_order_through_all_five_lambdas(aws: wiring.Runtime) -> None:
     assert (stock.on_hand, stock.allocated, stock.available) == (3, 0, 3)
 
 
+def test_money_that_comes_later_is_secured_by_the_funding_lambda(aws: wiring.Runtime) -> None:
+    invoke("entry", entry_message(payment={"status": "pending"}))
+    assert relayed() == [("allocation", {"order": ORDER})]
+    before = read_order(aws.tables, ORDER)
+    assert before is not None
+    paid = before.having(payment=replace(before.state.payment, captured_minor=1000), version=before.state.version + 1)
+    aws.tables.write(*order_writes(before, paid))
+    assert ("funding", {"order": ORDER}) in relayed()
+    assert invoke("funding", {"order": ORDER}, {"order": ORDER}) == []
+    after = read_order(aws.tables, ORDER)
+    assert after is not None
+    assert (after.state.secured_minor, after.state.version, after.state.timeline[-1].actor) == (1000, 3, "funding")
+
+
 @pytest.mark.parametrize("name", ["entry", "funding", "shipping", "settlement"])
 def test_a_poisoned_record_is_the_only_one_to_come_again(aws: wiring.Runtime, name: str) -> None:
     good = entry_message() if name == "entry" else {"order": "storefront:none"}
     if name in ("shipping", "settlement"):
         good = {
-            "shipping": {"shipment": {"order": "storefront:none", "lines": []}},
+            "shipping": {"order": "storefront:none", "do": "ship", "fact": {"lines": []}},
             "settlement": {
-                "payout_line": {
+                "payout": {
                     "channel": "storefront",
                     "payout_id": "p",
-                    "line_id": "l",
                     "order_id": "storefront:none",
-                    "kind": "fee",
-                    "amount_minor": -1,
                     "currency": "EUR",
                     "paid_ms": 1,
+                    "lines": [{"line_id": "l", "kind": "fee", "amount_minor": -1}],
                 }
             },
         }[name]

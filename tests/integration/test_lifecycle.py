@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.lifecycle import RESERVE_MS, status
+from chalicelib.outbound.sweep import sweep_due
 from chalicelib.store.accounts import add_account
 from chalicelib.store.counters import read_counts
 from chalicelib.store.listings import sku_writes
@@ -61,8 +63,6 @@ def books(world: World) -> Books:
 
 
 def status_of(world: World, number: str = "1001") -> str:
-    from chalicelib.domain.lifecycle import status
-
     order = read_order(world.tables, f"{CHANNEL}:{number}")
     assert order is not None
     return status(order)
@@ -74,23 +74,21 @@ def available(world: World, sku: str = "MUG") -> int:
 
 def ship(world: World, number: str = "1001", units: int = 2, parcel: str = "p1") -> None:
     lines = [{"line_id": "1", "units": units}]
-    fact = {"order": f"{CHANNEL}:{number}", "shipment_id": parcel, "location": "main", "shipped_ms": 1, "lines": lines}
-    world.queues.send("shipping", [{"shipment": fact}])
+    fact = {"shipment_id": parcel, "location": "main", "shipped_ms": 1, "lines": lines}
+    world.queues.send("shipping", [{"order": f"{CHANNEL}:{number}", "do": "ship", "fact": fact}])
     world.run()
 
 
 def pay(world: World, number: str = "1001", amount_minor: int = 1000, **more: Any) -> None:
-    line = {
+    payout = {
         "channel": CHANNEL,
         "payout_id": "po1",
-        "line_id": f"sale-{number}",
         "order_id": f"{CHANNEL}:{number}",
-        "kind": "sale",
-        "amount_minor": amount_minor,
         "currency": "EUR",
         "paid_ms": 1,
+        "lines": [{"line_id": f"sale-{number}", "kind": "sale", "amount_minor": amount_minor}],
     }
-    world.queues.send("settlement", [{"payout_line": line | more}])
+    world.queues.send("settlement", [{"payout": payout | more}])
     world.run()
 
 
@@ -146,12 +144,57 @@ def test_a_thousand_doubled_and_shuffled_deliveries_end_in_fifty_orders(world: W
     assert available(world) == 50
 
 
-def test_pending_payment_waits_in_funding_and_takes_no_stock(world: World) -> None:
+def sweep_at(world: World, now_ms: int) -> None:
+    world.now_ms = now_ms
+    sweep_due(world.runtime)
+    world.run()
+
+
+def test_pending_payment_waits_in_funding_and_keeps_stock_for_half_an_hour(world: World) -> None:
     send(world, document(payment={"status": "pending"}))
+    assert (status_of(world), available(world)) == ("awaiting_funds", 98)
+    books(world)
+    began_ms = world.now_ms
+    sweep_at(world, began_ms + RESERVE_MS - 1)
+    assert available(world) == 98
+    sweep_at(world, began_ms + RESERVE_MS + 1)
     assert (status_of(world), available(world)) == ("awaiting_funds", 100)
+    books(world)
+    sweep_at(world, began_ms + 100 * RESERVE_MS)
+    assert available(world) == 100
     send(world, document(at="2026-01-05T11:00:00Z"))
     assert (status_of(world), available(world)) == ("allocated", 98)
     books(world)
+
+
+def test_a_payment_within_the_half_hour_keeps_what_was_reserved(world: World) -> None:
+    send(world, document(payment={"status": "pending"}))
+    send(world, document(at="2026-01-05T11:00:00Z"))
+    assert (status_of(world), available(world)) == ("allocated", 98)
+    sweep_at(world, world.now_ms + 2 * RESERVE_MS)
+    assert (status_of(world), available(world)) == ("allocated", 98)
+    books(world)
+
+
+def test_stock_of_a_reservation_that_ends_serves_who_waits(world: World) -> None:
+    hundred = [{"id": "1", "sku": "MUG", "quantity": 100, "unit_price": "0.10"}]
+    send(world, document("1", lines=hundred, payment={"status": "pending"}))
+    send(world, document("2"))
+    assert status_of(world, "2") == "backordered"
+    sweep_at(world, world.now_ms + RESERVE_MS + 1)
+    assert status_of(world, "2") == "allocated"
+    books(world)
+
+
+def test_money_that_the_channel_vouches_for_is_secured_as_the_order_enters(world: World) -> None:
+    world.queues.send("entry", [{"channel": CHANNEL, "raw": json.dumps(document()), "hint": {}}])
+    world._deliver("entry")
+    order = read_order(world.tables, f"{CHANNEL}:1001")
+    assert order is not None
+    assert (order.state.secured_minor, order.state.version) == (1000, 2)
+    assert [h.move for h in order.state.timeline] == ["enter", "secure"]
+    world._relay()
+    assert {queue for queue, waiting in world.queues.waiting.items() if waiting} == {"allocation"}
 
 
 def test_a_cancelled_order_gives_its_stock_back(world: World) -> None:
@@ -239,9 +282,9 @@ def test_a_basket_of_502_lines_is_allocated_and_given_back_whole(world: World) -
     send(world, document(lines=lines, total="1004.00"))
     assert status_of(world) == "allocated"
     units = {f"{n}": 1 for n in range(502)}
-    fact = {"order": f"{CHANNEL}:1001", "shipment_id": "p1", "location": "main", "shipped_ms": 1}
     shipped = [{"line_id": line_id, "units": n} for line_id, n in units.items()]
-    world.queues.send("shipping", [{"shipment": {**fact, "lines": shipped}}] * 2)
+    fact = {"shipment_id": "p1", "location": "main", "shipped_ms": 1, "lines": shipped}
+    world.queues.send("shipping", [{"order": f"{CHANNEL}:1001", "do": "ship", "fact": fact}] * 2)
     world.run()
     assert status_of(world) == "partially_shipped"
     send(world, document(at="2026-01-06T10:00:00Z", lines=lines, total="1004.00", cancelled=True))

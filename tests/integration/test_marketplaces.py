@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from chalicelib.domain.lifecycle import unconfirmed_shipments
@@ -35,8 +33,7 @@ def test_orders_of_three_marketplaces_arrive_once_whether_they_are_told_of_or_fo
     if notified:
         trade.pass_time(1)
     else:
-        trade.now += timedelta(seconds=300)
-        trade._tell_time()
+        trade.pass_clock(300)
         trade.markets.tick(trade.now)  # every notification is lost
     trade.poll_all()
     trade.pass_time(300)

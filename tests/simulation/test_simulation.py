@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-import chalicelib.domain.advance
+import chalicelib.domain.commands
 import chalicelib.domain.entry
 import chalicelib.domain.lifecycle
 import chalicelib.outbound.relay
 import chalicelib.stages.settlement
-import chalicelib.stages.shipping
 import local.memory.tables
 from chalicelib.runtime import batch, log
-from chalicelib.store.tables import Put, When
+from chalicelib.store.tables import When
 from local.simulation.story import Story
 
 SEEDS = 60
@@ -62,12 +62,9 @@ def check_then_write_apart(patch: pytest.MonkeyPatch) -> None:
 
 
 def payout_line_applied_twice(patch: pytest.MonkeyPatch) -> None:
-    write = chalicelib.stages.settlement.payout_line_write
-    patch.setattr(chalicelib.stages.settlement, "is_booked", lambda tables, line: False)
+    read = chalicelib.stages.settlement.read_entry
     patch.setattr(
-        chalicelib.stages.settlement,
-        "payout_line_write",
-        lambda line, matched: Put((w := write(line, matched=matched)).key, w.item),
+        chalicelib.stages.settlement, "read_entry", lambda tables, line: replace(read(tables, line), lines={})
     )
 
 
@@ -82,19 +79,16 @@ def failures_are_not_reported(patch: pytest.MonkeyPatch) -> None:
 
 
 def shipment_without_key(patch: pytest.MonkeyPatch) -> None:
-    decide = chalicelib.domain.advance.decide_shipment
+    """Neither the parcel nor the movement of its goods is known again when it is told twice."""
+    named = chalicelib.domain.commands.Shipment
     names = itertools.count()
-
-    def keyless(order, shipment, now_ms):  # type: ignore[no-untyped-def]
-        from dataclasses import replace
-
-        return decide(order, replace(shipment, shipment_id=f"n{next(names)}"), now_ms)
-
-    patch.setattr(chalicelib.stages.shipping, "decide_shipment", keyless)
+    patch.setattr(
+        chalicelib.domain.commands, "Shipment", lambda **told: named(**{**told, "shipment_id": f"n{next(names)}"})
+    )
 
 
 def leak_on_cancel(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(chalicelib.domain.lifecycle, "_to_release", lambda state: False)
+    patch.setattr(chalicelib.domain.lifecycle, "to_release", lambda state: False)
 
 
 def message_lost_by_the_relay(patch: pytest.MonkeyPatch) -> None:

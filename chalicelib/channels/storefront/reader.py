@@ -110,4 +110,5 @@ def _payment(node: Node, order: _Money) -> Payment:
         captured_minor=captured_minor,
         refunded_minor=refunded_minor,
         lapsed=status in ("failed", "voided"),
+        expires_ms=node.optional_time_ms("authorised_until") or 0,
     )

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.channels.amazon.reader import read_orders
-from chalicelib.domain.advance import decide_funding
 from chalicelib.domain.allocation import decide_allocation
 from chalicelib.domain.channel_order import ChannelOrder, Payment
 from chalicelib.domain.entry import decide_entry
 from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.funding import decide_funding
 from chalicelib.domain.orders import Order
+from chalicelib.domain.sourcing import Sourcing
 
 
 def usd(amount: str) -> dict[str, str]:
@@ -153,7 +154,7 @@ def test_of_what_amazon_ships_nothing_is_ours_to_allocate_and_its_order_ends_wit
         known = decide_entry(known, told, {}, told.version_ms)
         assert known
         known = decide_funding(known, told.version_ms) or known
-        plan = decide_allocation(known, {"MUG-BLUE": {"main": 9}}, told.version_ms, 50)
+        plan = decide_allocation(known, {"MUG-BLUE": {"main": 9}}, Sourcing(), told.version_ms, 50)
         known, moves = (plan.order, plan.moves) if plan else (known, [])
         assert moves == []
     assert ([units.shipped for units in known.state.quantities], known.state.holds) == ([2], ())

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelOrder, Payment, Problem
 from chalicelib.domain.entry import decide_entry, decide_recheck, precedence
 from chalicelib.domain.lifecycle import stage, status, work_due
+from chalicelib.domain.moves import open_moves
 from chalicelib.domain.orders import Order, violations
 from tests.factories import T0_MS, entered, fact, line, skus_of
 
@@ -21,7 +23,13 @@ def holds(order: Order) -> list[str]:
 def test_a_paid_order_goes_to_funding_and_an_unpaid_one_waits_there() -> None:
     assert work_due(entered(fact())) == "funding"
     unpaid = entered(fact(payment=Payment()))
-    assert (stage(unpaid), work_due(unpaid), status(unpaid)) == ("funding", "", "awaiting_funds")
+    assert (stage(unpaid), status(unpaid)) == ("funding", "awaiting_funds")
+
+
+def test_an_unpaid_order_is_looked_at_once_for_a_reservation() -> None:
+    unpaid = entered(fact(payment=Payment()))
+    assert work_due(unpaid) == "allocation"
+    assert work_due(unpaid.having(reserved_until_ms=T0_MS)) == ""
 
 
 def test_an_order_that_costs_nothing_needs_no_money() -> None:
@@ -31,7 +39,8 @@ def test_an_order_that_costs_nothing_needs_no_money() -> None:
 
 def test_an_order_whose_payment_is_awaited_and_price_untold_ships_nothing() -> None:
     untold = entered(fact(line(unit_minor=0), payment=Payment(awaited=True)))
-    assert (stage(untold), work_due(untold)) == ("funding", "")
+    assert (stage(untold), status(untold)) == ("funding", "awaiting_funds")
+    assert "ship" not in open_moves(untold)
     told = entered(fact(payment=Payment(vouched=True), version_ms=T0_MS + 1), untold)
     assert work_due(told) == "funding"
 
@@ -43,7 +52,7 @@ def test_the_same_fact_twice_changes_nothing() -> None:
 
 def test_an_older_fact_changes_nothing() -> None:
     newer = fact(line(quantity=3, cancelled=1), version_ms=T0_MS + 5000)
-    assert decide_entry(entered(newer), fact(line(quantity=3)), {"l1": "MUG"}, T0_MS) is None
+    assert decide_entry(entered(newer), fact(line(quantity=3)), {"l1": Sku("MUG")}, T0_MS) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +66,7 @@ def test_an_older_fact_changes_nothing() -> None:
     ],
 )
 def test_what_cannot_be_understood_is_an_order_on_hold_with_a_reason(order: ChannelOrder, reason: str) -> None:
-    skus = {key: sku for key, sku in skus_of(order).items() if sku != "GHOST"}
+    skus = {key: sku for key, sku in skus_of(order).items() if sku.sku != "GHOST"}
     after = decide_entry(None, order, skus, T0_MS)
     assert after is not None
     assert holds(after) == [reason]
@@ -68,7 +77,7 @@ def test_a_hold_vanishes_with_its_cause() -> None:
     held = decide_entry(None, fact(line(sku="GHOST")), {}, T0_MS)
     assert held is not None
     assert decide_recheck(held, {}, T0_MS + 1) is None
-    known = decide_recheck(held, {"l1": "GHOST"}, T0_MS + 1)
+    known = decide_recheck(held, {"l1": Sku("GHOST")}, T0_MS + 1)
     assert known is not None
     assert (holds(known), work_due(known), known.lines[0].sku) == ([], "funding", "GHOST")
 

@@ -1,0 +1,82 @@
+"""Decisions about money: secure it, let an authorisation lapse, give money back, answer a dispute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.domain.errors import Refused
+from chalicelib.domain.lifecycle import (
+    RESERVE_MS,
+    authorisation_ends_ms,
+    is_funded,
+    locked_locations,
+    securable_minor,
+)
+from chalicelib.domain.moves import moved
+from chalicelib.domain.orders import Dispute, Hold, Order, Refund, State, collectible_minor, refunded_minor
+
+PAYMENT_REVIEW = "payment_review"
+
+
+def decide_funding(order: Order, now_ms: int) -> Order | None:
+    """Secure the money that the channel's word is good for; None when that is already so.
+
+    An authorisation whose time is over is good for nothing. Stock that is promised then stays promised for as long as
+    a reservation does; what a location has in its hands already is for a person to get back.
+    """
+    ends_ms = authorisation_ends_ms(order.state)
+    lapsed = 0 < ends_ms <= now_ms
+    after = order.having(payment=replace(order.state.payment, lapsed=True)) if lapsed else order
+    secured = securable_minor(after.state)
+    if not lapsed and secured == order.state.secured_minor:
+        return None
+    after = after.having(secured_minor=secured)
+    if is_funded(order.state) and not is_funded(after.state):
+        after = after.having(reserved_until_ms=now_ms + RESERVE_MS, holds=_holds_at_work(after.state, now_ms))
+    return moved(order, after, "lapse" if lapsed else "secure", now_ms=now_ms)
+
+
+def _holds_at_work(state: State, now_ms: int) -> tuple[Hold, ...]:
+    at_work = sorted(locked_locations(state))
+    if not at_work or any(hold.reason == PAYMENT_REVIEW for hold in state.holds):
+        return state.holds
+    detail = f"no longer paid while {', '.join(at_work)} works on it: have the work laid down, or the money secured"
+    return (*state.holds, Hold(PAYMENT_REVIEW, detail, now_ms, "funding"))
+
+
+def decide_refund(
+    order: Order, refund_id: str, amount_minor: int, reason: str, actor: str, now_ms: int
+) -> Order | None:
+    """Record that money is to be given back, before anybody is called; None when this refund is known.
+
+    One that the channel has refused may be asked for again. Raises `Refused` when it is more than is left.
+    """
+    known = order.state.refunds.get(refund_id)
+    if known and known.status != "failed":
+        return None
+    pending = sum(refund.amount_minor for refund in order.state.refunds.values() if refund.status == "created")
+    left = collectible_minor(order.state) - refunded_minor(order.state) - pending
+    if not 0 < amount_minor <= left:
+        raise Refused("over_refund", f"amount: {amount_minor} of {left} minor units that are left to refund")
+    refunds = {**order.state.refunds, refund_id: Refund(amount_minor, reason)}
+    return moved(order, order.having(refunds=refunds), "refund", now_ms=now_ms, actor=actor, cause=refund_id)
+
+
+def decide_refund_outcome(order: Order, refund_id: str, failure: str, now_ms: int) -> Order | None:
+    """The channel has paid the buyer back, or says why not (`failure`); None when that is known."""
+    refund = order.state.refunds.get(refund_id)
+    if refund is None or refund.status != "created":
+        return None
+    status = "failed" if failure else "confirmed"
+    refunds = {**order.state.refunds, refund_id: replace(refund, status=status, detail=failure)}
+    return moved(order, order.having(refunds=refunds), f"refund_{status}", now_ms=now_ms, cause=refund_id)
+
+
+def decide_dispute(order: Order, dispute_id: str, dispute: Dispute, actor: str, now_ms: int) -> Order | None:
+    """The buyer's challenge, or its end; None when it is known. A case that is decided is never opened again."""
+    known = order.state.disputes.get(dispute_id)
+    if known == dispute or (known and known.status != "open"):
+        return None
+    disputes = {**order.state.disputes, dispute_id: dispute}
+    cause = f"{dispute_id} {dispute.status}"
+    return moved(order, order.having(disputes=disputes), "dispute", now_ms=now_ms, actor=actor, cause=cause)

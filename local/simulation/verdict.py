@@ -1,0 +1,219 @@
+"""The judge of a simulated business: what must hold at every step, and what must be true when all has come to rest.
+
+Numbers are those of DESIGN §6.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from chalicelib.domain.lifecycle import (
+    CLOSED,
+    is_funded,
+    stage,
+    unconfirmed_shipments,
+    unsent_refunds,
+    untold_cancellations,
+    work_due,
+)
+from chalicelib.domain.moves import MOVES
+from chalicelib.domain.orders import Order, total_units
+from chalicelib.store.counters import read_counts
+from chalicelib.store.orders import order_of
+from chalicelib.store.tables import Item
+from local.audit import Books, audit
+from local.memory.tables import Committed
+from local.simulation.shop import MARK, Shop
+from local.simulation.world import FaultyWorld
+
+_DAY_MS = 86_400_000
+
+
+class Verdict:
+    """Watches a world and judges it.
+
+    paid      the shop's orders that we have seen paid, whatever it says later
+    parcels   (order, parcel) that the warehouse has sent or tried to
+    poisoned  how many bodies of rubbish came in
+    """
+
+    def __init__(self, world: FaultyWorld) -> None:
+        self.world = world
+        self.paid: set[str] = set()
+        self.parcels: set[tuple[str, str]] = set()
+        self.poisoned = 0
+        self._wrong: list[str] = []
+        world.tables.watch = self._committed
+
+    def watch(self) -> None:
+        """After every step: what may never be, not even for a moment."""
+        for key, item in self.world.tables.items.items():
+            if key.table == "stock" and key.sk.startswith("LOC#"):
+                have, promised = item.get("on_hand", 0), item.get("allocated", 0)
+                if not 0 <= promised <= have:
+                    self._wrong.append(f"3 oversold: {promised} of {have} {key.pk} are promised at {key.sk[4:]}")
+
+    def _committed(self, change: Committed) -> None:
+        """6: versions rise and tell a longer story; 8: nothing waits without a deadline; a held order gets nothing."""
+        if change.sk != "STATE" or change.new is None:
+            return
+        after = order_of(change.new)
+        before = order_of(change.old) if change.old else None
+        told = after.state.timeline
+        if len(told) != after.state.version or any(line.move not in MOVES for line in told):
+            self._wrong.append(f"6 {after.order_id}: version {after.state.version} tells {len(told)} moves")
+        if before:
+            if after.state.version <= before.state.version or told[: before.state.version] != before.state.timeline:
+                self._wrong.append(f"6 {after.order_id}: {before.state.version} is followed by {after.state.version}")
+            if after.state.source < before.state.source:
+                self._wrong.append(f"6 {after.order_id}: an older word won")
+            grown = _allocated(after) > _allocated(before)
+            if grown and before.state.holds:
+                self._wrong.append(f"held {after.order_id} was promised stock")
+        if stage(after) not in CLOSED and after.state.due_ms <= 0:
+            self._wrong.append(f"8 {after.order_id} waits without a deadline")
+
+    def at_rest(self) -> None:
+        """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""
+        for key, item in self.world.tables.items.items():
+            if key.table == "orders" and key.sk == "STATE":
+                order = order_of(item)
+                untold = (
+                    unconfirmed_shipments(order),
+                    unsent_refunds(order.state),
+                    untold_cancellations(order.state),
+                )
+                if work_due(order) or any(untold):
+                    self._wrong.append(f"{key.pk} was forgotten: {work_due(order)} {untold}")
+        self._wrong += self._channel_wrong(self.world.shop)
+
+    def of(self, shop: Shop) -> list[str]:
+        """Everything that is wrong at the end."""
+        books = self.books()
+        wrong = self._wrong + list(books.wrong)
+        wrong += [
+            f"{queue}: dead: {body}"
+            for queue, dead in self.world.queues.dead.items()
+            for body in dead
+            if not _is_poison(body)
+        ]
+        ours = {order.external_id: order for order in books.orders.values() if not _of_our_own(order)}
+        if set(ours) != set(shop.orders):
+            wrong.append(f"1, 2: the shop has {len(shop.orders)} orders, we have {len(ours)}")
+        unread = sum(order.external_id.startswith("unreadable") for order in books.orders.values())
+        if unread > self.poisoned:
+            wrong.append(f"2: {self.poisoned} bodies were rubbish, {unread} are kept as that")
+        for order in ours.values():
+            if order.external_id in shop.orders:
+                wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
+        wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
+        return wrong + self._privacy_wrong()
+
+    def books(self) -> Books:
+        """The audited books: 3, 4, 5."""
+        items: dict[str, list[Item]] = {"orders": [], "stock": [], "ledger": []}
+        for key, item in self.world.tables.items.items():
+            if key.table in items:
+                items[key.table].append(item)
+        return audit(items, read_counts(self.world.tables))
+
+    def _order_wrong(self, order: Order, document: dict[str, Any], shop: Shop) -> list[str]:
+        """The newest word of the shop is what we hold, and the shop has been told of all that we did."""
+        name, state = order.order_id, order.state
+        wrong = []
+        if len(order.lines) != len(document["lines"]):
+            return [f"{name}: {len(document['lines'])} lines, we hold {len(order.lines)}"]
+        for line, stated, units in zip(order.lines, document["lines"], state.quantities, strict=True):
+            wanted = 0 if document.get("cancelled") else stated["quantity"] - stated.get("cancelled", 0)
+            if units.cancel_wanted != units.ordered - wanted:
+                wrong.append(f"{name} line {line.line_id}: an older word of the shop won")
+            if units.to_cancel > 0:
+                wrong.append(f"{name} line {line.line_id}: called-off units are still promised")
+        paid = document["payment"]["status"] == "paid" or order.external_id in self.paid
+        if paid and state.payment.captured_minor == 0 and state.total_minor:
+            wrong.append(f"{name}: a late failure lowered a paid order")
+        told = {parcel for number, parcel in shop.parcels if number == order.external_id}
+        if told != {shipment.shipment_id for shipment in state.shipments}:
+            wrong.append(f"{name}: the shop knows the parcels {sorted(told)}")
+        invented = [s.shipment_id for s in state.shipments if (name, s.shipment_id) not in self.parcels]
+        if invented:
+            wrong.append(f"{name}: nobody has sent the parcels {invented}")
+        confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
+        if shop.refunds[order.external_id] != confirmed:
+            wrong.append(f"5 {name}: {shop.refunds[order.external_id]} were paid back, {confirmed} wanted")
+        cancelled = {name for number, name in shop.cancelled if number == order.external_id}
+        ours = {n for n, each in state.cancellations.items() if any(state.quantities[i].cancelled for i in each.items)}
+        if not ours <= cancelled:
+            wrong.append(f"{name}: the shop was not told of {sorted(ours - cancelled)}")
+        return wrong
+
+    def _stuck(self, order: Order, books: Books) -> list[str]:
+        """Every order is closed, or waits for what nobody here can give: the buyer's money, or goods."""
+        units = total_units(order.state.quantities)
+        name = f"{order.order_id} ({stage(order)}: {', '.join(hold.reason for hold in order.state.holds)})"
+        if stage(order) in CLOSED or order.external_id.startswith("unreadable"):
+            return []
+        if not is_funded(order.state):
+            kept = [f"{name} keeps {units['allocated']} units without money"] if units["allocated"] else []
+            return (
+                kept if order.state.payment.captured_minor < order.state.total_minor else [f"{name}: paid, not funded"]
+            )
+        if order.state.linked_to and order.state.holds:
+            return []  # an exchange whose goods never came
+        if units["backordered"] and not units["open"] and not order.state.holds:
+            servable = [
+                line.sku
+                for line, ledger in zip(order.lines, order.state.quantities, strict=True)
+                if ledger.backordered and _can_serve(line.parts, books)
+            ]
+            return [f"{name}: {servable} are free while it waits"] if servable else []
+        return [f"{name}: is stuck with {units}"]
+
+    def _channel_wrong(self, shop: Shop) -> list[str]:
+        """7: the shop shows what is there."""
+        tables = self.world.tables
+        free: Counter[str] = Counter()
+        for key, item in tables.items.items():
+            if key.table == "stock" and key.sk.startswith("LOC#"):
+                free[key.pk] += max(item.get("available", 0), 0)
+        wrong = []
+        for key, item in tables.items.items():
+            if key.table == "listings" and key.sk == "SKU":
+                sku = key.pk.removeprefix("SKU#")
+                parts = item.get("components") or [[sku, 1]]
+                there = min(free[part] // each for part, each in parts)
+                if shop.shown.get(sku) != there:
+                    wrong.append(f"7 the shop shows {shop.shown.get(sku)} {sku}, there are {there}")
+        return wrong
+
+    def _privacy_wrong(self) -> list[str]:
+        """9: the buyers' data stands nowhere but in contacts and raw bodies, and goes when it is due."""
+        tables, wrong = self.world.tables, []
+        for key, item in tables.items.items():
+            if key.table != "contacts" and MARK in repr(item):
+                wrong.append(f"9 personal data in {key}")
+            if key.table == "contacts" and item["expires_at"] * 1000 > self.world.now_ms + 91 * _DAY_MS:
+                wrong.append(f"9 {key.pk} is kept too long")
+        lines = [line for line in self.world.logged if MARK in line]
+        return wrong + [f"9 personal data in a log line: {line[:80]}" for line in lines]
+
+
+def _is_poison(body: str) -> bool:
+    """What no handler can make sense of belongs in the dead letters."""
+    return ":none" in body
+
+
+def _allocated(order: Order) -> int:
+    return total_units(order.state.quantities)["allocated"]
+
+
+def _of_our_own(order: Order) -> bool:
+    return bool(order.state.linked_to) or order.external_id.startswith("unreadable")
+
+
+def _can_serve(parts: Any, books: Books) -> bool:
+    places = {place for _, place in books.stock}
+    return any(
+        all(books.stock.get((sku, place), {}).get("available", 0) >= each for sku, each in parts) for place in places
+    )

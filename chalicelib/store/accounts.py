@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.sourcing import Sourcing
 from chalicelib.store.codec import SCHEMA, pack, unpack
-from chalicelib.store.tables import Change, Key, Put, Tables
+from chalicelib.store.tables import Change, Key, Put, Tables, When
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
 _CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
@@ -37,11 +37,14 @@ def read_account(tables: Tables, channel: str) -> Mapping[str, Any]:
 
 
 def add_account(tables: Tables, channel: str, settings: Mapping[str, Any]) -> None:
-    """Create or replace a channel account."""
-    known = sorted({*channels(tables), channel})
+    """Create or replace a channel account. Raises `Stale` when another is being added: do it again."""
+    item = tables.get(_CHANNELS)
+    version = item.get("version", 0) if item else 0
+    names = sorted({*(item["names"] if item else ()), channel})
+    when = When(version=version) if version else When(absent=item is None)
     tables.write(
         Put(_account_key(channel), {"schema": SCHEMA, "settings": dict(settings)}),
-        Put(_CHANNELS, {"schema": SCHEMA, "names": known}),
+        Put(_CHANNELS, {"schema": SCHEMA, "version": version + 1, "names": names}, when),
     )
 
 

@@ -6,7 +6,7 @@ Nothing is stored here: stock is what a step says there is. States that differ i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from chalicelib.domain.lifecycle import (
     asked_back,
     authorisation_ends_ms,
     outstanding_minor,
+    securable_minor,
     stage,
     status,
     unconfirmed_shipments,
@@ -120,6 +121,9 @@ STARTS: Mapping[str, ChannelOrder] = {
     "authorised until a time": stated(
         line("a"), payment=Payment(authorised_minor=_UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
     ),
+    "two units, authorised until a time": stated(
+        line("a", units=2), payment=Payment(authorised_minor=2 * _UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
+    ),
     "vouched by the marketplace": stated(line("a"), payment=Payment(vouched=True)),
     "pending at the marketplace": replace(stated(line("a"), payment=Payment(awaited=True)), total_minor=_UNIT_MINOR),
     "an unknown item": stated(line("a", "NEW")),
@@ -132,12 +136,21 @@ def explore(most_nodes_each: int) -> Space:
     """Every start, breadth first; of each start, so many states are followed up."""
     space = Space()
     closing: set[Any] = set()
-    for start in STARTS.values():
+    for name, start in STARTS.items():
         order = decide_entry(None, start, _skus_of(start), T0_MS)
         assert order
         _note(space, None, order)
-        _explore_from(Node(order, start, T0_MS), most_nodes_each, space, closing)
+        first = Node(order, start, T0_MS)
+        for way in ([], *WAYS.get(name, ())):
+            _explore_from(_gone(first, way, space), most_nodes_each, space, closing)
     return space
+
+
+def _gone(node: Node, way: Sequence[str], space: Space) -> Node:
+    """The state at the end of a way; every step of it has to be possible."""
+    for name in way:
+        node = next(_made(node, STEPS[name], space))
+    return node
 
 
 def _explore_from(first: Node, most: int, space: Space, closing: set[Any]) -> None:
@@ -193,12 +206,44 @@ def _note(space: Space, before: Order | None, after: Order) -> None:
         space.moves.append(Seen(happening.move, after.state, after.state, (happening.before, happening.after)))
     if fresh:
         last = fresh[-1]
-        space.moves.append(
-            Seen(last.move, before.state if before else None, after.state, (last.before, last.after))
-        )
+        space.moves.append(Seen(last.move, before.state if before else None, after.state, (last.before, last.after)))
 
 
 # what may happen
+
+
+_IN_HAND = ["money is looked at", "allocation, plenty at east", "accept at east"]
+_HALF = ["money is looked at", "allocation, a unit at main"]
+_EACH = ["money is looked at", "allocation, a unit at each"]
+_GONE = ["money is looked at", "allocation, plenty at east", "ship from east"]
+
+# Where an exploration begins anew, so that it comes deep as well as wide: steps from a start.
+WAYS: Mapping[str, Sequence[list[str]]] = {
+    "one unit, paid": (
+        _IN_HAND,
+        [*_IN_HAND, "cancel"],
+        _GONE,
+        [*_GONE, "sync", "payout"],
+        [*_GONE, "sync", "return: request"],
+        ["money is looked at", "cancel", "sync"],
+    ),
+    "two units, paid": (
+        _GONE,
+        [*_HALF, "a line more", "cancel"],
+        [*_HALF, "hold", "cancel"],
+        [*_IN_HAND, "cancel", "a line more", "reroute at east"],
+        [*_IN_HAND, "cancel", "reroute at east", "hold"],
+    ),
+    "two units, authorised until a time": (
+        [*_HALF, "time passes", "money is looked at", "cancel", "time passes"],
+        [*_EACH, "accept at main", "time passes", "money is looked at", "cancel", "reroute at main", "time passes"],
+    ),
+    "vouched by the marketplace": (["money is looked at", "refund", "payment failed"],),
+    "two lines, shipped by a date": (_HALF, _IN_HAND),
+    "a pre-order": (["money is looked at", "allocation, no stock"],),
+    "unpaid": (["allocation, a unit at main"], ["allocation, a unit at main", "time passes"]),
+    "authorised until a time": (["money is looked at", "allocation, a unit at main", "time passes"],),
+}
 
 
 def _skus_of(fact: ChannelOrder) -> dict[str, Sku]:
@@ -406,9 +451,7 @@ STEPS: Mapping[str, Step] = {
     "reject": lambda node: _reject_first(node),
     "cancel": _asks("cancel", cancellation_id="c", lines=[]),
     "uncancel": _asks("uncancel", cancellation_id="c"),
-    "substitute": lambda node: _asks(
-        "substitute", line_id=node.order.lines[0].line_id, sku={"sku": "CUP"}
-    )(node),
+    "substitute": lambda node: _asks("substitute", line_id=node.order.lines[0].line_id, sku={"sku": "CUP"})(node),
     "exchange": _asks("exchange", return_id="r", lines=[{"sku": {"sku": "CUP"}, "units": 1}]),
     "archive": _asks("archive"),
     "refund": _asks("refund", **_REFUND),
@@ -462,7 +505,8 @@ def _towards_the_end(node: Node, space: Space) -> Iterator[Node]:
 
 def _closing_steps(node: Node) -> Iterator[Step]:
     state = node.order.state
-    yield _catalogue_knows
+    if any(hold.reason == "unknown_sku" for hold in state.holds):
+        yield _catalogue_knows
     yield from (_asks("resolve", reason=hold.reason) for hold in state.holds if hold.reason != "unknown_sku")
     yield from (
         _asks("dispute", dispute_id=name, amount_minor=dispute.amount_minor, status="won")
@@ -472,12 +516,19 @@ def _closing_steps(node: Node) -> Iterator[Step]:
     for place in _PLACES:
         if asked_back(state, place):
             yield _asks("fulfilment", location=place, answer="yield")
-    yield from (STEPS["return: inspect"], STEPS["return: receive"], STEPS["return: decline"]) if _under_way(state) else ()
-    yield from (_sync, _is_funded_by_word)
+    yield from (
+        (STEPS["return: inspect"], STEPS["return: receive"], STEPS["return: decline"]) if _under_way(state) else ()
+    )
+    yield _sync
+    if state.secured_minor != securable_minor(state):
+        yield _is_funded_by_word
     if state.secured_minor < state.total_minor or state.payment.awaited:
         yield STEPS["paid"]
-    yield _allocates(_PLENTY)
-    yield from (_asks("fulfilment", location=p, answer="reopen") for p, w in state.fulfilment.items() if w == "rejected")
+    if any(units.open or units.backordered or units.to_cancel for units in state.quantities):
+        yield _allocates(_PLENTY)
+    yield from (
+        _asks("fulfilment", location=p, answer="reopen") for p, w in state.fulfilment.items() if w == "rejected"
+    )
     yield from (_ships(place) for place in _PLACES)
     yield _is_paid_out
     yield _time_passes
@@ -498,11 +549,10 @@ def key_of(node: Node) -> Any:
     order, state = node.order, node.order.state
     said = node.said
     return (
-        order.external_id,
         tuple((each.sku, each.ships) for each in order.lines),
         tuple(_ledger(units) for units in state.quantities),
         state.total_minor,
-        state.payment,
+        _money(state.payment),
         (state.secured_minor, outstanding_minor(state), refunded_minor(state), collectible_minor(state)),
         tuple(sorted(hold.reason for hold in state.holds)),
         tuple(sorted(reason for reason, _ in state.waived)),
@@ -517,7 +567,7 @@ def key_of(node: Node) -> Any:
         tuple(sorted(state.fulfilment.items())),
         (state.cancelled, state.archived),
         _clocks(node),
-        (said.lines, said.cancelled, said.payment) if said else (),
+        _word(said) if said else (),
     )
 
 
@@ -525,6 +575,15 @@ def _ledger(units: Quantities) -> tuple[Any, ...]:
     promised = tuple(sorted(units.allocations.items()))
     ledger = (units.ordered, units.cancelled, units.backordered, units.shipped, units.returned)
     return (*ledger, promised, units.cancel_wanted, units.called_off, units.cancel_refused)
+
+
+def _word(said: ChannelOrder) -> tuple[Any, ...]:
+    lines = tuple((each.line_id, each.quantity, each.cancelled, each.ships) for each in said.lines)
+    return lines, said.cancelled, _money(said.payment)
+
+
+def _money(payment: Payment) -> tuple[Any, ...]:
+    return tuple(vars(payment).values())
 
 
 def _clocks(node: Node) -> tuple[bool, ...]:

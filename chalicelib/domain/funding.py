@@ -69,7 +69,16 @@ def decide_refund_outcome(order: Order, refund_id: str, failure: str, now_ms: in
         return None
     status = "failed" if failure else "confirmed"
     refunds = {**order.state.refunds, refund_id: replace(refund, status=status, detail=failure)}
-    return moved(order, order.having(refunds=refunds), f"refund_{status}", now_ms=now_ms, cause=refund_id)
+    after = _collected(replace(order.state, refunds=refunds))
+    return moved(order, replace(order, state=after), f"refund_{status}", now_ms=now_ms, cause=refund_id)
+
+
+def _collected(state: State) -> State:
+    """What has been paid back was collected before, also where the marketplace has vouched no more in the meantime."""
+    captured = max(state.payment.captured_minor, refunded_minor(state))
+    if collectible_minor(state) >= captured:
+        return state
+    return replace(state, payment=replace(state.payment, captured_minor=captured))
 
 
 def decide_dispute(order: Order, dispute_id: str, dispute: Dispute, actor: str, now_ms: int) -> Order | None:

@@ -52,6 +52,10 @@ replay: $(DEV) $(if $(filter local,$(ENGINE)),$(ENV_ENGINE)) ## Feed real orders
 	@for file in $(FILE); do test -r "$$file" || { echo "make replay: cannot read $$file" >&2; exit 2; }; done
 	@$(PY) -m local.replay $(FILE) --engine $(ENGINE) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ON_HAND),--on-hand $(ON_HAND))
 
+.PHONY: stock
+stock: $(DEV) ## Stock by CSV, and why it is what it is: ARGS="import FILE [--apply]" or ARGS="explain SKU"
+	@$(PY) -m local.stock $(or $(ARGS),--help)
+
 .PHONY: read
 read: $(DEV) ## Show how Headrace understands a payload: CHANNEL=shopify|amazon|ebay|storefront FILE=payload.json
 	@test -n "$(CHANNEL)" || { echo "make read needs CHANNEL=shopify, amazon, ebay or storefront" >&2; exit 2; }

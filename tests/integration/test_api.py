@@ -16,6 +16,7 @@ from chalice.test import Client
 import chalicelib.inbound.api
 import chalicelib.inbound.commands
 import chalicelib.inbound.guard
+import chalicelib.inbound.stock_api
 import chalicelib.inbound.webhooks
 from app import app
 from chalicelib.runtime import log
@@ -46,6 +47,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         chalicelib.inbound.api,
         chalicelib.inbound.commands,
         chalicelib.inbound.guard,
+        chalicelib.inbound.stock_api,
         chalicelib.inbound.webhooks,
     ):
         monkeypatch.setattr(module, "runtime", lambda: world.runtime)
@@ -232,7 +234,9 @@ def test_the_warehouse_ships_once_and_only_what_is_allocated(world: World, clien
         assert queued(world) == int(applied)
         world.run()
     _, stock = call(client, "GET", "/api/stock/MUG")
-    assert stock["locations"] == [{"location": "main", "on_hand": 8, "allocated": 0, "available": 8}]
+    assert stock["locations"] == [
+        {"location": "main", "on_hand": 8, "allocated": 0, "available": 8, "safety_stock": 0, "incoming": 0}
+    ]
     assert call(client, "POST", path, {**parcel, "colour": "red"})[1]["error"]["detail"].startswith("colour")
     assert call(client, "POST", "/api/orders/storefront:none/shipments", parcel)[0] == 404
 

@@ -26,7 +26,7 @@ from app import app
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.runtime import log, wiring
 from chalicelib.store.accounts import add_account, set_locations
-from chalicelib.store.dynamo import to_plain
+from chalicelib.store.dynamo import image_to_plain
 from chalicelib.store.listings import Listing, kit_writes, listing_writes, read_entry, sku_writes
 from chalicelib.store.places import open_places
 from chalicelib.store.stock import receipt_writes
@@ -261,7 +261,7 @@ def _queues() -> dict[str, Any]:
 def _items(table: Any) -> dict[tuple[str, str], Any]:
     found = {}
     for item in table.all_items():
-        plain = to_plain({name: value.to_regular_json() for name, value in item.attrs.items()})
+        plain = image_to_plain({name: value.to_regular_json() for name, value in item.attrs.items()})
         key = str(plain["pk"]), str(plain["sk"])
         found[key] = "a token" if key[1] == "TOKEN" else plain
     return found

@@ -169,7 +169,7 @@ class Sandbox:
 
     def queued(self, queue: str) -> list[Any]:
         """The messages that wait in a queue."""
-        return [json.loads(message._body) for message in _queues()[PREFIX + queue]._messages]
+        return [json.loads(message.body) for message in _queues()[PREFIX + queue]._messages]
 
     def pass_time(self, **duration: float) -> None:
         """It is so much later."""
@@ -209,7 +209,7 @@ class Sandbox:
         """What there is, without what says only how often somebody tried: doubled messages, tokens, request counts."""
         return {
             **{f"table {name}": _items(table) for name, table in _tables().items()},
-            **{f"queue {name}": {m._body for m in queue._messages} for name, queue in _queues().items()},
+            **{f"queue {name}": {m.body for m in queue._messages} for name, queue in _queues().items()},
             "bodies": self._objects(),
             "shop": {name: value for name, value in vars(self.shop).items() if not name.startswith("_")},
             **{f"market {name}": _shelf(market.shelf) for name, market in self.markets.markets.items()},

@@ -12,7 +12,7 @@ from typing import Literal
 STAGES = ("funding", "allocation", "shipping", "settlement")
 """Queues that `relay` feeds. `entry` is fed from outside."""
 
-SYNCED_CHANNELS = ("shopify", "amazon", "ebay")
+SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
@@ -85,6 +85,11 @@ def opens(*names: str) -> tuple[May, ...]:
     return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
 
 
+def opens_accounts_of(kind: str) -> tuple[May, ...]:
+    """The credentials of every account of one kind; `shop*` alone would open those of shopify too."""
+    return opens(f"{kind}/api", f"{kind}-*/api")
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
     """All HTTP routes; Chalice puts them in one function."""
@@ -135,7 +140,7 @@ def _sync(kind: str) -> Function:
             *writes("orders", "listings", "channels"),
             *reads("stock"),
             *sends(f"sync-{kind}"),
-            *opens(f"{kind}*/api"),
+            *opens_accounts_of(kind),
         ),
         timeout_s=60,
     )
@@ -145,7 +150,7 @@ def _poll(kind: str, minutes: int) -> Function:
     return Function(
         f"poll_{kind}",
         Every(minutes),
-        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens(f"{kind}*/api")),
+        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens_accounts_of(kind)),
         timeout_s=120,
     )
 
@@ -205,6 +210,7 @@ FUNCTIONS = (
     _poll("shopify", 5),
     _poll("amazon", 15),
     _poll("ebay", 5),
+    _poll("shop", 5),
     Function(
         "sweep",
         Every(1),

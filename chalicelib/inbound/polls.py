@@ -40,6 +40,12 @@ def poll_ebay(event: Any) -> None:
     """Lambda."""
 
 
+@blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="poll_shop")
+@on_schedule(lambda runtime: poll("shop", runtime))
+def poll_shop(event: Any) -> None:
+    """Lambda."""
+
+
 def poll(kind: str, runtime: Runtime) -> None:
     """Read what has changed on every account of this kind; one that does not answer stops no other."""
     for channel in channels(runtime.tables, kind):

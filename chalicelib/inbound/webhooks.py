@@ -18,6 +18,8 @@ from chalicelib.store.accounts import channels
 
 blueprint = Blueprint(__name__)
 
+OWN_KINDS = ("storefront", "shop")  # both speak the JSON of docs/channels.md
+
 SHOPIFY_TOPICS = {
     "orders/create",
     "orders/updated",
@@ -47,22 +49,24 @@ def shopify_webhook(channel: str) -> Response:
 @blueprint.route("/channels/{channel}/orders", methods=["POST"], content_types=["application/json"])
 @told
 def storefront_order(channel: str) -> Response:
-    """An order of an own storefront, in the JSON of docs/channels.md; signed (Standard Webhooks) or with an API token.
+    """An order of an own storefront or shop, in the JSON of docs/channels.md; signed (Standard Webhooks) or
+    with an API token.
 
     202 with the order's id; 400 names each field that is wrong.
     """
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
-    if kind_of(channel) != "storefront":
-        raise Forged("wrong_door", f"{channel!r} is no storefront channel; name it storefront or storefront-<name>")
+    kind = kind_of(channel)
+    if kind not in OWN_KINDS:
+        raise Forged("wrong_door", f"{channel!r} is no own channel; name it storefront or shop, or shop-<name>")
     if "webhook-signature" in request.headers:
         verify_standard_webhook(raw, request.headers, _secrets(channel, ports), ports.clock() // 1000)
     else:
         check_token(request.headers, ports)
     if channel not in channels(ports.tables):
         raise Refused("unknown_channel", f"no channel account {channel!r}: add it first")
-    orders = reader_for("storefront")(raw, channel, hint={})
+    orders = reader_for(kind)(raw, channel, hint={})
     ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
     return answer({"orders": [order.order_id for order in orders]}, 202)
 

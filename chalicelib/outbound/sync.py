@@ -17,7 +17,7 @@ from chalicelib.domain.advance import CONFIRMATION_REFUSED, decide_confirmation,
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.domain.orders import Order, Shipment
-from chalicelib.runtime.batch import NOT_AUTHORISED, Delivery, Work, each, failed, put_back
+from chalicelib.runtime.batch import Delivery, Work, each, failed, is_done_with, put_back
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
@@ -54,6 +54,12 @@ def sync_ebay(event: Any) -> None:
     """Lambda."""
 
 
+@blueprint.on_sqs_message(queue_arn=queue_arn("sync-shop"), batch_size=10, name="sync_shop")
+@from_sqs(work_for("shop"))
+def sync_shop(event: Any) -> None:
+    """Lambda."""
+
+
 def _work(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     queue = SYNC_QUEUES[kind]
     skus = [delivery for delivery in batch if "sku" in delivery.body]
@@ -76,7 +82,7 @@ def confirm_shipments(message: Message, runtime: Runtime) -> None:
                 client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence))
         after = decide_confirmation(order, frozenset(pending), runtime.clock())
     except Refused as refused:  # a parcel that the channel will not take is for a person to see
-        if refused.reason == NOT_AUTHORISED:
+        if not is_done_with(refused):
             raise
         after = decide_hold(order, CONFIRMATION_REFUSED, str(refused), "sync", runtime.clock())
     if after:
@@ -170,7 +176,7 @@ def _done(queue: str, delivery: Delivery, error: HeadraceError | None, runtime: 
     body = {**delivery.body, "crossed": True} if isinstance(error, Crossed) else delivery.body
     if isinstance(error, Busy) and put_back(queue, body, error, runtime):
         return True
-    if isinstance(error, Refused) and error.reason != NOT_AUTHORISED:
+    if isinstance(error, Refused) and is_done_with(error):
         log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)
         return True
     failed(queue, delivery, error)

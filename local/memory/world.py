@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Refused
 from chalicelib.inbound import fetch, notifications
 from chalicelib.outbound import relay, sync
 from chalicelib.runtime.batch import Delivery, Work
-from chalicelib.runtime.queues import Message, batches
+from chalicelib.runtime.queues import SYNC_QUEUES, Message, batches
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 from local.memory.tables import MemoryTables
@@ -28,9 +28,7 @@ WORK: Mapping[str, Work] = {
     "allocation": allocation.work,
     "shipping": shipping.work,
     "settlement": settlement.work,
-    "sync-shopify": sync.work_for("shopify"),
-    "sync-amazon": sync.work_for("amazon"),
-    "sync-ebay": sync.work_for("ebay"),
+    **{queue: sync.work_for(kind) for kind, queue in SYNC_QUEUES.items()},
 }
 BATCH_SIZE = defaultdict(lambda: 10, {"allocation": 100})
 MOST_RECEIVES = 5

@@ -150,7 +150,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
         )
         if '/api"' in paths:
             readers.add(function)
-    kinds = ("Shopify", "Amazon", "Ebay")
+    kinds = ("Shopify", "Amazon", "Ebay", "Shop")
     assert readers == {"Fetch"} | {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
 
 

@@ -85,6 +85,11 @@ def opens(*names: str) -> tuple[May, ...]:
     return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
 
 
+def opens_accounts_of(kind: str) -> tuple[May, ...]:
+    """The credentials of every account of one kind; `shop*` alone would open those of shopify too."""
+    return opens(f"{kind}/api", f"{kind}-*/api")
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
     """All HTTP routes; Chalice puts them in one function."""
@@ -144,7 +149,7 @@ def _sync(kind: str) -> Function:
             *writes("orders", "listings", "channels"),
             *reads("stock"),
             *sends(f"sync-{kind}"),
-            *opens(f"{kind}*/api"),
+            *opens_accounts_of(kind),
         ),
         memory_mb=WAITING_MB,
         timeout_s=60,
@@ -155,7 +160,7 @@ def _poll(kind: str, minutes: int) -> Function:
     return Function(
         f"poll_{kind}",
         Every(minutes),
-        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens(f"{kind}*/api")),
+        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens_accounts_of(kind)),
         memory_mb=WAITING_MB,
         timeout_s=120,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.domain.errors import HeadraceError
+from chalicelib.domain.errors import HeadraceError, Refused
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
@@ -55,7 +55,8 @@ def poll(kind: str, runtime: Runtime) -> None:
         try:
             log("polled", channel=channel, orders=_poll_channel(channel, runtime))
         except HeadraceError as error:
-            log("poll_broken_off", channel=channel, error=type(error).__name__)
+            reason = error.reason if isinstance(error, Refused) else ""
+            log("poll_broken_off", channel=channel, error=type(error).__name__, reason=reason)
 
 
 def _poll_channel(channel: str, runtime: Runtime) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.fields import parse
-from chalicelib.channels.port import Availability, ShipmentConfirmation, Skip, TokenStore, read_all
+from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 
@@ -26,7 +26,7 @@ _CARRIERS = {
 }
 
 
-class AmazonClient:
+class AmazonClient(ManualReversals):
     """Speaks for one seller account. `account`: base_url, seller_id, marketplace_id, and lwa_url where it differs."""
 
     def __init__(

@@ -15,7 +15,7 @@ from chalicelib.channels.ebay.availability import MOST_ENTRIES, outcome_of, requ
 from chalicelib.channels.ebay.oauth import fetch_token
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ShipmentConfirmation, Skip, TokenStore, read_all
+from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Unreadable
 
@@ -26,7 +26,7 @@ _PAGE = 200
 _REACH_MS = 729 * 86_400_000  # eBay refuses a range of more than two years
 
 
-class EbayClient:
+class EbayClient(ManualReversals):
     """One seller. `account` may carry base_url; `credentials` are client_id, client_secret and refresh_token."""
 
     def __init__(

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ShipmentConfirmation, Skip, TokenStore, read_all
+from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.shopify import documents, fulfilment
 from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
@@ -28,7 +28,7 @@ _LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILE
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 
 
-class ShopifyClient:
+class ShopifyClient(ManualReversals):
     """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
 
     def __init__(

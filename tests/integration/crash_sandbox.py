@@ -66,7 +66,9 @@ class Sandbox:
         self._client = client
         self.now: datetime = START
         self.shop = Shop()
-        self.markets = Marketplaces(5, OFFERS, rate_per_s=0, start=START, clock=lambda: self.now)
+        self.markets = Marketplaces(
+            5, OFFERS, rate_per_s=0, start=START, clock=lambda: self.now, amazon_rate_scale=100_000
+        )
         self.calls = 0
         self.crash_at: CrashPoint | None = None
         patch.setattr(wiring, "clock_ms", lambda: self.now_ms)

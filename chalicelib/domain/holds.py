@@ -78,9 +78,8 @@ def decide_overdue(order: Order, now_ms: int) -> Order | None:
         return None
     cause = f"{stage(order)} since {(now_ms - state.since_ms) // 1000} s"
     after = moved(order, order, "overdue", now_ms=now_ms, cause=cause)
-    after = after.having(due_ms=now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms))
+    put_off = {"due_ms": now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)}
     short = total_units(state.quantities)["backordered"]
     if 0 < state.ship_by_ms <= now_ms and short and (STOCK_SHORTFALL, "") not in state.waived:
-        held = decide_hold(after, STOCK_SHORTFALL, "", "sweep", now_ms)
-        return held or after
-    return after
+        after = decide_hold(after, STOCK_SHORTFALL, "", "sweep", now_ms) or after
+    return after.having(**put_off)  # last: a move works the deadline out anew

@@ -12,7 +12,9 @@ from typing import Any
 
 from chalicelib.domain.stock import StockMove
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
+from chalicelib.store.codec import SCHEMA
 from chalicelib.store.stock import receipt_writes, stock_writes
+from chalicelib.store.tables import Key, Put
 from local.simulation.shop import PRICE
 from tests.integration.crash_sandbox import OFFERS, Sandbox
 
@@ -141,16 +143,13 @@ def small_document(box: Sandbox) -> Event:
     return "POST", f"/channels/{CHANNEL}/orders", document(box)[0]["raw"].encode()
 
 
-MOVEMENTS = [
-    {"kind": "receipt", "movement_id": "r1", "sku": "MUG", "units": 4},
-    {"kind": "receipt", "movement_id": "r2", "sku": "NEW", "units": 7},
-    {"kind": "count", "movement_id": "c1", "sku": "CUP", "units": 3},
-    {"kind": "adjustment", "movement_id": "a1", "sku": "MUG", "units": -1},
-    {"kind": "transfer", "movement_id": "t1", "sku": "MUG", "units": 2, "to": "east"},
-    {"kind": "expected", "movement_id": "e1", "sku": "MUG", "units": 5},
-    {"kind": "receipt", "movement_id": "r3", "sku": "MUG", "units": 3, "expected_id": "e1"},
-    {"kind": "safety_stock", "movement_id": "s1", "sku": "MUG", "units": 1},
-]
+MOVEMENTS = (
+    {"kind": "receipt", "movement_id": "m1", "sku": "NEW", "units": 7},
+    {"kind": "count", "movement_id": "m1", "sku": "CUP", "units": 3},
+    {"kind": "transfer", "movement_id": "m1", "sku": "MUG", "units": 2, "to": "east"},
+    {"kind": "expected", "movement_id": "m1", "sku": "MUG", "units": 5},
+    {"kind": "safety_stock", "movement_id": "m1", "sku": "MUG", "units": 1},
+)
 LINES = [{"line_id": "1", "units": 2}]
 ORDERS_PATH = f"/api/orders/{ORDER}"
 
@@ -187,7 +186,10 @@ API = [
         ),
     ),
     Scenario("stock receipt", lambda _: post("/api/stock/receipts", movement_id="r1", sku="MUG", units=4)),
-    Scenario("stock movements of every kind", lambda _: post("/api/stock/movements", movements=MOVEMENTS)),
+    *(
+        Scenario(f"stock {movement['kind']}", after(then=post("/api/stock/movements", movements=[movement])))
+        for movement in MOVEMENTS
+    ),
     Scenario("new kit", lambda _: put("/api/skus/PAIR", title="Pair", components=[{"sku": "MUG", "units": 2}])),
     Scenario(
         "listing that changes its SKU",
@@ -501,10 +503,16 @@ def later(**duration: float) -> Callable[[Sandbox], Any]:
     return lambda box: box.pass_time(**duration)
 
 
+def only_the_shop(box: Sandbox) -> None:
+    """One account: each more would only repeat the same reads."""
+    box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), {"schema": SCHEMA, "names": [CHANNEL]}))
+
+
 SWEEP = [
     Scenario(
         "held order",
         after(
+            only_the_shop,
             lambda box: enter(box, {"id": "1", "sku": "NOBODY", "quantity": 1}),
             later(minutes=16),
             then=None,
@@ -512,17 +520,18 @@ SWEEP = [
     ),
     Scenario(
         "reservation ends",
-        after(lambda box: allocate(box, payment={"status": "pending"}), later(minutes=31), then=None),
+        after(only_the_shop, lambda box: allocate(box, payment={"status": "pending"}), later(minutes=31), then=None),
     ),
     Scenario(
         "backorder past its ship-by date",
         after(
+            only_the_shop,
             lambda box: allocate(box, {"id": "1", "sku": "MUG", "quantity": 20}, ship_by="2026-05-05T12:00:00Z"),
             later(days=2, minutes=1),
             then=None,
         ),
     ),
-    Scenario("closed long ago", after(settle, later(milliseconds=ARCHIVE_AFTER_MS + 1000), then=None)),
+    Scenario("closed long ago", after(only_the_shop, settle, later(milliseconds=ARCHIVE_AFTER_MS + 1000), then=None)),
 ]
 
 

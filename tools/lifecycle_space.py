@@ -387,9 +387,10 @@ def _is_paid_out(node: Node) -> Node | None:
     if not owed:
         return None
     shared: tuple[Any, ...] = ("EUR", node.now_ms)
+    payout = f"po{len(node.order.state.payouts)}"
     lines = [
-        PayoutLine("market", "po", "1", node.order.order_id, "sale", owed, *shared),
-        PayoutLine("market", "po", "2", node.order.order_id, "fee", -1, *shared),
+        PayoutLine("market", payout, "1", node.order.order_id, "sale", owed, *shared),
+        PayoutLine("market", payout, "2", node.order.order_id, "fee", -1, *shared),
     ]
     return replace(node, order=decide_settlement(node.order, lines, node.now_ms))
 
@@ -530,11 +531,18 @@ def _closing_steps(node: Node) -> Iterator[Step]:
         _asks("fulfilment", location=p, answer="reopen") for p, w in state.fulfilment.items() if w == "rejected"
     )
     yield from (_ships(place) for place in _PLACES)
+    if _to_be_captured(state):
+        yield STEPS["paid"]
     yield _is_paid_out
     yield _time_passes
 
 
 _PLENTY: Available = {sku: dict.fromkeys(_PLACES, 99) for sku in _PARTS}
+
+
+def _to_be_captured(state: State) -> bool:
+    payment = state.payment
+    return not payment.vouched and payment.authorised_minor > payment.captured_minor
 
 
 def _under_way(state: State) -> bool:

@@ -81,7 +81,7 @@ def _poll_channel(channel: str, runtime: Runtime) -> int:
     if together:
         runtime.queues.send("entry", together)
     newest_ms = max(shown.values(), default=0)
-    if newest_ms >= cursor.read_to_ms and shown:
+    if newest_ms > cursor.read_to_ms:
         seen = {name: ms for name, ms in shown.items() if newest_ms - OVERLAP_MS <= ms < newest_ms - _SAME_SECOND_MS}
         move_cursor(runtime.tables, channel, Cursor(newest_ms, seen))
     return orders

@@ -140,13 +140,15 @@ class Story:
 
     def _say(self, number: str) -> None:
         """The shop tells of the order as it is now: not at all, once, twice; sometimes with rubbish beside it."""
-        webhook = {"channel": CHANNEL, "raw": self.world.shop.document(number), "hint": {}}
         if not self.world.choke.strikes("lost_webhook"):
-            self._send("entry", webhook, copies=self.chance.choice((1, 1, 1, 2)))
+            self._send("entry", self._webhook(number), copies=self.chance.choice((1, 1, 1, 2)))
         if self.world.choke.strikes("poison"):
             self.verdict.poisoned += 1
             self._send("entry", {"channel": CHANNEL, "raw": f'{{"rubbish": {self.verdict.poisoned}}}', "hint": {}})
             self._send(self.chance.choice(sorted(WORK)), {"order": f"{CHANNEL}:none"})
+
+    def _webhook(self, number: str) -> Document:
+        return {"channel": CHANNEL, "raw": self.world.shop.document(number), "hint": {}}
 
     def _send(self, queue: str, message: Mapping[str, Any], copies: int = 1) -> None:
         self.world.queues.send(queue, [message] * copies)
@@ -354,6 +356,11 @@ class Story:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
         self._rest()
         self.world.shop.settle()
+        for number, document in self.world.shop.orders.items():
+            if document["payment"]["status"] == "authorised":
+                document["payment"] = {"status": "paid"}
+                self.world.shop.changed(number)
+                self._send("entry", self._webhook(number))
         polls = (
             ["poll_shop"] if self.world.choke.mix.lost_webhook else []
         )  # else there is nothing to be found by polling

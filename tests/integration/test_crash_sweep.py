@@ -29,7 +29,7 @@ def test_every_function_has_a_crash_scenario() -> None:
 def test_a_crash_at_any_call_changes_nothing_in_the_end(box: Sandbox, function: str) -> None:
     calls = [_sweep(box, function, scenario) for scenario in SCENARIOS[function]]
     points = 2 * sum(calls)
-    print(f"\n{function:<22}{len(calls):>3} scenarios {sum(calls):>4} calls {points:>5} crash points", end="")  # noqa: T201 read with -s
+    print(f"\n{function:<22}{len(calls):>3} scenarios {sum(calls):>4} calls {points:>5} crash points", end="")
     assert all(calls), f"{function}: a scenario without a call proves nothing"
 
 

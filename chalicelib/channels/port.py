@@ -47,6 +47,11 @@ def read_all(external_id: str, changed_ms: int) -> bool:  # noqa: ARG001 takes w
     return False
 
 
+def id_in(order: object, name: str) -> str:
+    """The id of an order as a list shows it; "" for what is no order at all."""
+    return str(order.get(name, "")) if isinstance(order, dict) else ""
+
+
 class TokenStore(Protocol):
     """Where the access token of one channel account is shared."""
 

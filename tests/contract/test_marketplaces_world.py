@@ -139,7 +139,7 @@ def test_a_late_notification_tells_the_order_as_it_was() -> None:
     world.shopify.pay(sale, START + timedelta(seconds=5))
     deliveries = run(world, 200)
     told = {each.headers["X-Shopify-Topic"]: json.loads(each.body)["financial_status"] for each in deliveries}
-    assert told == {"orders/create": "pending", "orders/paid": "paid", "orders/updated": "paid"}
+    assert told == {"orders/create": "pending", "orders/updated": "paid"}
 
 
 def test_a_notification_that_is_not_taken_is_tried_again_for_a_while() -> None:

@@ -12,7 +12,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.fields import parse
-from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
+from chalicelib.channels.port import (
+    Availability,
+    ManualReversals,
+    ShipmentConfirmation,
+    Skip,
+    TokenStore,
+    id_in,
+    read_all,
+)
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 
@@ -66,7 +74,7 @@ class AmazonClient(ManualReversals):
             for order in answer["orders"]:
                 raw = json.dumps({"order": order}).encode()
                 changed_ms = _changed_ms(raw, since_ms)
-                if not skip(str(order.get("orderId")), changed_ms):
+                if not skip(id_in(order, "orderId"), changed_ms):
                     yield raw, changed_ms
             token = (answer.get("pagination") or {}).get("nextToken")
             if not token:

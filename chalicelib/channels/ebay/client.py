@@ -15,7 +15,15 @@ from chalicelib.channels.ebay.availability import MOST_ENTRIES, outcome_of, requ
 from chalicelib.channels.ebay.oauth import fetch_token
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
+from chalicelib.channels.port import (
+    Availability,
+    ManualReversals,
+    ShipmentConfirmation,
+    Skip,
+    TokenStore,
+    id_in,
+    read_all,
+)
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Unreadable
 
@@ -59,7 +67,7 @@ class EbayClient(ManualReversals):
             page = self._ask("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}", "total")
             for order in page.get("orders") or []:
                 changed_ms = _changed_ms(order, start_ms)
-                if not skip(str(order.get("orderId")), changed_ms):
+                if not skip(id_in(order, "orderId"), changed_ms):
                     yield json.dumps(order).encode(), changed_ms
             if not page.get("next"):
                 return

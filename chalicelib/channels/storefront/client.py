@@ -19,6 +19,7 @@ from chalicelib.channels.port import (
     ShipmentConfirmation,
     Skip,
     TokenStore,
+    id_in,
     read_all,
 )
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked
@@ -60,7 +61,7 @@ class ShopClient:
             page = _having(self._call("GET", f"/orders?{urlencode(query)}"), "orders")
             for document in page["orders"]:
                 changed_ms = _changed_ms(document, since_ms)
-                if not skip(str(Node(document).at("id").value), changed_ms):
+                if not skip(id_in(document, "id"), changed_ms):
                     yield json.dumps(document).encode(), changed_ms
             cursor = page.get("cursor")
             if not cursor:

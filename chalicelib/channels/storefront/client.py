@@ -51,6 +51,7 @@ class ShopClient:
     def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, oldest change first, as JSON with its time of change (Unix ms)."""
         query = {"changed_since": datetime.fromtimestamp(since_ms / 1000, UTC).isoformat()}
+        seen: set[str] = set()
         while True:
             page = self._call("GET", f"/orders?{urlencode(query)}")
             if not isinstance(page, dict) or not isinstance(page.get("orders"), list):
@@ -60,9 +61,10 @@ class ShopClient:
             cursor = page.get("cursor")
             if not cursor:
                 return
-            if cursor == query.get("cursor"):
-                raise Refused("bad_page", "the shop's next page is the same page")
             query["cursor"] = str(cursor)
+            if query["cursor"] in seen:
+                raise Refused("bad_page", "the shop's next page is one that it has given already")
+            seen.add(query["cursor"])
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Show these quantities; one outcome for each, None when the shop acknowledged it."""
@@ -71,7 +73,7 @@ class ShopClient:
             chunk = wanted[start : start + _MOST_ITEMS]
             items = [{"sku": each.channel_sku, "quantity": each.quantity, "version": each.version} for each in chunk]
             answer = self._call("PUT", "/availability", {"items": items})
-            words = {str(word.get("sku")): word.get("status") for word in (answer or {}).get("results", ())}
+            words = _words(answer)
             outcome += [_judged(each.channel_sku, words) for each in chunk]
         return outcome
 
@@ -118,6 +120,13 @@ def _order_path(external_id: str) -> str:
 
 def _lines(items: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
     return [{"id": line_id, "units": units} for line_id, units in items]
+
+
+def _words(answer: Any) -> dict[str, Any]:
+    """The shop's status by SKU; nothing of what has another form than agreed."""
+    results = answer.get("results") if isinstance(answer, dict) else None
+    found = results if isinstance(results, list) else []
+    return {str(word.get("sku")): word.get("status") for word in found if isinstance(word, dict)}
 
 
 def _judged(sku: str, words: Mapping[str, Any]) -> HeadraceError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,5 +50,13 @@ def kit_units(parts: Parts, available_by_sku: Mapping[str, int]) -> int:
 
 
 def sellable(sku: Sku, stock: Mapping[str, Sequence[Stock]]) -> int:
-    """Units of a SKU, or whole kits of it, that all locations together could sell. `stock`: the records by SKU."""
-    return kit_units(sku.parts, {part: sum(place.available for place in stock[part]) for part, _ in sku.parts})
+    """Units of a SKU, or whole kits of it, that could be promised now. `stock`: the records by SKU.
+
+    Location by location, since the components of one kit are promised at one location, and since what one location
+    is short of its safety stock takes nothing from another.
+    """
+    available: dict[str, Counter[str]] = defaultdict(Counter)
+    for part, _ in sku.parts:
+        for place in stock[part]:
+            available[place.location][part] = place.available
+    return sum(kit_units(sku.parts, units) for units in available.values())

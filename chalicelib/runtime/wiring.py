@@ -38,7 +38,8 @@ class Runtime:
         read_ms, value = self._kept.get(name, (0, None))
         if not 0 <= self.clock() - read_ms < _SETTLED_MS:
             value = read()
-            self._kept[name] = self.clock(), value
+            if value:  # what is not there yet may be there the next moment
+                self._kept[name] = self.clock(), value
         kept: T = value
         return kept
 

@@ -5,7 +5,7 @@ Numbers are those of DESIGN §6.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from chalicelib.domain.lifecycle import (
@@ -163,16 +163,16 @@ class Verdict:
     def _channel_wrong(self, shop: Shop) -> list[str]:
         """7: the shop shows what is there."""
         tables = self.world.tables
-        free: Counter[str] = Counter()
+        free: dict[str, Counter[str]] = defaultdict(Counter)
         for key, item in tables.items.items():
             if key.table == "stock" and key.sk.startswith("LOC#"):
-                free[key.pk] += max(item.get("available", 0), 0)
+                free[key.sk][key.pk] = max(item.get("available", 0), 0)
         wrong = []
         for key, item in tables.items.items():
             if key.table == "listings" and key.sk == "SKU":
                 sku = key.pk.removeprefix("SKU#")
                 parts = item.get("components") or [[sku, 1]]
-                there = min(free[part] // each for part, each in parts)
+                there = sum(min(units[part] // each for part, each in parts) for units in free.values())
                 if shop.shown.get(sku) != there:
                     wrong.append(f"7 the shop shows {shop.shown.get(sku)} {sku}, there are {there}")
         return wrong

@@ -57,6 +57,7 @@ class ShopClient:
         A document whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
         """
         query = {"changed_since": _iso(since_ms)}
+        given: set[str] = set()
         while True:
             page = _having(self._call("GET", f"/orders?{urlencode(query)}"), "orders")
             for document in page["orders"]:
@@ -66,9 +67,10 @@ class ShopClient:
             cursor = page.get("cursor")
             if not cursor:
                 return
-            if cursor == query.get("cursor"):
-                raise Refused("bad_page", "the shop named the page that it had just given as the next one")
             query["cursor"] = str(cursor)
+            if query["cursor"] in given:
+                raise Refused("bad_page", "the shop names a page that it has given already as the next one")
+            given.add(query["cursor"])
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Show these quantities. A shop that already has a newer version says `stale`, which needs nothing more."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import RESERVE_MS, is_funded, locked_locations
+from chalicelib.domain.lifecycle import RESERVE_MS, cancel_open, is_funded, locked_locations
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, OrderLine, Quantities, State, total_units
 from chalicelib.domain.sourcing import Available, Need, Sourcing, ranked
@@ -96,7 +96,7 @@ def decide_substitution(order: Order, line_id: str, sku: Sku, actor: str, now_ms
             "already_promised", f"line {line_id!r}: {units.allocated + units.shipped} units are promised or gone"
         )
     quantities = list(order.state.quantities)
-    quantities[index] = replace(units, backordered=0)
+    quantities[index] = cancel_open(replace(units, backordered=0))
     lines = list(order.lines)
     lines[index] = replace(line, sku=sku.sku, components=sku.components, release_ms=sku.release_ms)
     after = replace(order.having(quantities=tuple(quantities)), content=replace(order.content, lines=tuple(lines)))
@@ -111,7 +111,7 @@ def _may(state: State, now_ms: int) -> _May:
     return _May(
         promise=unheld and (funded or not state.reserved_until_ms),
         wait=unheld and funded,
-        expire=not funded and 0 < state.reserved_until_ms <= now_ms,
+        expire=not funded and 0 < state.reserved_until_ms <= now_ms and any(u.allocated for u in state.quantities),
         now_ms=now_ms,
     )
 
@@ -159,7 +159,8 @@ def _line(
     moves: list[StockMove] = []
     waiting = max(min(units.to_cancel, units.backordered), 0)
     units = replace(units, cancelled=units.cancelled + waiting, backordered=units.backordered - waiting)
-    free = units.allocated if may.expire or not line.ships else max(units.to_cancel, 0)
+    needless = may.expire or (may.wait and not line.ships)  # a service leaves the shelf when it can be delivered
+    free = units.allocated if needless else max(units.to_cancel, 0)
     for place, promised in sorted(units.allocations.items()):
         taken = min(promised, free) if place not in locked else 0
         if taken:

@@ -11,7 +11,7 @@ from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, 
 from chalicelib.domain.holds import computed_holds, decide_hold
 from chalicelib.domain.lifecycle import cancel_open, locked_locations
 from chalicelib.domain.moves import moved
-from chalicelib.domain.orders import Content, Hold, Order, OrderLine, Quantities, Shipment, State
+from chalicelib.domain.orders import Content, Hold, Order, OrderLine, Quantities, Shipment, State, refunded_minor
 from chalicelib.domain.sourcing import region_of
 
 BEFORE_IMPORT = "before-import"  # shipment id of units that had left before we first saw the order
@@ -39,7 +39,7 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku
         total_minor=fact.total_minor,
         quantities=tuple(quantities),
         source=source,
-        payment=_payment(before.payment, fact.payment),
+        payment=_payment(before, fact.payment),
         cancelled=fact.cancelled,
         placed_ms=before.placed_ms if order else fact.placed_ms,
         ship_by_ms=before.ship_by_ms if order else fact.ship_by_ms,
@@ -160,10 +160,11 @@ def _shipped_before(quantities: list[Quantities], fact: ChannelOrder) -> tuple[S
     return (Shipment(BEFORE_IMPORT, "", "", "", fact.version_ms, items, confirmed_ms=fact.version_ms),)
 
 
-def _payment(before: Payment, now: Payment) -> Payment:
-    """Captured and refunded money only ever grows; only vouching and authorisation may be withdrawn."""
-    refunded = max(before.refunded_minor, now.refunded_minor)
-    captured = max(before.captured_minor, now.captured_minor, refunded)
+def _payment(before: State, now: Payment) -> Payment:
+    """Captured and refunded money only ever grows; only vouching and authorisation may be withdrawn. What has been
+    given back, by the channel's word or by ours, had been captured."""
+    refunded = max(before.payment.refunded_minor, now.refunded_minor)
+    captured = max(before.payment.captured_minor, now.captured_minor, refunded, refunded_minor(before))
     return replace(now, captured_minor=captured, refunded_minor=refunded)
 
 

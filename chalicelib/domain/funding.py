@@ -47,17 +47,26 @@ def decide_refund(
 
 
 def decide_refund_outcome(order: Order, refund_id: str, failure: str, now_ms: int) -> Order | None:
-    """The channel has paid the buyer back, or says why not (`failure`); None when that is known."""
+    """The channel has paid the buyer back, or says why not (`failure`); None when that is known.
+
+    Money that was paid back had been captured, even where the channel's word on it has changed meanwhile.
+    """
     refund = order.state.refunds.get(refund_id)
     if refund is None or refund.status != "created":
         return None
     status = "failed" if failure else "confirmed"
     refunds = {**order.state.refunds, refund_id: replace(refund, status=status, detail=failure)}
-    return moved(order, order.having(refunds=refunds), f"refund_{status}", now_ms=now_ms, cause=refund_id)
+    payment, refunded = order.state.payment, refunded_minor(replace(order.state, refunds=refunds))
+    if refunded > collectible_minor(order.state):
+        payment = replace(payment, captured_minor=refunded)
+    after = order.having(refunds=refunds, payment=payment)
+    return moved(order, after, f"refund_{status}", now_ms=now_ms, cause=refund_id)
 
 
 def decide_dispute(order: Order, dispute_id: str, dispute: Dispute, actor: str, now_ms: int) -> Order | None:
     """The buyer's challenge, or its end; None when it is known. A case that is decided is never opened again."""
+    if dispute.amount_minor <= 0:
+        raise Refused("bad_request", f"amount: a dispute is about a positive amount, not {dispute.amount_minor}")
     known = order.state.disputes.get(dispute_id)
     if known == dispute or (known and known.status != "open"):
         return None

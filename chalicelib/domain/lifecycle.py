@@ -114,7 +114,7 @@ def status(order: Order) -> str:
         return _fulfilment_status(units)
     if units["shipped"] and units["returned"] == units["shipped"]:
         return "returned"
-    return {"settlement": "shipped", "entry": "entered"}.get(where, where)
+    return "shipped" if where == "settlement" else where
 
 
 def _fulfilment_status(units: dict[str, int]) -> str:

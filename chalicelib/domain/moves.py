@@ -83,15 +83,26 @@ def _returning(state: State) -> bool:
     return bool(state.returns)
 
 
-_OPENED = (">open", ">shipped", "open>cancelled", "cancelled>open")
-_BACK = ("allocated>cancelled", "backordered>cancelled", "open>cancelled")
+_BACK = ("allocated>cancelled", "backordered>cancelled")
 _PROMISED = ("open>allocated", "backordered>allocated", "open>backordered")
-_SERVICES = ("open>shipped", "backordered>shipped", "allocated>shipped", "allocated>open")
+_SERVICES = ("open>shipped", "backordered>shipped", "allocated>shipped")
 _ASKED = "called-off units at an accepted location"
 
 _ENTRY = {
-    "enter": Move("entry", "the channel names an order that we do not have", _always, _OPENED, ("total", "payment")),
-    "edit": Move("entry", "a newer word of the channel", _always, _OPENED, ("total", "payment")),
+    "enter": Move(
+        "entry",
+        "the channel names an order that we do not have",
+        _always,
+        (">open", ">shipped", ">cancelled"),
+        ("total", "payment"),
+    ),
+    "edit": Move(
+        "entry",
+        "a newer word of the channel",
+        _always,
+        (">open", ">cancelled", "open>cancelled", "cancelled>open"),
+        ("total", "payment"),
+    ),
     "recheck": Move("entry", "on hold, and the catalogue has changed", _holds),
     "hold": Move("any", "not held for that reason", _always),
     "resolve": Move("entry", "held for that reason", _holds),
@@ -124,7 +135,7 @@ _FUNDING = {
         money=("refunds",),
         until="the channel's answer",
     ),
-    "refund_confirmed": Move("sync", "the channel has paid the buyer", _refund_pending, money=("refunds",)),
+    "refund_confirmed": Move("sync", "the channel has paid the buyer", _refund_pending, money=("refunds", "payment")),
     "refund_failed": Move("sync", "the channel will not", _refund_pending, money=("refunds",)),
     "dispute": Move(
         "funding",
@@ -153,13 +164,23 @@ _ALLOCATION = {
         until="the ship-by date, the release of a pre-order",
     ),
     "release": Move("allocation", "units are called off", _always, _BACK),
-    "substitute": Move("allocation", "nothing of the line is promised or has left", _always, ("backordered>open",)),
+    "substitute": Move(
+        "allocation",
+        "nothing of the line is promised or has left",
+        _always,
+        ("backordered>open", "backordered>cancelled"),
+    ),
 }
 _SHIPPING = {
     "accept": Move("shipping", "units are promised there, no hold", _some("allocated"), until="the ship-by date"),
     "label": Move("shipping", "units are promised there, no hold", _some("allocated"), until="the ship-by date"),
     "reopen": Move("shipping", "accepted, labelled or rejected", lambda state: bool(state.fulfilment)),
-    "reroute": Move("shipping", "the location cannot; another is sought", _some("allocated"), ("allocated>open",)),
+    "reroute": Move(
+        "shipping",
+        "the location cannot; another is sought",
+        _some("allocated"),
+        ("allocated>open", "allocated>cancelled"),
+    ),
     "yield": Move("shipping", f"{_ASKED}, which agrees", _asked_back, ("allocated>cancelled",)),
     "refuse_cancel": Move("shipping", f"{_ASKED}, which does not agree", _asked_back),
     "ship": Move(

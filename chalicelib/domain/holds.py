@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import cancel_open, stage
+from chalicelib.domain.lifecycle import cancel_open, next_clock_ms, stage
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import COMPUTED, Cancellation, Hold, Order, State, total_units
 
@@ -71,14 +71,16 @@ def decide_reject(order: Order, reason: str, actor: str, now_ms: int) -> Order |
 
 
 def decide_overdue(order: Order, now_ms: int) -> Order | None:
-    """An order whose deadline has passed gets a line of timeline and a later deadline, each time twice as far off. One
-    that cannot be served by its ship-by date is held for a person: wait, substitute or cancel."""
+    """An order whose deadline has passed gets a line of timeline and a later deadline, each time twice as far off but
+    never beyond its next clock. One that cannot be served by its ship-by date is held for a person: wait, substitute or
+    cancel."""
     state = order.state
     if not state.due_ms or state.due_ms > now_ms:
         return None
     cause = f"{stage(order)} since {(now_ms - state.since_ms) // 1000} s"
     after = moved(order, order, "overdue", now_ms=now_ms, cause=cause)
-    after = after.having(due_ms=now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms))
+    later_ms = now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)
+    after = after.having(due_ms=min(later_ms, next_clock_ms(order, now_ms) or later_ms))
     short = total_units(state.quantities)["backordered"]
     if 0 < state.ship_by_ms <= now_ms and short and (STOCK_SHORTFALL, "") not in state.waived:
         held = decide_hold(after, STOCK_SHORTFALL, "", "sweep", now_ms)

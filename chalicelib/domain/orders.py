@@ -158,7 +158,8 @@ class Refund:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """What we have called off under one id, units by line index: created -> told to the channel, or failed there."""
+    """What we have called off under one id, units by line index: created -> told to the channel, or failed there;
+    ours where no channel is to be told."""
 
     items: Mapping[int, int]
     reason: str = ""

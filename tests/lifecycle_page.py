@@ -12,9 +12,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "lifecycle.md"
 
 _HEAD = """# The turns of an order
 
-Written by `python -m tests.lifecycle_page` from `chalicelib/domain/moves.py` and from the orders that the decisions make
-of a few small ones (`tests/explorer.py`). `tests/unit/domain/test_moves.py` fails while it is not up to date, and where a
-move is never made, does less or more than it says, or leads to a dead end.
+Written by `python -m tests.lifecycle_page` from `chalicelib/domain/moves.py` and from the orders that the decisions
+make of a few small ones (`tests/explorer.py`). `tests/unit/domain/test_moves.py` fails while it is not up to date, and
+where a move is never made, does less or more than it says, or leads to a dead end.
 
 An order's stage is derived from its units, its money and its holds; nothing sets it. A move changes units and money
 only as stated here, adds one line to the timeline (when, who, which move, why, stage before and after) and leaves a

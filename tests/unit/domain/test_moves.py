@@ -127,7 +127,7 @@ def test_every_move_is_one_version_and_one_line_of_timeline() -> None:
 
 def test_a_move_that_does_more_than_it_says_is_refused() -> None:
     order = entered(fact())
-    with pytest.raises(AssertionError, match="changed .'secured'."):
+    with pytest.raises(AssertionError, match=r"changed .'secured'"):
         moved(order, order.having(secured_minor=1), "hold", now_ms=T0_MS)
     with pytest.raises(AssertionError, match="although not"):
         moved(order, order, "resolve", now_ms=T0_MS)

@@ -42,7 +42,7 @@ def sells(world: World, sku: str, components: Parts = (), release_ms: int = 0, *
     makeup = {"components": [list(part) for part in components], "release_ms": release_ms}
     world.tables.write(Change(sku_key(sku), put=makeup))
     for place, n in units.items():
-        receives(world, sku, place, n, "opening")
+        world.tables.write(*receipt_writes(f"opening-{place}", sku, place, n, world.now_ms))
 
 
 def receives(world: World, sku: str, place: str, units: int, name: str) -> None:

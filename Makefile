@@ -47,10 +47,14 @@ sim: $(DEV) ## Simulate under seeded faults [SEEDS=300] [SEED_BASE=n], or one se
 	@$(PY) -m local.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300) $(if $(SEED_BASE),--seed-base $(SEED_BASE)))
 
 .PHONY: replay
-replay: $(DEV) $(if $(filter local,$(ENGINE)),$(ENV_ENGINE)) ## Feed real orders through the stages: FILE=path.csv.gz [ENGINE=memory|local] [LIMIT=n] [ON_HAND=percent]
+replay: $(DEV) $(if $(filter local,$(ENGINE)),$(ENV_ENGINE)) ## Feed real orders through the stages: FILE="path.csv.gz …" [ENGINE=memory|local] [LIMIT=n] [ON_HAND=percent]
 	@test -n "$(FILE)" || { echo "make replay needs FILE=path to an Online Retail CSV (plain or .gz)" >&2; exit 2; }
-	@test -r "$(FILE)" || { echo "make replay: cannot read $(FILE)" >&2; exit 2; }
-	@$(PY) -m local.replay "$(FILE)" --engine $(ENGINE) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ON_HAND),--on-hand $(ON_HAND))
+	@for file in $(FILE); do test -r "$$file" || { echo "make replay: cannot read $$file" >&2; exit 2; }; done
+	@$(PY) -m local.replay $(FILE) --engine $(ENGINE) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ON_HAND),--on-hand $(ON_HAND))
+
+.PHONY: stock
+stock: $(DEV) ## Stock by CSV, and why it is what it is: ARGS="import FILE [--apply]" or ARGS="explain SKU"
+	@$(PY) -m local.stock $(or $(ARGS),--help)
 
 .PHONY: read
 read: $(DEV) ## Show how Headrace understands a payload: CHANNEL=shopify|amazon|ebay|storefront FILE=payload.json

@@ -12,23 +12,31 @@ from dataclasses import dataclass, field
 from chalicelib.domain.lifecycle import CLOSED, stage, status
 from chalicelib.domain.orders import Order, collectible_minor, refunded_minor, total_units, violations
 from chalicelib.domain.settlement import GROSS
+from chalicelib.domain.stock import Movement
 from chalicelib.store.counters import Counts
 from chalicelib.store.orders import order_of
+from chalicelib.store.stock import movement_of
 from chalicelib.store.tables import Item
+from local.audit_stock import unexplained
 
 
 @dataclass
 class Books:
-    """What a store holds, and what is wrong with it. `opening` maps SKU to units received before any sale."""
+    """What a store holds, and what is wrong with it.
+
+    skus         those that have stock or had a movement · unbalanced   those of them that are not explained in full
+    """
 
     orders: dict[str, Order]
     stock: dict[tuple[str, str], Item]
     waiting: dict[tuple[str, str], int]
-    received: Counter[str]
+    movements: list[Movement]
     settled: Counter[str]
     counts: Counts
     wrong: list[str] = field(default_factory=list)
     oversold: int = 0
+    skus: frozenset[str] = frozenset()
+    unbalanced: frozenset[str] = frozenset()
 
 
 def audit(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
@@ -45,7 +53,7 @@ def _read(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
     states, contents = {}, {}
     for item in items["orders"]:
         (states if item["sk"] == "STATE" else contents)[item["pk"]] = item
-    books = Books({}, {}, {}, Counter(), Counter(), counts)
+    books = Books({}, {}, {}, [], Counter(), counts)
     for order_id, state in states.items():
         books.orders[order_id] = order_of(state, contents.get(order_id))
     for item in items["stock"]:
@@ -54,8 +62,8 @@ def _read(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
             books.stock[item["pk"], name] = item
         elif kind == "BACKORDER":
             books.waiting[item["pk"], item["order"]] = item["units"]
-        elif kind == "MOVE" and not item["sk"].startswith(("MOVE#shipment#", "MOVE#return#")):
-            books.received[item["pk"]] += item["units"]
+        elif kind == "MOVE":
+            books.movements.append(movement_of(item))
     for item in items["ledger"]:
         gross = [amount_minor for kind, amount_minor in item["lines"].values() if kind in GROSS]
         if item["matched"]:
@@ -86,53 +94,28 @@ def _order_problems(order: Order, books: Books) -> list[str]:
 
 
 def _check_stock(books: Books) -> None:
-    """Stock against the orders' promises, and on hand against receipts and what has left."""
-    allocated, backordered, gone = _promises(books.orders.values())
-    on_hand: Counter[str] = Counter()
+    """Every record of stock is explained, nothing is promised twice, and the orders that wait are kept with it."""
     for key, item in books.stock.items():
         have, promised = item.get("on_hand", 0), item.get("allocated", 0)
-        on_hand[key[0]] += have
         if not 0 <= promised <= have:
             books.oversold += 1
             books.wrong.append(f"{key}: {promised} allocated of {have} on hand")
-        if item.get("available", 0) != have - promised:
-            books.wrong.append(f"{key}: available {item.get('available')} is not {have} - {promised}")
-        if promised != allocated.pop(key, 0):
-            books.wrong.append(f"{key}: {promised} allocated, the orders say otherwise")
-    books.wrong += [f"{key}: orders hold {units} that stock does not know" for key, units in allocated.items() if units]
-    for sku in {*on_hand, *books.received}:
-        if on_hand[sku] != books.received[sku] - gone[sku]:
-            books.wrong.append(f"{sku}: {on_hand[sku]} on hand, received {books.received[sku]}, gone {gone[sku]}")
-    if +backordered != Counter(books.waiting):
+    found = unexplained(books.stock, books.movements, books.orders.values())
+    books.wrong += [f"{place}: {problem}" for place, problems in found.items() for problem in problems]
+    books.skus = frozenset(sku for sku, _ in (*books.stock, *((m.sku, m.location) for m in books.movements)))
+    books.unbalanced = frozenset(sku for sku, _ in found)
+    if +_backordered(books.orders.values()) != Counter(books.waiting):
         books.wrong.append("the backorders kept with stock differ from those of the orders")
 
 
-def _promises(orders: Iterable[Order]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], Counter[str]]:
-    """Units allocated by SKU and location, backordered by SKU and order, and gone for good by SKU."""
-    allocated: Counter[tuple[str, str]] = Counter()
+def _backordered(orders: Iterable[Order]) -> Counter[tuple[str, str]]:
+    """Units that wait, by SKU and order; of a kit those of its components."""
     backordered: Counter[tuple[str, str]] = Counter()
-    gone: Counter[str] = Counter()
     for order in orders:
         for line, units in zip(order.lines if order.content else (), order.state.quantities, strict=False):
             for sku, each in line.parts:
-                for place, promised in units.allocations.items():
-                    allocated[sku, place] += promised * each
                 backordered[sku, order.order_id] += units.backordered * each
-        for index, left in _moved_by_us(order).items():
-            for sku, each in order.lines[index].parts:
-                gone[sku] += left * each
-    return allocated, backordered, gone
-
-
-def _moved_by_us(order: Order) -> Counter[int]:
-    """Units by line that left our stock for good: shipped from a location of ours and not come back."""
-    moved: Counter[int] = Counter()
-    for shipment in order.state.shipments:
-        if shipment.location:
-            moved.update(shipment.items)
-    for back in order.state.returns.values():
-        moved.subtract(back.restocked)
-    return moved
+    return backordered
 
 
 def _check_counts(books: Books) -> None:

@@ -15,6 +15,8 @@ from tools.functions import DEPLOYED, FUNCTIONS, TABLES, FromQueue
 from tools.resources import table
 
 STAGE = "local"
+ACCOUNT = "123456789012"  # moto's
+REGION = "us-east-1"
 _CREATED_WITH = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 
 
@@ -24,7 +26,7 @@ def mocked_aws() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
         patch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto knows no account in the streams' host name
         with mock_aws():
             yield

@@ -114,7 +114,8 @@ def test_what_dynamodb_refuses_fails_before_anything_is_written(tables: Tables, 
 
 
 def test_large_items_and_large_transactions_are_kept(tables: Tables) -> None:
-    tables.write(*(Put(key, {"body": b"x" * 399_000}) for key in numbered(10)))
+    text = "x" * 399_000  # no bytes: the local engine counts them in base64, DynamoDB as they are
+    tables.write(*(Put(key, {"body": text}) for key in numbered(10)))
     assert {len(item["body"]) for item in tables.get_many(numbered(10)).values()} == {399_000}
 
 

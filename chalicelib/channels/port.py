@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from chalicelib.domain.errors import HeadraceError, Refused
 
 
 @dataclass(frozen=True)
@@ -37,23 +39,12 @@ class Availability:
     shown: int | None = None
 
 
-@dataclass(frozen=True)
-class RefundRequest:
-    """Money to be given back, in minor units; the same `refund_id` is the same refund, however often asked for."""
-
-    refund_id: str
-    amount_minor: int
-    currency: str
-    reason: str
+Skip = Callable[[str, int], bool]  # (the channel's order id, its time of change in Unix ms) -> nothing new to be read
 
 
-@dataclass(frozen=True)
-class CancellationRequest:
-    """Units that will not be delivered, as (the channel's line id, units); `cancellation_id` as `refund_id`."""
-
-    cancellation_id: str
-    items: tuple[tuple[str, int], ...]
-    reason: str
+def read_all(external_id: str, changed_ms: int) -> bool:  # noqa: ARG001 takes what every `Skip` takes
+    """Skips nothing."""
+    return False
 
 
 class TokenStore(Protocol):
@@ -64,3 +55,65 @@ class TokenStore(Protocol):
 
     def put(self, token: str, expires_ms: int) -> None:
         """Share a new token until then (Unix ms)."""
+
+
+@dataclass(frozen=True)
+class RefundRequest:
+    """Money to give back to the buyer. `refund_id` names the wish and never changes: asking twice moves it once.
+
+    `amount_minor` is positive, in minor units of `currency` (ISO 4217).
+    """
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CancellationRequest:
+    """Units that the seller will not deliver. `items` are (the channel's line id, units)."""
+
+    cancellation_id: str
+    items: tuple[tuple[str, int], ...]
+    reason: str = ""
+
+
+class ChannelClient(Protocol):
+    """One channel account. Everything may raise `Busy` (come back later) and `Refused` (this will never succeed)."""
+
+    def get_order(self, external_id: str) -> bytes:
+        """One order as its reader takes it."""
+
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
+        """Every order changed since then (Unix ms) that is not to be skipped, with its own time of change; an order may
+        come twice."""
+
+    def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
+        """Show these quantities; one outcome for each, None when the channel acknowledged it."""
+
+    def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
+        """Tell of a parcel; telling twice is harmless."""
+
+    def refund(self, external_id: str, wish: RefundRequest) -> bool:
+        """Give money back: True when it is done, False while it is pending (ask again with the same wish)."""
+
+    def cancel(self, external_id: str, wish: CancellationRequest) -> None:
+        """Call units off; calling off twice is harmless."""
+
+
+class ManualReversals:
+    """For a client that cannot refund or cancel yet: the seller does it there, and the channel tells us."""
+
+    def refund(self, external_id: str, wish: RefundRequest) -> bool:
+        """Raises `Refused`, always."""
+        raise _not_supported("refund", external_id, wish.refund_id)
+
+    def cancel(self, external_id: str, wish: CancellationRequest) -> None:
+        """Raises `Refused`, always."""
+        raise _not_supported("cancel", external_id, wish.cancellation_id)
+
+
+def _not_supported(verb: str, external_id: str, wish_id: str) -> Refused:
+    remedy = f"{verb} order {external_id} in the channel's own seller pages; its next update brings the change here"
+    return Refused("not_supported", f"{wish_id}: {remedy}")

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+from chalicelib.channels.port import ChannelClient
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 
-KINDS = ("shopify", "amazon", "ebay", "storefront", "shop")
-_ROOMS = {"shop": "storefront"}  # an own shop speaks the same JSON, both ways
+_ROOMS = {
+    "shopify": "shopify",
+    "amazon": "amazon",
+    "ebay": "ebay",
+    "storefront": "storefront",
+    "shop": "storefront",  # the same documents; a shop also serves an API that we call
+}
+_CLIENTS = {"shopify": "ShopifyClient", "amazon": "AmazonClient", "ebay": "EbayClient", "shop": "ShopClient"}
+
+KINDS = tuple(_ROOMS)
 
 Reader = Callable[..., tuple[ChannelOrder, ...]]
 
@@ -24,7 +33,23 @@ def reader_for(kind: str) -> Reader:
 
     Raises `Refused` for a kind that nobody speaks.
     """
-    if kind not in KINDS:
-        raise Refused("unknown_channel", f"{kind!r} is none of {', '.join(KINDS)}")
-    reader: Reader = import_module(f"chalicelib.channels.{_ROOMS.get(kind, kind)}.reader").read_orders
+    reader: Reader = import_module(f"chalicelib.channels.{_room(kind)}.reader").read_orders
     return reader
+
+
+def client_class(kind: str) -> Callable[..., ChannelClient]:
+    """Makes the client of one kind: `(transport, account, credentials, tokens, now_ms)`.
+
+    Raises `Refused` for a kind that nobody speaks, and for one that only speaks to us.
+    """
+    room = _room(kind)
+    if kind not in _CLIENTS:
+        raise Refused("no_client", f"a {kind} is not spoken to: it sends us its orders")
+    found: Callable[..., ChannelClient] = getattr(import_module(f"chalicelib.channels.{room}.client"), _CLIENTS[kind])
+    return found
+
+
+def _room(kind: str) -> str:
+    if kind not in _ROOMS:
+        raise Refused("unknown_channel", f"{kind!r} is none of {', '.join(KINDS)}")
+    return _ROOMS[kind]

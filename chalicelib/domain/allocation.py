@@ -111,7 +111,7 @@ def _may(state: State, now_ms: int) -> _May:
     return _May(
         promise=unheld and (funded or not state.reserved_until_ms),
         wait=unheld and funded,
-        expire=not funded and 0 < state.reserved_until_ms <= now_ms and any(u.allocated for u in state.quantities),
+        expire=not funded and 0 < state.reserved_until_ms <= now_ms and any(u.allocations for u in state.quantities),
         now_ms=now_ms,
     )
 
@@ -159,8 +159,8 @@ def _line(
     moves: list[StockMove] = []
     waiting = max(min(units.to_cancel, units.backordered), 0)
     units = replace(units, cancelled=units.cancelled + waiting, backordered=units.backordered - waiting)
-    needless = may.expire or (may.wait and not line.ships)  # a service leaves the shelf when it can be delivered
-    free = units.allocated if needless else max(units.to_cancel, 0)
+    let_go = may.expire or (may.wait and not line.ships)
+    free = units.allocated if let_go else max(units.to_cancel, 0)
     for place, promised in sorted(units.allocations.items()):
         taken = min(promised, free) if place not in locked else 0
         if taken:

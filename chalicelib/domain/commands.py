@@ -71,10 +71,13 @@ def _cancel(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None
 
 
 def _told(after: Order | None, fact: Fact) -> Order | None:
-    """Where no channel is to be told, every cancellation is ours alone, and so can always be taken back."""
+    """Where no channel is to be told, a cancellation waits for nobody and can always be taken back."""
     if not after or not fact.get("silent"):
         return after
-    cancellations = {name: replace(each, status="ours") for name, each in after.state.cancellations.items()}
+    cancellations = {
+        name: replace(each, status="silent") if each.status == "created" else each
+        for name, each in after.state.cancellations.items()
+    }
     return after.having(cancellations=cancellations)
 
 

@@ -162,9 +162,9 @@ def _shipped_before(quantities: list[Quantities], fact: ChannelOrder) -> tuple[S
 
 def _payment(before: State, now: Payment) -> Payment:
     """Captured and refunded money only ever grows; only vouching and authorisation may be withdrawn. What has been
-    given back, by the channel's word or by ours, had been captured."""
-    refunded = max(before.payment.refunded_minor, now.refunded_minor)
-    captured = max(before.payment.captured_minor, now.captured_minor, refunded, refunded_minor(before))
+    paid back was collected before, also where the marketplace that collected it vouches no more."""
+    refunded = max(refunded_minor(before), now.refunded_minor)
+    captured = max(before.payment.captured_minor, now.captured_minor, refunded)
     return replace(now, captured_minor=captured, refunded_minor=refunded)
 
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import RESERVE_MS, authorisation_ends_ms, is_funded, securable_minor
+from chalicelib.domain.lifecycle import (
+    RESERVE_MS,
+    authorisation_ends_ms,
+    is_funded,
+    locked_locations,
+    securable_minor,
+)
 from chalicelib.domain.moves import moved
-from chalicelib.domain.orders import Dispute, Order, Refund, collectible_minor, refunded_minor
+from chalicelib.domain.orders import Dispute, Hold, Order, Refund, State, collectible_minor, refunded_minor
+
+PAYMENT_REVIEW = "payment_review"
 
 
 def decide_funding(order: Order, now_ms: int) -> Order | None:
     """Secure the money that the channel's word is good for; None when that is already so.
 
     An authorisation whose time is over is good for nothing. Stock that is promised then stays promised for as long as
-    a reservation does.
+    a reservation does; what a location has in its hands already is for a person to get back.
     """
     ends_ms = authorisation_ends_ms(order.state)
     lapsed = 0 < ends_ms <= now_ms
@@ -24,8 +32,16 @@ def decide_funding(order: Order, now_ms: int) -> Order | None:
         return None
     after = after.having(secured_minor=secured)
     if is_funded(order.state) and not is_funded(after.state):
-        after = after.having(reserved_until_ms=now_ms + RESERVE_MS)
+        after = after.having(reserved_until_ms=now_ms + RESERVE_MS, holds=_holds_at_work(after.state, now_ms))
     return moved(order, after, "lapse" if lapsed else "secure", now_ms=now_ms)
+
+
+def _holds_at_work(state: State, now_ms: int) -> tuple[Hold, ...]:
+    at_work = sorted(locked_locations(state))
+    if not at_work or any(hold.reason == PAYMENT_REVIEW for hold in state.holds):
+        return state.holds
+    detail = f"no longer paid while {', '.join(at_work)} works on it: have the work laid down, or the money secured"
+    return (*state.holds, Hold(PAYMENT_REVIEW, detail, now_ms, "funding"))
 
 
 def decide_refund(
@@ -47,20 +63,22 @@ def decide_refund(
 
 
 def decide_refund_outcome(order: Order, refund_id: str, failure: str, now_ms: int) -> Order | None:
-    """The channel has paid the buyer back, or says why not (`failure`); None when that is known.
-
-    Money that was paid back had been captured, even where the channel's word on it has changed meanwhile.
-    """
+    """The channel has paid the buyer back, or says why not (`failure`); None when that is known."""
     refund = order.state.refunds.get(refund_id)
     if refund is None or refund.status != "created":
         return None
     status = "failed" if failure else "confirmed"
     refunds = {**order.state.refunds, refund_id: replace(refund, status=status, detail=failure)}
-    payment, refunded = order.state.payment, refunded_minor(replace(order.state, refunds=refunds))
-    if refunded > collectible_minor(order.state):
-        payment = replace(payment, captured_minor=refunded)
-    after = order.having(refunds=refunds, payment=payment)
-    return moved(order, after, f"refund_{status}", now_ms=now_ms, cause=refund_id)
+    after = _collected(replace(order.state, refunds=refunds))
+    return moved(order, replace(order, state=after), f"refund_{status}", now_ms=now_ms, cause=refund_id)
+
+
+def _collected(state: State) -> State:
+    """What has been paid back was collected before, also where the marketplace has vouched no more in the meantime."""
+    captured = max(state.payment.captured_minor, refunded_minor(state))
+    if collectible_minor(state) >= captured:
+        return state
+    return replace(state, payment=replace(state.payment, captured_minor=captured))
 
 
 def decide_dispute(order: Order, dispute_id: str, dispute: Dispute, actor: str, now_ms: int) -> Order | None:

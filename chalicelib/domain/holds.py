@@ -79,10 +79,9 @@ def decide_overdue(order: Order, now_ms: int) -> Order | None:
         return None
     cause = f"{stage(order)} since {(now_ms - state.since_ms) // 1000} s"
     after = moved(order, order, "overdue", now_ms=now_ms, cause=cause)
-    later_ms = now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)
-    after = after.having(due_ms=min(later_ms, next_clock_ms(order, now_ms) or later_ms))
+    put_off_ms = now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)
+    due_ms = min(put_off_ms, next_clock_ms(order, now_ms) or put_off_ms)
     short = total_units(state.quantities)["backordered"]
     if 0 < state.ship_by_ms <= now_ms and short and (STOCK_SHORTFALL, "") not in state.waived:
-        held = decide_hold(after, STOCK_SHORTFALL, "", "sweep", now_ms)
-        return held or after
-    return after
+        after = decide_hold(after, STOCK_SHORTFALL, "", "sweep", now_ms) or after
+    return after.having(due_ms=due_ms)  # last: a move works the deadline out anew

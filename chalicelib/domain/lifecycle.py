@@ -93,11 +93,20 @@ def stage(order: Order) -> str:
 def _unfinished(state: State) -> bool:
     return (
         outstanding_minor(state) > 0
+        or _to_capture(state)
         or bool(unsent_refunds(state))
         or bool(untold_cancellations(state))
         or any(dispute.status == "open" for dispute in state.disputes.values())
         or any(back.status not in RETURN_DONE for back in state.returns.values())
     )
+
+
+def _to_capture(state: State) -> bool:
+    """Goods have left against money that is only authorised."""
+    payment = state.payment
+    reserved = payment.authorised_minor > payment.captured_minor and not payment.lapsed and not payment.vouched
+    shipped = any(units.shipped for units in state.quantities)
+    return shipped and reserved and payment.captured_minor < state.total_minor
 
 
 def status(order: Order) -> str:

@@ -5,7 +5,7 @@ Decisions say which move they make; `moved` writes it down and refuses one that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.lifecycle import (
@@ -83,6 +83,7 @@ def _returning(state: State) -> bool:
     return bool(state.returns)
 
 
+_OPENED = (">open", "open>cancelled")
 _BACK = ("allocated>cancelled", "backordered>cancelled")
 _PROMISED = ("open>allocated", "backordered>allocated", "open>backordered")
 _SERVICES = ("open>shipped", "backordered>shipped", "allocated>shipped")
@@ -90,19 +91,9 @@ _ASKED = "called-off units at an accepted location"
 
 _ENTRY = {
     "enter": Move(
-        "entry",
-        "the channel names an order that we do not have",
-        _always,
-        (">open", ">shipped", ">cancelled"),
-        ("total", "payment"),
+        "entry", "the channel names an order that we do not have", _always, (*_OPENED, ">shipped"), ("total", "payment")
     ),
-    "edit": Move(
-        "entry",
-        "a newer word of the channel",
-        _always,
-        (">open", ">cancelled", "open>cancelled", "cancelled>open"),
-        ("total", "payment"),
-    ),
+    "edit": Move("entry", "a newer word of the channel", _always, (*_OPENED, "cancelled>open"), ("total", "payment")),
     "recheck": Move("entry", "on hold, and the catalogue has changed", _holds),
     "hold": Move("any", "not held for that reason", _always),
     "resolve": Move("entry", "held for that reason", _holds),
@@ -236,13 +227,16 @@ def _check(rule: Move, move: str, before: State | None, after: Order) -> None:
         assert by >= 0 or bucket in sources, f"{after.order_id}: {move} took {-by} units from {bucket}"
         grows = bucket in targets or (bucket == "ordered" and "" in sources)
         assert by <= 0 or grows, f"{after.order_id}: {move} added {by} units to {bucket}"
-    moved_money = {
-        name for name, was, now in zip(_MONEY, _money(before), _money(after.state), strict=True) if was != now
-    }
+    moved_money = {name for name, was, now in money_of(before, after.state) if was != now}
     assert moved_money <= set(rule.money), f"{after.order_id}: {move} changed {moved_money - set(rule.money)}"
 
 
 _MONEY = ("total", "payment", "secured", "settled", "fees", "refunds", "disputes")
+
+
+def money_of(before: State | None, after: State) -> Iterator[tuple[str, object, object]]:
+    """Every amount by its name in `Move.money`, before and after."""
+    return zip(_MONEY, _money(before), _money(after), strict=True)
 
 
 def _money(state: State | None) -> tuple[object, ...]:

@@ -158,8 +158,8 @@ class Refund:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """What we have called off under one id, units by line index: created -> told to the channel, or failed there;
-    ours where no channel is to be told."""
+    """What we have called off under one id, units by line index: created -> told to the channel, or failed there; or
+    silent, where no channel is to be told."""
 
     items: Mapping[int, int]
     reason: str = ""
@@ -193,7 +193,7 @@ class State:
 
     source        precedence of the newest fact applied; an older one changes nothing
     secured_minor money sure enough to ship against (captured, authorised or vouched)
-    settled_minor gross amount that payouts have accounted for; fees_minor what the channel kept of it
+    payouts       payout id -> (gross amount that it accounts for, what the channel kept of it)
     waived        (reason, detail) of computed holds that a person has waved through
     fulfilment    location -> accepted, labelled or rejected: what the fulfilment order there has come to
     sourcing      location -> why it was chosen or passed over, at the last allocation
@@ -207,8 +207,7 @@ class State:
     source: tuple[int, ...] = ()
     payment: Payment = Payment()
     secured_minor: int = 0
-    settled_minor: int = 0
-    fees_minor: int = 0
+    payouts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
     waived: tuple[tuple[str, str], ...] = ()
     shipments: tuple[Shipment, ...] = ()
@@ -229,6 +228,16 @@ class State:
     ship_by_ms: int = 0
     reserved_until_ms: int = 0
     wake_ms: int = 0
+
+    @property
+    def settled_minor(self) -> int:
+        """Gross amount that payouts have accounted for."""
+        return sum(gross for gross, _ in self.payouts.values())
+
+    @property
+    def fees_minor(self) -> int:
+        """What the channel has kept of it."""
+        return sum(fees for _, fees in self.payouts.values())
 
 
 @dataclass(frozen=True)

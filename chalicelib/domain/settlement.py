@@ -28,10 +28,13 @@ class PayoutLine:
     paid_ms: int
 
 
-def decide_settlement(order: Order, lines: Sequence[PayoutLine], now_ms: int) -> Order:
-    """The order after lines of one payout; the caller applies each line once, with its ledger entry."""
+def decide_settlement(order: Order, lines: Sequence[PayoutLine], now_ms: int) -> Order | None:
+    """The order after all that one payout says of it; None when that is what it holds."""
     gross = sum(line.amount_minor for line in lines if line.kind in GROSS)
-    fees = sum(line.amount_minor for line in lines if line.kind not in GROSS)
-    after = order.having(settled_minor=order.state.settled_minor + gross, fees_minor=order.state.fees_minor - fees)
-    cause = f"{', '.join(sorted({line.kind for line in lines}))} in payout {lines[0].payout_id}"
+    fees = -sum(line.amount_minor for line in lines if line.kind not in GROSS)
+    payout_id = lines[0].payout_id
+    if order.state.payouts.get(payout_id) == (gross, fees):
+        return None
+    after = order.having(payouts={**order.state.payouts, payout_id: (gross, fees)})
+    cause = f"{', '.join(sorted({line.kind for line in lines}))} in payout {payout_id}"
     return moved(order, after, "settle", now_ms=now_ms, cause=cause)

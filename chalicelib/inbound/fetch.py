@@ -10,7 +10,7 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.runtime.batch import Delivery, each
+from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
@@ -21,8 +21,8 @@ blueprint = Blueprint(__name__)
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
-    """Fetch each hinted order; the ids of the messages that must come again."""
-    return each("hints", fetch_order, batch, runtime)
+    """Fetch each hinted order and hand all on; the ids of the messages that must come again."""
+    return each_then_send("hints", fetch_order, "entry", batch, runtime)
 
 
 @blueprint.on_sqs_message(queue_arn=queue_arn("hints"), batch_size=10, name="fetch")
@@ -31,8 +31,8 @@ def fetch(event: Any) -> None:
     """Lambda."""
 
 
-def fetch_order(message: Message, runtime: Runtime) -> None:
-    """Read one order from its channel and put it, raw, on the entry queue."""
+def fetch_order(message: Message, runtime: Runtime) -> list[Message]:
+    """One order as its channel has it now, raw, for entry."""
     channel = message["channel"]
     raw = client_for(channel, runtime).get_order(message["external_id"])
-    runtime.queues.send("entry", [enclose(runtime.bodies, channel, raw, {})])
+    return [enclose(runtime.bodies, channel, raw, {})]

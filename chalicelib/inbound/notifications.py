@@ -12,7 +12,7 @@ from typing import Any
 from chalice import Blueprint
 
 from chalicelib.channels.amazon.notifications import hint_of
-from chalicelib.runtime.batch import Delivery, each
+from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
@@ -22,8 +22,8 @@ blueprint = Blueprint(__name__)
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
-    """Turn each notification into hints; the ids of the messages that must come again."""
-    return each("amazon-notifications", hear, batch, runtime)
+    """Turn each notification into hints, sent together; the ids of the messages that must come again."""
+    return each_then_send("amazon-notifications", hear, "hints", batch, runtime)
 
 
 @blueprint.on_sqs_message(queue_arn=queue_arn("amazon-notifications"), batch_size=10, name="amazon_notifications")
@@ -32,14 +32,16 @@ def amazon_notifications(event: Any) -> None:
     """Lambda."""
 
 
-def hear(message: Message, runtime: Runtime) -> None:
-    """Pass on which orders to look at, for the account whose seller the notification names."""
+def hear(message: Message, runtime: Runtime) -> list[Message]:
+    """Which orders to look at, for the account whose seller the notification names."""
     hint = hint_of(json.dumps(message))
     sellers = runtime.settled("amazon sellers", lambda: _sellers(runtime))
-    for channel, seller_id in sellers.items():
-        if hint.seller_id in ("", seller_id):
-            hints = [{"channel": channel, "external_id": order_id} for order_id in hint.order_ids]
-            runtime.queues.send("hints", hints)
+    return [
+        {"channel": channel, "external_id": order_id}
+        for channel, seller_id in sellers.items()
+        if hint.seller_id in ("", seller_id)
+        for order_id in hint.order_ids
+    ]
 
 
 def _sellers(runtime: Runtime) -> dict[str, str]:

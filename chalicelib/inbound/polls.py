@@ -9,17 +9,20 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.domain.errors import HeadraceError
+from chalicelib.domain.errors import HeadraceError, Refused
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
+from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.accounts import channels, move_cursor, read_account, read_cursor_ms
+from chalicelib.store.accounts import Cursor, channels, move_cursor, read_account, read_cursor
 
 blueprint = Blueprint(__name__)
 
 OVERLAP_MS = 180_000  # what a channel may show late; entry knows what it has seen
+_SAME_SECOND_MS = 2_000  # channels stamp whole seconds: a second that is not over may hold another change
+_SENT_TOGETHER = 10
 
 
 @blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="poll_shopify")
@@ -52,18 +55,33 @@ def poll(kind: str, runtime: Runtime) -> None:
         try:
             log("polled", channel=channel, orders=_poll_channel(channel, runtime))
         except HeadraceError as error:
-            log("poll_broken_off", channel=channel, error=type(error).__name__)
+            reason = error.reason if isinstance(error, Refused) else ""
+            log("poll_broken_off", channel=channel, error=type(error).__name__, reason=reason)
 
 
 def _poll_channel(channel: str, runtime: Runtime) -> int:
-    """How many orders had changed. The cursor moves when all pages have been handed on, so a poll that breaks off is
-    simply done again."""
-    cursor_ms = read_cursor_ms(runtime.tables, channel)
+    """How many orders were handed on. The cursor moves when all pages have been, so a poll that breaks off is simply
+    done again. What the window had shown the last time, in a second that was over by then, is not read again."""
+    cursor = read_cursor(runtime.tables, channel)
     first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
-    newest_ms, orders = cursor_ms, 0
-    for raw, changed_ms in client_for(channel, runtime).changed_orders(max(cursor_ms - OVERLAP_MS, first_ms)):
-        runtime.queues.send("entry", [enclose(runtime.bodies, channel, raw, {})])
-        newest_ms, orders = max(newest_ms, changed_ms), orders + 1
-    if newest_ms > cursor_ms:
-        move_cursor(runtime.tables, channel, newest_ms)
+    shown: dict[str, int] = {}
+
+    def is_seen(external_id: str, changed_ms: int) -> bool:
+        shown[external_id] = changed_ms
+        return cursor.seen.get(external_id) == changed_ms
+
+    since_ms = max(cursor.read_to_ms - OVERLAP_MS, first_ms)
+    orders, together = 0, list[Message]()
+    for raw, _ in client_for(channel, runtime).changed_orders(since_ms, is_seen):
+        orders += 1
+        together.append(enclose(runtime.bodies, channel, raw, {}))
+        if len(together) == _SENT_TOGETHER:
+            runtime.queues.send("entry", together)
+            together = []
+    if together:
+        runtime.queues.send("entry", together)
+    newest_ms = max(shown.values(), default=0)
+    if newest_ms > cursor.read_to_ms:
+        seen = {name: ms for name, ms in shown.items() if newest_ms - OVERLAP_MS <= ms < newest_ms - _SAME_SECOND_MS}
+        move_cursor(runtime.tables, channel, Cursor(newest_ms, seen))
     return orders

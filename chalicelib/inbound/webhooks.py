@@ -18,6 +18,8 @@ from chalicelib.store.accounts import channels
 
 blueprint = Blueprint(__name__)
 
+OWN_KINDS = ("storefront", "shop")  # both speak the JSON of docs/channels.md
+
 SHOPIFY_TOPICS = {
     "orders/create",
     "orders/updated",
@@ -54,8 +56,9 @@ def storefront_order(channel: str) -> Response:
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
-    if kind_of(channel) not in ("storefront", "shop"):
-        raise Forged("wrong_door", f"{channel!r} is no own shop; name it storefront or shop, or storefront-<name>")
+    kind = kind_of(channel)
+    if kind not in OWN_KINDS:
+        raise Forged("wrong_door", f"{channel!r} is no own channel; name it storefront or shop, or shop-<name>")
     if "webhook-signature" in request.headers:
         verify_standard_webhook(raw, request.headers, _secrets(channel, ports), ports.clock() // 1000)
     else:
@@ -64,7 +67,7 @@ def storefront_order(channel: str) -> Response:
         ports.tables
     ):
         raise Refused("unknown_channel", f"no channel account {channel!r}: add it first")
-    orders = reader_for("storefront")(raw, channel, hint={})
+    orders = reader_for(kind)(raw, channel, hint={})
     ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
     return answer({"orders": [order.order_id for order in orders]}, 202)
 

@@ -25,7 +25,7 @@ from chalicelib.domain.lifecycle import unconfirmed_shipments, unsent_refunds, u
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
 from chalicelib.domain.stock import Stock
-from chalicelib.runtime.batch import NOT_AUTHORISED, Delivery, Work, each, failed, put_back
+from chalicelib.runtime.batch import Delivery, Work, each, failed, is_done_with, put_back
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
@@ -127,7 +127,7 @@ def _refund(client: Any, order: Order, refund_id: str, now_ms: int) -> Order | N
     refund = order.state.refunds[refund_id]
     request = RefundRequest(refund_id, refund.amount_minor, order.content.currency, refund.reason)
     paid: list[bool] = []
-    refusal = _refusal(lambda: paid.append(_able(client, "refund")(order.external_id, request)))
+    refusal = _refusal(lambda: paid.append(client.refund(order.external_id, request)))
     if not refusal and not paid[0]:
         raise Busy("the refund is pending at the channel", after_s=60)
     return decide_refund_outcome(order, refund_id, refusal, now_ms)
@@ -137,16 +137,8 @@ def _cancel(client: Any, order: Order, cancellation_id: str, now_ms: int) -> Ord
     cancelled = cancelled_items(order, cancellation_id)
     items = tuple((order.lines[index].line_id, units) for index, units in cancelled.items())
     request = CancellationRequest(cancellation_id, items, order.state.cancellations[cancellation_id].reason)
-    refusal = _refusal(lambda: _able(client, "cancel")(order.external_id, request)) if items else ""
+    refusal = _refusal(lambda: client.cancel(order.external_id, request)) if items else ""
     return decide_told(order, cancellation_id, refusal, now_ms)
-
-
-def _able(client: Any, operation: str) -> Callable[..., Any]:
-    """The client's operation. Raises `Refused` where the connector has none yet: a person does it at the channel."""
-    found: Callable[..., Any] | None = getattr(client, operation, None)
-    if found is None:
-        raise Refused("not_supported", f"{operation} it in the channel's own admin; its next word will be taken")
-    return found
 
 
 def _refusal(call: Callable[[], Any]) -> str:
@@ -154,7 +146,7 @@ def _refusal(call: Callable[[], Any]) -> str:
     try:
         call()
     except Refused as refused:
-        if refused.reason == NOT_AUTHORISED:
+        if not is_done_with(refused):
             raise
         return str(refused)[:200]
     return ""
@@ -265,7 +257,7 @@ def _done(queue: str, delivery: Delivery, error: HeadraceError | None, runtime: 
     body = {**delivery.body, "crossed": True} if isinstance(error, Crossed) else delivery.body
     if isinstance(error, Busy) and put_back(queue, body, error, runtime):
         return True
-    if isinstance(error, Refused) and error.reason != NOT_AUTHORISED:
+    if isinstance(error, Refused) and is_done_with(error):
         log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)
         return True
     failed(queue, delivery, error)

@@ -15,9 +15,9 @@ from chalicelib.runtime.log import event
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 
-# A channel that no longer takes our token: nothing is wrong with the work, so it must end in the dead letters, where an
-# alarm calls somebody and whence it can be driven again, and not be logged and forgotten.
-NOT_AUTHORISED = "not_authorised"
+# A channel that no longer takes our token, or that nobody has set up: nothing is wrong with the work, so it must end in
+# the dead letters, where an alarm calls somebody and whence it can be driven again, and not be logged and forgotten.
+_OF_THE_SETUP = ("not_authorised", "unknown_channel")
 _STALE_ATTEMPTS = 5
 _PUT_BACK_ATTEMPTS = 20
 
@@ -45,6 +45,28 @@ def each(
     return [delivery.message_id for delivery in batch if not _handled(queue, handle, delivery, runtime)]
 
 
+def each_then_send(
+    queue: str,
+    handle: Callable[[Message, Runtime], list[Message]],
+    to: str,
+    batch: Sequence[Delivery],
+    runtime: Runtime,
+) -> list[str]:
+    """As `each`; what the handlers answer is sent `to` a queue together. If that fails, the whole batch comes again."""
+    following: list[Message] = []
+
+    def handle_one(message: Message, runtime: Runtime) -> None:
+        following.extend(handle(message, runtime))
+
+    again = each(queue, handle_one, batch, runtime)
+    if following:
+        try:
+            runtime.queues.send(to, following)
+        except Busy:
+            return [delivery.message_id for delivery in batch]
+    return again
+
+
 def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: Delivery, runtime: Runtime) -> bool:
     for _ in range(_STALE_ATTEMPTS):
         try:
@@ -55,7 +77,7 @@ def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: D
         except Busy as busy:
             return put_back(queue, delivery.body, busy, runtime)
         except Refused as refused:
-            if refused.reason == NOT_AUTHORISED:
+            if not is_done_with(refused):
                 failed(queue, delivery, refused)
                 return False
             event(
@@ -76,6 +98,11 @@ def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: D
     return False
 
 
+def is_done_with(refused: Refused) -> bool:
+    """Whether the refusal is the work's own fault, so that no repeat can help once it is logged."""
+    return refused.reason not in _OF_THE_SETUP
+
+
 def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
     """Put the work back with a delay, so that nothing sleeps; False when it has gone round too often."""
     rounds = int(body.get("rounds", 0))
@@ -90,13 +117,14 @@ def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
 
 
 def failed(queue: str, delivery: Delivery, error: Exception) -> None:
-    """Log a failure without its payload: the kind of error and where it came from."""
+    """Log a failure without its payload: the kind of error, the reason of a refusal, and where it came from."""
     frames = traceback.extract_tb(error.__traceback__)  # none for an error that was handed on and never raised
     event(
         "failed",
         queue=queue,
         message_id=delivery.message_id,
         error=type(error).__name__,
+        reason=error.reason if isinstance(error, Refused) else "",
         where=f"{frames[-1].filename.rsplit('/', 2)[-1]}:{frames[-1].lineno}" if frames else "",
     )
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from chalicelib.channels.registry import kind_of
-from chalicelib.domain.errors import Refused
+from chalicelib.channels.port import ChannelClient
+from chalicelib.channels.registry import client_class, kind_of
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import keep_token, read_account, read_token
 
@@ -32,30 +30,13 @@ class SharedToken:
         return f"token/{self._channel}"
 
 
-def client_for(channel: str, runtime: Runtime) -> Any:
-    """The client of a channel account. Raises `Refused` when the account or its secret is missing."""
-    arguments = (
+def client_for(channel: str, runtime: Runtime) -> ChannelClient:
+    """The client of a channel account. Raises `Refused` when the kind, the account or its secret is missing."""
+    make = client_class(kind_of(channel))
+    return make(
         runtime.transport(),
         runtime.settled(f"account/{channel}", lambda: read_account(runtime.tables, channel)),
         runtime.secrets.get(f"{channel}/api"),
         SharedToken(channel, runtime),
         runtime.clock(),
     )
-    kind = kind_of(channel)
-    if kind == "shopify":
-        from chalicelib.channels.shopify.client import ShopifyClient
-
-        return ShopifyClient(*arguments)
-    if kind == "amazon":
-        from chalicelib.channels.amazon.client import AmazonClient
-
-        return AmazonClient(*arguments)
-    if kind == "ebay":
-        from chalicelib.channels.ebay.client import EbayClient
-
-        return EbayClient(*arguments)
-    if kind == "shop":
-        from chalicelib.channels.storefront.client import ShopClient
-
-        return ShopClient(*arguments)
-    raise Refused("no_client", f"{channel!r} is not spoken to: its shop sends us its orders")

@@ -10,12 +10,7 @@ from chalicelib.domain.errors import Busy
 
 Message = Mapping[str, Any]
 
-SYNC_QUEUES = {
-    "shopify": "sync-shopify",
-    "amazon": "sync-amazon",
-    "ebay": "sync-ebay",
-    "shop": "sync-shop",
-}  # channel kind -> its worker
+SYNC_QUEUES = {kind: f"sync-{kind}" for kind in ("shopify", "amazon", "ebay", "shop")}  # channel kind -> its worker
 LARGEST_BODY_BYTES = 200_000  # beyond this a body goes through the bucket (claim check); a queue takes 256 KB or more
 
 _BATCH_MESSAGES = 10

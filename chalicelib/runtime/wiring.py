@@ -86,7 +86,9 @@ def _session() -> Any:
 def _client(service: str) -> Any:
     from botocore.config import Config
 
-    config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+    # DynamoTables tries again by itself, with the same token; retries within retries would outlast the Lambda.
+    attempts = 1 if service == "dynamodb" else 3
+    config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": attempts})
     return _session().client(service, config=config)
 
 

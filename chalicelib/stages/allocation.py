@@ -21,6 +21,7 @@ from chalicelib.domain.sourcing import Available, Sourcing
 from chalicelib.domain.stock import merged
 from chalicelib.runtime.batch import Delivery, each, failed, put_back
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
+from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages.turns import do
 from chalicelib.store.accounts import read_sourcing
@@ -45,9 +46,13 @@ def allocation(event: Any) -> None:
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     """Do what is asked, then allocate the orders of the batch together; ids of the messages that must come again."""
     asked = [delivery for delivery in batch if "do" in delivery.body]
-    again = each("allocation", do, asked, runtime) if asked else []
+    again = each("allocation", _do, asked, runtime) if asked else []
     looks = [delivery for delivery in batch if "do" not in delivery.body]
     return again + (_look(looks, runtime) if looks else [])
+
+
+def _do(message: Message, runtime: Runtime) -> None:
+    do(message, runtime)
 
 
 def _look(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:

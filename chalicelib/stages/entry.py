@@ -29,7 +29,7 @@ from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages.turns import do
 from chalicelib.store.contacts import contact_write, read_contact
-from chalicelib.store.listings import read_skus, resolve_skus
+from chalicelib.store.listings import resolve_skus
 from chalicelib.store.orders import order_writes, read_order
 from chalicelib.store.tables import Put
 
@@ -82,7 +82,7 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     after = decide_funding(after, now_ms) or after
     if fact.contact:
         after = _keep_contact(after, fact.contact, before, runtime)
-    if after.state.holds:
+    if after.state.holds and (not before or after.state.holds != before.state.holds):
         runtime.bodies.put(f"held/{after.order_id}", raw)
     writes = order_writes(before, after)
     if max(len(write.item["body"]) for write in writes if isinstance(write, Put)) > _LARGEST_ITEM_BYTES:
@@ -109,9 +109,8 @@ def _recheck(order_id: str, runtime: Runtime) -> None:
 def _skus_of(channel: str, lines: Iterable[Any], runtime: Runtime) -> dict[str, Sku]:
     """What we sell by line id, for the lines whose item is linked: by the channel's SKU, else by its listing."""
     named = [(line.line_id, line.channel_sku or line.listing_ref) for line in lines if line.ships]
-    names = resolve_skus(runtime.tables, channel, [name for _, name in named])
-    skus = read_skus(runtime.tables, names.values())
-    return {line_id: skus.get(names[name], Sku(names[name])) for line_id, name in named if name in names}
+    skus = resolve_skus(runtime.tables, channel, [name for _, name in named])
+    return {line_id: skus[name] for line_id, name in named if name in skus}
 
 
 def _keep_contact(order: Order, new: Contact, before: Order | None, runtime: Runtime) -> Order:

@@ -20,7 +20,7 @@ from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.ledger import Entry, entry_write, read_entry
+from chalicelib.store.ledger import book
 from chalicelib.store.orders import order_writes, read_order
 
 blueprint = Blueprint(__name__)
@@ -41,30 +41,25 @@ def settlement(event: Any) -> None:
 
 
 def settle(message: Message, runtime: Runtime) -> None:
-    """Book the lines that are not booked yet with their order, or alone as unmatched when there is no such order."""
+    """Book the lines in the ledger, then have the order say what the ledger says of it; lines without such an order are
+    booked as unmatched. Both writes are of what is to be there, so either may be repeated."""
     payout = message["payout"]
     shared = {name: payout[name] for name in ("channel", "payout_id", "order_id", "currency", "paid_ms")}
     lines = [PayoutLine(**shared, **line) for line in payout["lines"]]
-    known = read_entry(runtime.tables, lines[0])
-    fresh = [line for line in lines if line.line_id not in known.lines]
-    if not fresh:
-        return
-    before = read_order(runtime.tables, lines[0].order_id, content=True)
-    if before is None and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
+    order = read_order(runtime.tables, payout["order_id"], content=True)
+    if order is None and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
         raise Busy("the payout line came before its order", after_s=60)
-    _book(before, fresh, known, runtime)
-
-
-def _book(before: Order | None, lines: Sequence[PayoutLine], known: Entry, runtime: Runtime) -> None:
-    now_ms = runtime.clock()
-    if before is not None and _fits(lines[0], before):
-        after = decide_settlement(before, lines, now_ms)
-        runtime.tables.write(*order_writes(before, after), entry_write(known, lines, matched=True))
-        return
-    held = decide_hold(before, "payout_mismatch", _WRONG_PAYOUT, "settlement", now_ms) if before else None
-    booking = entry_write(known, lines, matched=False)
-    runtime.tables.write(booking, *(order_writes(before, held) if held else ()))
-    log("payout_unmatched", channel=lines[0].channel, payout=lines[0].payout_id, order=lines[0].order_id)
+    fits = order is not None and _fits(lines[0], order)
+    booked = book(runtime.tables, lines, matched=fits)
+    after = None
+    if order and fits:
+        after = decide_settlement(order, booked, runtime.clock())
+    elif order:
+        after = decide_hold(order, "payout_mismatch", _WRONG_PAYOUT, "settlement", runtime.clock())
+    if order and after:
+        runtime.tables.write(*order_writes(order, after))
+    if not fits:
+        log("payout_unmatched", channel=payout["channel"], payout=payout["payout_id"], order=payout["order_id"])
 
 
 def _fits(line: PayoutLine, order: Order) -> bool:

@@ -45,9 +45,8 @@ def move_goods(message: Message, runtime: Runtime) -> None:
     order = known_order(message["order"], runtime)
     try:
         for part in parts_of(order, message["fact"], MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
-            do({**message, "fact": part}, runtime)
+            order = do({**message, "fact": part}, runtime, order)
     except Refused as refused:
-        order = known_order(message["order"], runtime)
         held = decide_hold(order, f"shipping_{refused.reason}", refused.detail, "shipping", runtime.clock())
         if held:
             runtime.tables.write(*order_writes(order, held))

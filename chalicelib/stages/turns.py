@@ -18,15 +18,17 @@ from chalicelib.store.stock import backorder_writes, movement_writes, stock_writ
 from chalicelib.store.tables import Write
 
 
-def do(message: Message, runtime: Runtime) -> None:
-    """Work off one command. Raises `Refused` for what is not possible (any more)."""
-    before = known_order(message["order"], runtime)
+def do(message: Message, runtime: Runtime, order: Order | None = None) -> Order:
+    """Work off one command, on `order` if it has just been read; the order afterwards. Raises `Refused` for what is not
+    possible (any more)."""
+    before = order or known_order(message["order"], runtime)
     silent = kind_of(before.channel) not in SYNC_QUEUES or bool(before.state.linked_to)
     fact = {**message["fact"], "silent": silent}
     outcome = COMMANDS[message["do"]].decide(before, fact, actor_of(message), runtime.clock())
     if outcome:
         runtime.tables.write(*outcome_writes(before, outcome, runtime.clock()))
         log("done", order=before.order_id, do=message["do"], version=outcome.order.state.version)
+    return outcome.order if outcome else before
 
 
 def outcome_writes(before: Order, outcome: Outcome, now_ms: int) -> list[Write]:

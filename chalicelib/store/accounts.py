@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.sourcing import Sourcing
-from chalicelib.store.codec import SCHEMA
-from chalicelib.store.tables import Change, Key, Put, Tables
+from chalicelib.store.codec import SCHEMA, pack, unpack
+from chalicelib.store.tables import Change, Key, Put, Tables, When
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
 _CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
@@ -37,11 +37,14 @@ def read_account(tables: Tables, channel: str) -> Mapping[str, Any]:
 
 
 def add_account(tables: Tables, channel: str, settings: Mapping[str, Any]) -> None:
-    """Create or replace a channel account."""
-    known = sorted({*channels(tables), channel})
+    """Create or replace a channel account. Raises `Stale` when another is being added: do it again."""
+    item = tables.get(_CHANNELS)
+    version = item.get("version", 0) if item else 0
+    names = sorted({*(item["names"] if item else ()), channel})
+    when = When(version=version) if version else When(absent=item is None)
     tables.write(
         Put(_account_key(channel), {"schema": SCHEMA, "settings": dict(settings)}),
-        Put(_CHANNELS, {"schema": SCHEMA, "names": known}),
+        Put(_CHANNELS, {"schema": SCHEMA, "version": version + 1, "names": names}, when),
     )
 
 
@@ -52,15 +55,25 @@ def channels(tables: Tables, kind: str = "") -> list[str]:
     return [name for name in names if not kind or name.split("-")[0] == kind]
 
 
-def read_cursor_ms(tables: Tables, channel: str) -> int:
-    """Up to where (Unix ms, in the channel's own time) the orders of this channel have been read; 0 at first."""
+@dataclass(frozen=True)
+class Cursor:
+    """Up to where the orders of a channel have been read (Unix ms, in the channel's own time; 0 at first), and which
+    versions the last window has shown: order id -> time of change."""
+
+    read_to_ms: int = 0
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_cursor(tables: Tables, channel: str) -> Cursor:
+    """How far this channel has been read."""
     item = tables.get(_cursor_key(channel))
-    return int(item["read_to_ms"]) if item else 0
+    return Cursor(int(item["read_to_ms"]), unpack(item["seen"]) if "seen" in item else {}) if item else Cursor()
 
 
-def move_cursor(tables: Tables, channel: str, read_to_ms: int) -> None:
+def move_cursor(tables: Tables, channel: str, cursor: Cursor) -> None:
     """Remember how far the channel has been read; comes from the data read, never from our clock."""
-    tables.write(Put(_cursor_key(channel), {"schema": SCHEMA, "read_to_ms": read_to_ms}))
+    item = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(dict(cursor.seen))}
+    tables.write(Put(_cursor_key(channel), item))
 
 
 def read_token(tables: Tables, channel: str, now_ms: int) -> str:

@@ -84,8 +84,7 @@ def encode_state(state: State) -> list[Any]:
             state.secured_minor,
             state.placed_ms,
             _encode_timeline(state.timeline),
-            state.settled_minor,
-            state.fees_minor,
+            {name: list(amounts) for name, amounts in state.payouts.items()},
             [
                 [s.shipment_id, s.location, s.carrier, s.tracking_number, s.shipped_ms, _out(s.items), s.confirmed_ms]
                 for s in state.shipments
@@ -111,7 +110,7 @@ def encode_state(state: State) -> list[Any]:
     )
 
 
-_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], 0, 0, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0)
+_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0)
 
 
 def decode_state(data: Any, *, version: int, since_ms: int, due_ms: int) -> State:
@@ -131,23 +130,22 @@ def _decode_state_2(data: Sequence[Any]) -> State:
         secured_minor=full[4],
         placed_ms=full[5],
         timeline=_decode_timeline(full[6]),
-        settled_minor=full[7],
-        fees_minor=full[8],
-        shipments=tuple(_decode_shipment(shipment) for shipment in full[9]),
-        ship_by_ms=full[10],
-        reserved_until_ms=full[11],
-        holds=tuple(Hold(*hold) for hold in full[12]),
-        waived=tuple((reason, detail) for reason, detail in full[13]),
-        fulfilment=full[14],
-        sourcing=full[15],
-        returns={name: Return(_in(b[0]), b[1], b[2], _in(b[3]), b[4]) for name, b in full[16].items()},
-        refunds={name: Refund(*refund) for name, refund in full[17].items()},
-        disputes={name: Dispute(*dispute) for name, dispute in full[18].items()},
-        cancellations={name: Cancellation(_in(c[0]), *c[1:]) for name, c in full[19].items()},
-        cancelled=bool(full[20]),
-        archived=bool(full[21]),
-        linked_to=full[22],
-        wake_ms=full[23],
+        payouts={name: (gross, fees) for name, (gross, fees) in full[7].items()},
+        shipments=tuple(_decode_shipment(shipment) for shipment in full[8]),
+        ship_by_ms=full[9],
+        reserved_until_ms=full[10],
+        holds=tuple(Hold(*hold) for hold in full[11]),
+        waived=tuple((reason, detail) for reason, detail in full[12]),
+        fulfilment=full[13],
+        sourcing=full[14],
+        returns={name: Return(_in(b[0]), b[1], b[2], _in(b[3]), b[4]) for name, b in full[15].items()},
+        refunds={name: Refund(*refund) for name, refund in full[16].items()},
+        disputes={name: Dispute(*dispute) for name, dispute in full[17].items()},
+        cancellations={name: Cancellation(_in(c[0]), *c[1:]) for name, c in full[18].items()},
+        cancelled=bool(full[19]),
+        archived=bool(full[20]),
+        linked_to=full[21],
+        wake_ms=full[22],
     )
 
 
@@ -163,8 +161,7 @@ def _decode_state_1(data: dict[str, Any]) -> State:
         source=tuple(data["source"]),
         payment=Payment(bool(vouched), authorised, captured, refunded, bool(lapsed), bool(awaited)),
         secured_minor=data["secured"],
-        settled_minor=data["settled"],
-        fees_minor=data["fees"],
+        payouts={"": (data["settled"], data["fees"])} if data["settled"] or data["fees"] else {},
         holds=tuple(Hold(*hold) for hold in data["holds"]),
         shipments=tuple(_decode_shipment(shipment) for shipment in data["shipments"]),
         returns={name: Return(_in(items), "inspected", "", _in(items)) for name, items in data["returns"].items()},

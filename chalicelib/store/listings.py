@@ -92,18 +92,14 @@ def _kind(channel: str) -> str:
     return channel.split("-")[0]
 
 
-def resolve_skus(tables: Tables, channel: str, items: Sequence[str]) -> dict[str, str]:
-    """Our SKU for each of the channel's item names; an item without a listing may be the name of a SKU itself."""
+def resolve_skus(tables: Tables, channel: str, items: Sequence[str]) -> dict[str, Sku]:
+    """What we sell under each of the channel's item names; one without a listing may be the name of a SKU itself."""
     wanted = [item for item in dict.fromkeys(items) if item]
-    keys = [link_key(channel, item) for item in wanted] + [sku_key(item) for item in wanted]
-    found = tables.get_many(keys)
-    skus = {}
-    for item in wanted:
-        if link := found.get(link_key(channel, item)):
-            skus[item] = link["sku"]
-        elif sku_key(item) in found:
-            skus[item] = item
-    return skus
+    found = tables.get_many([key for item in wanted for key in (link_key(channel, item), sku_key(item))])
+    names = {item: link["sku"] for item in wanted if (link := found.get(link_key(channel, item)))}
+    found |= tables.get_many([sku_key(sku) for sku in names.values() if sku_key(sku) not in found])
+    names |= {item: item for item in wanted if item not in names and sku_key(item) in found}
+    return {item: _sku_of(sku, found.get(sku_key(sku), {})) for item, sku in names.items()}
 
 
 def sku_writes(sku: str, title: str = "") -> list[Write]:

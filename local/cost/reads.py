@@ -9,9 +9,8 @@ from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.lifecycle import CLOSED, stage
 from chalicelib.domain.orders import Content, Happening, Order, OrderLine, Quantities, Shipment, State
 from chalicelib.store.accounts import add_account
-from chalicelib.store.codec import SCHEMA, encode_content
 from chalicelib.store.counters import Moved, count
-from chalicelib.store.orders import SHARDS, content_key, order_writes, state_key
+from chalicelib.store.orders import SHARDS, order_writes, state_key
 from chalicelib.store.tables import Item, Key, Put
 from local.cost.door import opened
 from local.memory.world import World
@@ -45,15 +44,12 @@ def world_with(orders: int) -> World:
 
 
 def _items(orders: int) -> Iterator[tuple[Key, Item]]:
-    """STATE and CONTENT of each order. Bodies are shared; keys and what stands in an index are each order's own."""
-    body = encode_content(_CONTENT)
+    """The item of each order, its content inside. Bodies are shared; keys and what stands in an index are its own."""
     patterns = [_written(_order(0, depth)) for depth in range(len(_STAGES))]
     for number in range(orders):
         still_open = number >= orders - OPEN_ORDERS
         pattern = patterns[number % (len(_STAGES) - 1) if still_open else -1]
         yield _state_item(pattern, number)
-        order_id = order_id_of(number)
-        yield content_key(order_id), {"pk": order_id, "sk": "CONTENT", "schema": SCHEMA, "body": body}
 
 
 def order_id_of(number: int) -> str:
@@ -66,7 +62,7 @@ def _order(number: int, depth: int) -> Order:
     amount = _PRICE_MINOR
     units = Quantities(1)
     state = State(amount, (units,), source=(START_MS,), payment=Payment(captured_minor=amount), placed_ms=START_MS)
-    happenings = tuple(Happening(START_MS + n, what, what, "", what) for n, what in enumerate(_STAGES[: depth + 1]))
+    happenings = tuple(Happening(START_MS + n, what, what, "", "", what) for n, what in enumerate(_STAGES[: depth + 1]))
     if depth >= 1:
         state = replace(state, secured_minor=amount)
     if depth == 2:
@@ -75,10 +71,10 @@ def _order(number: int, depth: int) -> Order:
         parcel = Shipment("1", "main", "UPS", "1Z0000000000000001", START_MS, {0: 1}, confirmed_ms=START_MS)
         state = replace(state, quantities=(replace(units, shipped=1),), shipments=(parcel,))
     if depth == 4:
-        state = replace(state, settled_minor=amount)
+        state = replace(state, payouts={"po-1": (amount, 0)})
     state = replace(state, timeline=happenings, version=depth + 1, since_ms=START_MS, due_ms=START_MS)
     channel, _, external_id = order_id_of(number).partition(":")
-    return Order(channel, external_id, state)
+    return Order(channel, external_id, state, _CONTENT)
 
 
 def _written(order: Order) -> tuple[Item, str]:

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Refused
 from chalicelib.inbound import fetch, notifications
 from chalicelib.outbound import relay, sync
 from chalicelib.runtime.batch import Delivery, Work
-from chalicelib.runtime.queues import Message, batches
+from chalicelib.runtime.queues import SYNC_QUEUES, Message, batches
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 from local.memory.meter import API_REQUEST, AWS_CALL, BODY_GET, BODY_PUT, DELETE, RECEIVE, SEND, STREAM_READ, Meter
@@ -30,10 +30,7 @@ WORK: Mapping[str, Work] = {
     "allocation": allocation.work,
     "shipping": shipping.work,
     "settlement": settlement.work,
-    "sync-shopify": sync.work_for("shopify"),
-    "sync-amazon": sync.work_for("amazon"),
-    "sync-ebay": sync.work_for("ebay"),
-    "sync-shop": sync.work_for("shop"),
+    **{queue: sync.work_for(kind) for kind, queue in SYNC_QUEUES.items()},
 }
 LISTENERS = {f.trigger.queue: f for f in FUNCTIONS if isinstance(f.trigger, FromQueue)}
 BATCH_SIZE = {queue: f.trigger.batch_size for queue, f in LISTENERS.items() if isinstance(f.trigger, FromQueue)}

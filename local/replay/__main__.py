@@ -1,4 +1,4 @@
-"""make replay FILE=…: real orders through the real stages.
+"""make replay FILE=…: real orders through the real stages; several files one after the other on the same state.
 
 Progress and what was not matched go to standard error; the last line of standard output is one JSON object.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.domain.lifecycle import CLOSED, stage
 from chalicelib.runtime import log
 from local.audit import Books, audit, by_status, units_of
-from local.replay.backends import Backend, MemoryBackend
+from local.replay.backends import OPENING, Backend, MemoryBackend
 from local.replay.online_retail import Invoice, read_invoices
 from local.replay.replay import Replay, Tally
 
@@ -26,15 +26,16 @@ def main() -> int:
     log.sink = lambda line: None
     started = time.perf_counter()
     try:
-        invoices = list(read_invoices(arguments.file, arguments.limit))
+        files = [list(read_invoices(file, arguments.limit)) for file in arguments.files]
     except (OSError, ValueError, EOFError) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 2
     backend = _backend(arguments.engine)
     replay = Replay(backend, lambda text: print(text, file=sys.stderr, flush=True))
-    tally = replay.run(invoices, arguments.on_hand)
+    for number, invoices in enumerate(files, start=1):
+        tally = replay.run(invoices, arguments.on_hand, f"opening-{number}" if number > 1 else OPENING)
     items, counts = backend.stored()
-    report = report_of(invoices, tally, audit(items, counts), backend)
+    report = report_of([invoice for file in files for invoice in file], tally, audit(items, counts), backend)
     report["seconds"] = round(time.perf_counter() - started, 1)
     _explain(tally, report["violations_found"])
     del report["violations_found"]
@@ -66,6 +67,7 @@ def report_of(invoices: list[Invoice], tally: Tally, books: Books, backend: Back
         "on_hold": dict(sorted(held.items())),
         "units": units,
         "oversold": books.oversold,
+        "explained": {"skus": len(books.skus), "unbalanced": len(books.unbalanced)},
         "violations": len(wrong),
         "billable": backend.billable(len(tally.orders)),
         "violations_found": wrong,
@@ -94,9 +96,9 @@ def _backend(engine: str) -> Backend:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="replay", description=__doc__)
-    parser.add_argument("file", type=Path, help="an Online Retail file, .csv or .csv.gz")
+    parser.add_argument("files", type=Path, nargs="+", metavar="file", help="an Online Retail file, .csv or .csv.gz")
     parser.add_argument("--engine", choices=("memory", "local"), default="memory")
-    parser.add_argument("--limit", type=int, default=0, help="only the first N invoices")
+    parser.add_argument("--limit", type=int, default=0, help="only the first N invoices of each file")
     parser.add_argument("--on-hand", type=int, default=90, help="opening stock, percent of the file's demand")
     return parser.parse_args()
 

@@ -20,14 +20,15 @@ from local.cost.bill import per_million
 from local.memory.world import World
 
 LOCATION = "main"
+OPENING = "opening"
 _PAGE = 100
 
 
 class Backend(Protocol):
     """The application, seen from the shop, the warehouse and the bank."""
 
-    def seed(self, opening: Mapping[str, int], channels: Iterable[str]) -> None:
-        """Make SKUs known, receive their opening stock, add the channels."""
+    def seed(self, opening: Mapping[str, int], channels: Iterable[str], receipt: str = OPENING) -> None:
+        """Make SKUs known, receive their opening stock under the id `receipt`, add the channels."""
 
     def at(self, now_ms: int) -> None:
         """Time has come this far (a deployed application has its own clock)."""
@@ -60,13 +61,15 @@ class Backend(Protocol):
         """Billable units so far, or None where nothing meters them."""
 
 
-def seed_tables(tables: Tables, opening: Mapping[str, int], channels: Iterable[str], now_ms: int) -> None:
+def seed_tables(
+    tables: Tables, opening: Mapping[str, int], channels: Iterable[str], now_ms: int, receipt: str = OPENING
+) -> None:
     """Opening stock straight into the tables, as a first import would do."""
     for channel in channels:
         add_account(tables, channel, {"kind": "storefront"})
     for sku, units in opening.items():
         tables.write(*sku_writes(sku, sku))
-        tables.write(*receipt_writes("opening", sku, LOCATION, units, now_ms))
+        tables.write(*receipt_writes(receipt, sku, LOCATION, units, now_ms))
 
 
 class MemoryBackend:
@@ -75,10 +78,12 @@ class MemoryBackend:
     def __init__(self) -> None:
         self.world = World(now_ms=0)
 
-    def seed(self, opening: Mapping[str, int], channels: Iterable[str]) -> None:
-        seed_tables(self.world.tables, opening, channels, 0)
+    def seed(self, opening: Mapping[str, int], channels: Iterable[str], receipt: str = OPENING) -> None:
+        spent = self.world.meter.units.copy()
+        seed_tables(self.world.tables, opening, channels, self.world.now_ms, receipt)
         self.quiet()
         self.world.meter.units.clear()
+        self.world.meter.units.update(spent)
 
     def at(self, now_ms: int) -> None:
         self.world.now_ms = max(self.world.now_ms, now_ms)

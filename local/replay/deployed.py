@@ -18,7 +18,7 @@ from chalicelib.store.tables import Item
 from local.api import Api
 from local.engine import Engine
 from local.proxy import Proxy
-from local.replay.backends import seed_tables
+from local.replay.backends import OPENING, seed_tables
 from local.seed import api_token, put_secrets
 from tools.functions import DEPLOYED
 from tools.package import build
@@ -60,10 +60,10 @@ class DeployedBackend:
         os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
         return cls(engine, deployment.queues, f"http://127.0.0.1:{proxy.port}", token)
 
-    def seed(self, opening: Mapping[str, int], channels: Iterable[str]) -> None:
+    def seed(self, opening: Mapping[str, int], channels: Iterable[str], receipt: str = OPENING) -> None:
         seed_tables(self._tables, {}, channels, 0)
         parts = [{sku: units} for sku, units in opening.items()]
-        list(self._pool.map(lambda part: seed_tables(self._tables, part, (), 0), parts))
+        list(self._pool.map(lambda part: seed_tables(self._tables, part, (), 0, receipt), parts))
 
     def at(self, now_ms: int) -> None:
         """The deployed application has the clock of this machine."""

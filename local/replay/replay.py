@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from chalicelib.domain.money import to_text
-from local.replay.backends import LOCATION, Backend
+from local.replay.backends import LOCATION, OPENING, Backend
 from local.replay.online_retail import CURRENCY, Invoice, Row
 
 CHANNELS = ("storefront-shop", "storefront-wholesale", "storefront-outlet", "storefront-referral")
@@ -56,9 +56,10 @@ class Replay:
         self._by_goods: dict[tuple[str, str], list[tuple[Sold, int]]] = defaultdict(list)
         self._parcels = Counter[str]()
 
-    def run(self, invoices: list[Invoice], on_hand_percent: int) -> Tally:
-        """Feed all invoices; days follow the invoices' own dates."""
-        self.backend.seed(opening_stock(invoices, on_hand_percent), CHANNELS)
+    def run(self, invoices: list[Invoice], on_hand_percent: int, receipt: str = OPENING) -> Tally:
+        """Feed all invoices; days follow the invoices' own dates. `receipt`: id of the movement that brings the
+        stock for them, another one for each file."""
+        self.backend.seed(opening_stock(invoices, on_hand_percent), CHANNELS, receipt)
         by_day: dict[int, list[Invoice]] = defaultdict(list)
         for invoice in invoices:
             by_day[invoice.placed_ms // _DAY_MS].append(invoice)

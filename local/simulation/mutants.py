@@ -15,7 +15,6 @@ from chalicelib.inbound import polls
 from chalicelib.outbound import relay, sync
 from chalicelib.stages import entry as entry_stage
 from chalicelib.stages import settlement as settlement_stage
-from chalicelib.store import ledger
 from chalicelib.store.accounts import move_cursor
 from chalicelib.store.tables import Put, When
 from local.memory import tables
@@ -63,17 +62,14 @@ def order_id_not_derived() -> Any:
 
 
 def fact_applied_twice() -> Any:
-    """A payout that comes again is booked again."""
-    write = ledger.entry_write
+    """A payout that comes again is another payout."""
+    numbers = itertools.count()
+    decide = settlement_stage.decide_settlement
 
-    def careless(known: Any, lines: Any, *, matched: bool) -> Put:
-        made = write(known, lines, matched=matched)
-        return Put(made.key, made.item)
+    def again(order: Order, lines: Any, now_ms: int) -> Any:
+        return decide(order, [replace(lines[0], payout_id=f"p{next(numbers)}"), *lines[1:]], now_ms)
 
-    nothing = ledger.Entry()
-    return _planted(
-        (settlement_stage, "read_entry", lambda tables, line: nothing), (settlement_stage, "entry_write", careless)
-    )
+    return _planted((settlement_stage, "decide_settlement", again))
 
 
 def older_fact_wins() -> Any:
@@ -192,8 +188,8 @@ def late_failure_lowers_paid() -> Any:
 def cursor_from_the_clock() -> Any:
     """The next poll begins at the time of this one."""
 
-    def move(tables: Any, channel: str, read_to_ms: int) -> None:
-        move_cursor(tables, channel, read_to_ms + 3_600_000)
+    def move(tables: Any, channel: str, cursor: Any) -> None:
+        move_cursor(tables, channel, replace(cursor, read_to_ms=cursor.read_to_ms + 3_600_000))
 
     return _planted((polls, "move_cursor", move))
 

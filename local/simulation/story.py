@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -18,7 +18,6 @@ from chalicelib.runtime import log
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.store.accounts import add_account, set_sourcing
 from chalicelib.store.listings import Listing, kit_writes, listing_writes, sku_writes
-from chalicelib.store.orders import order_of
 from chalicelib.store.places import listing_changed_writes
 from chalicelib.store.stock import movement_writes
 from local.memory.world import WORK
@@ -86,7 +85,6 @@ class Story:
 
     def _run(self) -> list[str]:
         self._open_shop()
-        self.world.watch = self.verdict.watch
         for number in range(self.orders):
             self._place(f"{1000 + number}")
             for _ in range(self.chance.randint(0, self._pause)):
@@ -142,13 +140,15 @@ class Story:
 
     def _say(self, number: str) -> None:
         """The shop tells of the order as it is now: not at all, once, twice; sometimes with rubbish beside it."""
-        webhook = {"channel": CHANNEL, "raw": self.world.shop.document(number), "hint": {}}
         if not self.world.choke.strikes("lost_webhook"):
-            self._send("entry", webhook, copies=self.chance.choice((1, 1, 1, 2)))
+            self._send("entry", self._webhook(number), copies=self.chance.choice((1, 1, 1, 2)))
         if self.world.choke.strikes("poison"):
             self.verdict.poisoned += 1
             self._send("entry", {"channel": CHANNEL, "raw": f'{{"rubbish": {self.verdict.poisoned}}}', "hint": {}})
             self._send(self.chance.choice(sorted(WORK)), {"order": f"{CHANNEL}:none"})
+
+    def _webhook(self, number: str) -> Document:
+        return {"channel": CHANNEL, "raw": self.world.shop.document(number), "hint": {}}
 
     def _send(self, queue: str, message: Mapping[str, Any], copies: int = 1) -> None:
         self.world.queues.send(queue, [message] * copies)
@@ -172,7 +172,7 @@ class Story:
     def _payment_fails(self) -> None:
         """Also after it was paid: a late failure never lowers that."""
         number, document = self._some_document()
-        self.verdict.paid |= {o.external_id for o in self.stored() if o.state.payment.captured_minor}
+        self.verdict.paid |= {o.external_id for o in self.world.orders() if o.state.payment.captured_minor}
         document["payment"] = {"status": "failed"}
         self._restate(number)
 
@@ -208,15 +208,8 @@ class Story:
 
     # the warehouse
 
-    def stored(self) -> Iterator[Order]:
-        """Every order as it is stored now."""
-        items = self.world.tables.items
-        for key, item in list(items.items()):
-            if key.table == "orders" and key.sk == "STATE":
-                yield order_of(item, items.get(key._replace(sk="CONTENT")))
-
     def _some(self, fits: Callable[[Order], object]) -> Order | None:
-        found = [order for order in self.stored() if fits(order)]
+        found = [order for order in self.world.orders() if fits(order)]
         return self.chance.choice(found) if found else None
 
     def _ask(self, order: Order, do: str, **fact: Any) -> None:
@@ -363,6 +356,11 @@ class Story:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
         self._rest()
         self.world.shop.settle()
+        for number, document in self.world.shop.orders.items():
+            if document["payment"]["status"] == "authorised":
+                document["payment"] = {"status": "paid"}
+                self.world.shop.changed(number)
+                self._send("entry", self._webhook(number))
         polls = (
             ["poll_shop"] if self.world.choke.mix.lost_webhook else []
         )  # else there is nothing to be found by polling
@@ -371,7 +369,7 @@ class Story:
             for schedule in (*polls, "sweep"):
                 self.world.tick(schedule)
             self._rest()
-            for order in list(self.stored()):
+            for order in self.world.orders():
                 self._close(order)
             self._rest()
 
@@ -400,7 +398,7 @@ class Story:
         for place, word in order.state.fulfilment.items():
             if asked_back(order.state, place):
                 self._ask(order, "fulfilment", location=place, answer="yield")
-            elif word == "rejected":
+            elif word == "rejected" or not is_funded(order.state):
                 self._ask(order, "fulfilment", location=place, answer="reopen")
         if _may_ship(order):
             for place in _places_of(order):

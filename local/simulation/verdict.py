@@ -20,7 +20,6 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.moves import MOVES
 from chalicelib.domain.orders import Order, total_units
 from chalicelib.store.counters import read_counts
-from chalicelib.store.orders import order_of
 from chalicelib.store.tables import Item
 from local.audit import Books, audit
 from local.memory.tables import Committed
@@ -46,20 +45,17 @@ class Verdict:
         self._wrong: list[str] = []
         world.tables.watch = self._committed
 
-    def watch(self) -> None:
-        """After every step: what may never be, not even for a moment."""
-        for key, item in self.world.tables.items.items():
-            if key.table == "stock" and key.sk.startswith("LOC#"):
-                have, promised = item.get("on_hand", 0), item.get("allocated", 0)
-                if not 0 <= promised <= have:
-                    self._wrong.append(f"3 oversold: {promised} of {have} {key.pk} are promised at {key.sk[4:]}")
-
     def _committed(self, change: Committed) -> None:
-        """6: versions rise and tell a longer story; 8: nothing waits without a deadline; a held order gets nothing."""
+        """3: never oversold; 6: versions rise and tell a longer story; 8: nothing waits without a deadline; a held
+        order gets nothing."""
+        if change.new and change.sk.startswith("LOC#"):
+            have, promised = change.new.get("on_hand", 0), change.new.get("allocated", 0)
+            if not 0 <= promised <= have:
+                self._wrong.append(f"3 oversold: {promised} of {have} {change.pk} are promised at {change.sk[4:]}")
         if change.sk != "STATE" or change.new is None:
             return
-        after = order_of(change.new)
-        before = order_of(change.old) if change.old else None
+        after = self.world.order(change.new)
+        before = self.world.order(change.old) if change.old else None
         told = after.state.timeline
         if len(told) != after.state.version or any(line.move not in MOVES for line in told):
             self._wrong.append(f"6 {after.order_id}: version {after.state.version} tells {len(told)} moves")
@@ -76,16 +72,10 @@ class Verdict:
 
     def at_rest(self) -> None:
         """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""
-        for key, item in self.world.tables.items.items():
-            if key.table == "orders" and key.sk == "STATE":
-                order = order_of(item)
-                untold = (
-                    unconfirmed_shipments(order),
-                    unsent_refunds(order.state),
-                    untold_cancellations(order.state),
-                )
-                if work_due(order) or any(untold):
-                    self._wrong.append(f"{key.pk} was forgotten: {work_due(order)} {untold}")
+        for order in self.world.orders():
+            untold = (unconfirmed_shipments(order), unsent_refunds(order.state), untold_cancellations(order.state))
+            if work_due(order) or any(untold):
+                self._wrong.append(f"{order.order_id} was forgotten: {work_due(order)} {untold}")
         self._wrong += self._channel_wrong(self.world.shop)
 
     def of(self, shop: Shop) -> list[str]:

@@ -7,10 +7,13 @@ import json
 from collections.abc import Callable
 from random import Random
 
+from chalicelib.domain.orders import Order
 from chalicelib.inbound import polls
 from chalicelib.outbound import relay, sweep
 from chalicelib.runtime.batch import Delivery
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.orders import content_key, order_of
+from chalicelib.store.tables import Item
 from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
 from local.simulation.faults import (
     Chokepoint,
@@ -52,13 +55,25 @@ class FaultyWorld(World):
             clock=lambda: self.now_ms + self._skew_ms,
         )
         self.logged: list[str] = []
+        self._read: dict[tuple[str, int], Order] = {}
         self._depth = 0
         self._skew_ms = 0
         self._relaying = False
         self._streamed: list[relay.Record] = []
         self._clogged: set[str] = set()
         self._now = ""
-        self.watch: Callable[[], None] = lambda: None  # called after every step
+
+    def order(self, state: Item) -> Order:
+        """The order of a STATE item, read once for each version."""
+        key = (state["pk"], state["version"])
+        if key not in self._read:
+            self._read[key] = order_of(state, self.tables.items.get(content_key(state["pk"])))
+        return self._read[key]
+
+    def orders(self) -> list[Order]:
+        """Every order as it is stored now."""
+        items = self.tables.items.items()
+        return [self.order(item) for key, item in items if key.table == "orders" and key.sk == "STATE"]
 
     def step(self, prefer: str = "") -> None:
         """One invocation of something that has work."""
@@ -70,13 +85,11 @@ class FaultyWorld(World):
             ready = [prefer]
         elif (self.tables.stream or self._streamed) and (not ready or self.chance.random() < 0.5):
             self._relay_some()
-            self.watch()
             return
         if ready and (not self.choke.active or self.chance.random() < 0.9):
             self._deliver_some(self.chance.choice(ready))
         elif self.choke.active:
             self.tick(self.chance.choice(sorted(SCHEDULES)))
-        self.watch()
 
     def tick(self, schedule: str) -> None:
         """A schedule fires."""

@@ -221,10 +221,31 @@ def test_the_same_wish_has_the_same_key_and_another_wish_another() -> None:
         availability(on, MUG, 8, shown=8, version=2),
         availability(on, BOTTLE, 8, None),
     ]
-    assert on.client.push_availability(wishes) == [None] * len(wishes)
+    assert [on.client.push_availability([wish]) for wish in wishes] == [[None]] * len(wishes)
     keys = [call["key"] for call in on.wire.variables("SetQuantities")]
     assert keys[0] == keys[1]
     assert len(set(keys)) == len(wishes) - 1
+
+
+def test_many_quantities_go_in_one_call_and_after_one_look_where_the_shop_has_sold_meanwhile() -> None:
+    on = seller()
+    wishes = [availability(on, listing.sku, 5, shown=listing.quantity) for listing in CATALOGUE[:3]]
+    assert on.client.push_availability(wishes) == [None] * 3
+    assert on.wire.operations == ["token", "SetQuantities"]
+    stale = [availability(on, listing.sku, 4, shown=9, version=2) for listing in CATALOGUE[:3]]
+    assert on.client.push_availability(stale) == [None] * 3
+    assert on.wire.operations[2:] == ["SetQuantities", "Available", "SetQuantities"]
+    assert [on.shown(listing.sku) for listing in CATALOGUE[:3]] == [4, 4, 4]
+
+
+def test_an_item_that_the_shop_does_not_have_stops_no_other() -> None:
+    on = seller()
+    unknown = availability(on, MUG, 5, inventory_item_id="gid://shopify/InventoryItem/1")
+    wishes = [unknown, availability(on, BOTTLE, 5, None)]
+    first, second = on.client.push_availability(wishes)
+    assert isinstance(first, Refused)
+    assert second is None
+    assert on.shown(BOTTLE) == 5
 
 
 def test_a_push_whose_answer_was_lost_is_repeated_without_a_second_change() -> None:

@@ -7,6 +7,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,24 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
         )
         if '/api"' in paths:
             readers.add(function)
-    kinds = ("Shopify", "Amazon", "Ebay")
+    kinds = ("Shopify", "Amazon", "Ebay", "Shop")
     assert readers == {"Fetch"} | {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
+
+
+def secrets_opened_by(resources: Json, function: str) -> list[str]:
+    """Patterns of the names, below /headrace/<stage>/."""
+    reading = [s for s in statements(resources, function) if "ssm:GetParameter" in s["Action"]]
+    paths = [resource["Fn::Sub"].partition(":parameter/headrace/")[2] for s in reading for resource in s["Resource"]]
+    return [path.partition("/")[2] for path in paths]
+
+
+@pytest.mark.parametrize("kind", ["shopify", "amazon", "ebay", "shop"])
+def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resources: Json, kind: str) -> None:
+    for function in (f"Sync{kind.title()}", f"Poll{kind.title()}"):
+        patterns = secrets_opened_by(resources, function)
+        for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+            may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
+            assert may_open is (account.split("-")[0] == kind), (function, account)
 
 
 def tables_changed_by(resources: Json, function: str) -> set[str]:

@@ -16,6 +16,7 @@ from chalice.test import Client
 import chalicelib.inbound.api
 import chalicelib.inbound.commands
 import chalicelib.inbound.guard
+import chalicelib.inbound.stock_api
 import chalicelib.inbound.webhooks
 from app import app
 from chalicelib.runtime import log
@@ -46,6 +47,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         chalicelib.inbound.api,
         chalicelib.inbound.commands,
         chalicelib.inbound.guard,
+        chalicelib.inbound.stock_api,
         chalicelib.inbound.webhooks,
     ):
         monkeypatch.setattr(module, "runtime", lambda: world.runtime)
@@ -181,6 +183,25 @@ def test_an_own_order_is_taken_with_a_signature_or_a_token(world: World, client:
     assert [h["after"] for h in order["timeline"]] == ["funding", "allocation", "shipping"]
 
 
+def test_the_order_of_a_connected_shop_is_taken_at_the_same_door(world: World, client: Client) -> None:
+    add_account(world.tables, "shop-de", {"base_url": "https://shop.example/api"})
+    world.secrets.kept["shop-de/webhook"] = world.secrets.kept["storefront/webhook"]
+    body = json.dumps(document()).encode()
+    for headers in ({"Authorization": "", **sign_standard(body, world.now_ms // 1000)}, {}):
+        answer = call(client, "POST", "/channels/shop-de/orders", body, **headers)
+        assert answer == (202, {"orders": ["shop-de:1001"]})
+    world.run()
+    assert call(client, "GET", "/api/orders/shop-de:1001")[1]["status"] == "allocated"
+
+
+@pytest.mark.parametrize("channel", ["shopify", "shopify-de", "amazon", "shopping", "etsy"])
+def test_only_an_own_channel_is_taken_at_the_own_door(world: World, client: Client, channel: str) -> None:
+    add_account(world.tables, channel, {})
+    status, answer = call(client, "POST", f"/channels/{channel}/orders", document())
+    assert (status, answer["error"]["reason"]) == (401, "wrong_door")
+    assert queued(world) == 0
+
+
 def test_a_wrong_order_is_refused_by_the_name_of_its_field(world: World, client: Client) -> None:
     status, answer = call(client, "POST", "/channels/storefront/orders", document(currency="EURO"))
     assert status == 400
@@ -232,7 +253,9 @@ def test_the_warehouse_ships_once_and_only_what_is_allocated(world: World, clien
         assert queued(world) == int(applied)
         world.run()
     _, stock = call(client, "GET", "/api/stock/MUG")
-    assert stock["locations"] == [{"location": "main", "on_hand": 8, "allocated": 0, "available": 8}]
+    assert stock["locations"] == [
+        {"location": "main", "on_hand": 8, "allocated": 0, "available": 8, "safety_stock": 0, "incoming": 0}
+    ]
     assert call(client, "POST", path, {**parcel, "colour": "red"})[1]["error"]["detail"].startswith("colour")
     assert call(client, "POST", "/api/orders/storefront:none/shipments", parcel)[0] == 404
 

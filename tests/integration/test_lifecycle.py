@@ -188,12 +188,12 @@ def test_stock_of_a_reservation_that_ends_serves_who_waits(world: World) -> None
 
 def test_money_that_the_channel_vouches_for_is_secured_as_the_order_enters(world: World) -> None:
     world.queues.send("entry", [{"channel": CHANNEL, "raw": json.dumps(document()), "hint": {}}])
-    world._deliver("entry")
+    world.deliver("entry")
     order = read_order(world.tables, f"{CHANNEL}:1001")
     assert order is not None
     assert (order.state.secured_minor, order.state.version) == (1000, 2)
     assert [h.move for h in order.state.timeline] == ["enter", "secure"]
-    world._relay()
+    world.relay(list(world.tables.stream))
     assert {queue for queue, waiting in world.queues.waiting.items() if waiting} == {"allocation"}
 
 
@@ -225,7 +225,7 @@ def test_stock_that_comes_in_while_an_order_is_decided_is_not_missed(world: Worl
         if not arrived and any(each.key.sk.startswith("BACKORDER#") for each in writes):
             arrived.append(True)
             write(*receipt_writes("delivery", "MUG", "main", 5, world.now_ms))
-            world._relay()
+            world.relay(list(world.tables.stream))
             while world._deliver("allocation"):
                 pass
         write(*writes)

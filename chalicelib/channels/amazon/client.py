@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.fields import parse
-from chalicelib.channels.port import Availability, ShipmentConfirmation, TokenStore
+from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 
@@ -26,7 +26,7 @@ _CARRIERS = {
 }
 
 
-class AmazonClient:
+class AmazonClient(ManualReversals):
     """Speaks for one seller account. `account`: base_url, seller_id, marketplace_id, and lwa_url where it differs."""
 
     def __init__(
@@ -49,7 +49,7 @@ class AmazonClient:
         path = f"/orders/2026-01-01/orders/{quote(external_id, safe='')}?{urlencode({'includedData': _INCLUDED})}"
         return json.dumps(_having(self._call("GET", path), "order")).encode()
 
-    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
         """searchOrders by time of last update, all pages: each order raw, and when it changed.
 
         An order whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
@@ -65,7 +65,9 @@ class AmazonClient:
             answer = _having(self._call("GET", f"/orders/2026-01-01/orders?{urlencode(query)}"), "orders")
             for order in answer["orders"]:
                 raw = json.dumps({"order": order}).encode()
-                yield raw, _changed_ms(raw, since_ms)
+                changed_ms = _changed_ms(raw, since_ms)
+                if not skip(str(order.get("orderId")), changed_ms):
+                    yield raw, changed_ms
             token = (answer.get("pagination") or {}).get("nextToken")
             if not token:
                 return

@@ -15,7 +15,7 @@ from chalicelib.channels.ebay.availability import MOST_ENTRIES, outcome_of, requ
 from chalicelib.channels.ebay.oauth import fetch_token
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ShipmentConfirmation, TokenStore
+from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Unreadable
 
@@ -26,7 +26,7 @@ _PAGE = 200
 _REACH_MS = 729 * 86_400_000  # eBay refuses a range of more than two years
 
 
-class EbayClient:
+class EbayClient(ManualReversals):
     """One seller. `account` may carry base_url; `credentials` are client_id, client_secret and refresh_token."""
 
     def __init__(
@@ -47,7 +47,7 @@ class EbayClient:
         """One order as JSON. Raises `Refused` when eBay does not know it."""
         return json.dumps(self._ask("GET", _order_path(external_id), "orderId")).encode()
 
-    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, as JSON with its own time of change (Unix ms); an order may come twice.
 
         The window is open at its end: an order that changes meanwhile stays in it, so no page skips another order.
@@ -58,7 +58,9 @@ class EbayClient:
         while True:
             page = self._ask("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}", "total")
             for order in page.get("orders") or []:
-                yield json.dumps(order).encode(), _changed_ms(order, start_ms)
+                changed_ms = _changed_ms(order, start_ms)
+                if not skip(str(order.get("orderId")), changed_ms):
+                    yield json.dumps(order).encode(), changed_ms
             if not page.get("next"):
                 return
             following = _offset(page["next"])

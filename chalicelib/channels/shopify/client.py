@@ -16,19 +16,19 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ShipmentConfirmation, TokenStore
+from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
 from chalicelib.channels.shopify import documents, fulfilment
 from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 _PAGE = 100
-_MOST_QUANTITIES = 250  # Source: GraphQL Admin API, arrays of an input take 250
+_TOGETHER = 50  # items set in one call; a look at so many costs about 150 points
 _LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED")
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 
 
-class ShopifyClient:
+class ShopifyClient(ManualReversals):
     """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
 
     def __init__(
@@ -50,7 +50,7 @@ class ShopifyClient:
         found = self._order(f"gid://shopify/Order/{external_id}")
         return json.dumps({"order": found}).encode()
 
-    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
         """Every order updated since then, oldest first: each read whole, with its time of change (Unix ms) as the list
         had it, since a later one could hide an order that changed while the list was being read."""
         since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -58,7 +58,9 @@ class ShopifyClient:
         while True:
             page = self._graphql(documents.ORDERS, variables)["orders"]
             for found in page["nodes"]:
-                yield json.dumps({"order": self._order(found["id"])}).encode(), Node(found).time_ms("updatedAt")
+                changed_ms = Node(found).time_ms("updatedAt")
+                if not skip(found["id"].rpartition("/")[2], changed_ms):
+                    yield json.dumps({"order": self._order(found["id"])}).encode(), changed_ms
             if not page["pageInfo"]["hasNextPage"]:
                 return
             variables["after"] = page["pageInfo"]["endCursor"]
@@ -112,8 +114,11 @@ class ShopifyClient:
         """Set `available` by compare-and-set against what the shop showed last, so that a sale that we have not heard
         of yet is never overwritten blindly. All in one call, which applies all or nothing; where it applies nothing,
         each by itself, and when the shop shows something else, look, and set against that."""
-        if len(wanted) > 1 and all(self._set_together(wanted[n : n + _MOST_QUANTITIES]) for n in _starts(wanted)):
-            return [None] * len(wanted)
+        try:
+            if len(wanted) > 1 and all(self._set_together(wanted[n : n + _TOGETHER]) for n in _starts(wanted)):
+                return [None] * len(wanted)
+        except Busy as busy:
+            return [busy] * len(wanted)
         outcome: list[HeadraceError | None] = []
         for item in wanted:
             if outcome and isinstance(outcome[-1], Busy):
@@ -121,22 +126,31 @@ class ShopifyClient:
                 continue
             try:
                 if self._set_available(item, item.shown) in _LOOK_AGAIN:
-                    self._set_available(item, self._available(item), last=True)
+                    self._set_available(item, self._available([item])[0], last=True)
                 outcome.append(None)
             except HeadraceError as error:
                 outcome.append(error)
         return outcome
 
     def _set_together(self, items: Sequence[Availability]) -> bool:
-        """Whether one call has set all of these."""
+        """Whether one call has set all of these, if need be after a look at what the shop shows. Raises `Busy`."""
         try:
-            quantities = [_quantity(item, item.shown) for item in items]
-            key = _key(
-                *(part for item in items for part in (item.channel_sku, item.version, item.quantity, item.shown))
-            )
-            return not self._set(quantities, key)
-        except HeadraceError:
+            if self._set_all(items, [item.shown for item in items], 0) in _LOOK_AGAIN:
+                return not self._set_all(items, self._available(items), self._now_ms)
+            return True
+        except Refused:
             return False
+
+    def _set_all(self, items: Sequence[Availability], change_from: Sequence[int | None], attempt: int) -> str:
+        """ "" when all are set, or why to look again. Raises `Refused` where looking would not help."""
+        pairs = list(zip(items, change_from, strict=True))
+        quantities = [_quantity(item, shown) for item, shown in pairs]
+        named = (part for item, shown in pairs for part in (item.channel_sku, item.version, item.quantity, shown))
+        errors = self._set(quantities, _key(*named, attempt))
+        codes = {str(error.get("code")) for error in errors}
+        if codes - set(_LOOK_AGAIN):
+            raise Refused("listing_refused", f"Shopify answered {', '.join(sorted(codes))}")
+        return min(codes, default="")
 
     def _set(self, quantities: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
         variables = {"input": {"name": "available", "reason": "correction", "quantities": quantities}, "key": key}
@@ -159,12 +173,19 @@ class ShopifyClient:
             raise Busy(f"Shopify answered {code}", after_s=2)
         raise Refused("listing_refused", f"Shopify answered {code} for {item.channel_sku}")
 
-    def _available(self, item: Availability) -> int | None:
-        """What the shop shows now; None when it does not stock the item there."""
-        variables = {"item": item.refs["inventory_item_id"], "location": item.refs["location_id"]}
-        found = self._graphql(documents.AVAILABLE, variables)["inventoryItem"]
-        level = found["inventoryLevel"] if found else None
-        return int(level["quantities"][0]["quantity"]) if level else None
+    def _available(self, items: Sequence[Availability]) -> list[int | None]:
+        """What the shop shows now; None for what it does not stock there."""
+        variables = {
+            name: value
+            for n, item in enumerate(items)
+            for name, value in (
+                (f"item{n}", item.refs["inventory_item_id"]),
+                (f"location{n}", item.refs["location_id"]),
+            )
+        }
+        found = self._graphql(documents.available(len(items)), variables)
+        levels = [(found[f"i{n}"] or {}).get("inventoryLevel") for n in range(len(items))]
+        return [int(level["quantities"][0]["quantity"]) if level else None for level in levels]
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """fulfillmentCreate over what is left to ship; a parcel that the shop already has is not told again."""
@@ -226,7 +247,7 @@ def _wait_s(answer: Mapping[str, Any]) -> int:
 
 
 def _starts(wanted: Sequence[Availability]) -> range:
-    return range(0, len(wanted), _MOST_QUANTITIES)
+    return range(0, len(wanted), _TOGETHER)
 
 
 def _quantity(item: Availability, change_from: int | None) -> dict[str, Any]:

@@ -122,12 +122,17 @@ mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
 }
 """
 
-AVAILABLE = """
-query Available($item: ID!, $location: ID!) {
-  inventoryItem(id: $item) {
-    inventoryLevel(locationId: $location) { quantities(names: ["available"]) { name quantity } }
-  }
-}
-"""
 
-ALL = (ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, AVAILABLE)
+def available(count: int) -> str:
+    """What the shop shows of so many items, each at its location: answers `i0`, `i1` … A level costs about 3 points."""
+    numbers = range(count)
+    names = ", ".join(f"$item{n}: ID!, $location{n}: ID!" for n in numbers)
+    level = 'quantities(names: ["available"]) { name quantity }'
+    items = "\n".join(
+        f"  i{n}: inventoryItem(id: $item{n}) {{ inventoryLevel(locationId: $location{n}) {{ {level} }} }}"
+        for n in numbers
+    )
+    return f"query Available({names}) {{\n{items}\n}}\n"
+
+
+ALL = (ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2))

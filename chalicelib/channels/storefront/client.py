@@ -1,6 +1,6 @@
-"""Speaks to an own shop that serves our channel API (docs/channels.md): five routes, each idempotent by its path.
+"""Speaks to an own shop over the open JSON API that such a shop serves: docs/channels.md, "Connected shop".
 
-The shop's orders come as the storefront's JSON; what we want of it is put, never added.
+Everything that we ask for is a PUT of an absolute value or under a name of its own, so a repeat changes nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import (
@@ -17,99 +17,129 @@ from chalicelib.channels.port import (
     CancellationRequest,
     RefundRequest,
     ShipmentConfirmation,
+    Skip,
     TokenStore,
+    read_all,
 )
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 from chalicelib.domain.money import to_text
 
+MOST_ITEMS = 100  # in one request of availability
+
 _AGENT = "Headrace/0.1 (Language=Python)"
-_MOST_ITEMS = 100
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class ShopClient:
-    """One shop. `account` carries `base_url`; `credentials` carry `token`, sent as Bearer."""
+    """Speaks for one shop. `account`: base_url, https; `credentials`: token, sent as Bearer."""
 
     def __init__(
         self,
         transport: Transport,
         account: Mapping[str, Any],
-        credentials: Mapping[str, str],
-        tokens: TokenStore,  # noqa: ARG002 every client is made alike; a shop's token does not expire
+        credentials: Mapping[str, Any],
+        tokens: TokenStore,  # noqa: ARG002 every client is built alike; this one's token does not expire
         now_ms: int,  # noqa: ARG002
     ) -> None:
         self._transport = transport
-        self._base_url = str(account.get("base_url") or "").rstrip("/")
-        if not self._base_url.startswith("https://"):
-            raise Refused("bad_account", "settings.base_url must begin with https://")
-        self._token = credentials["token"]
+        self._base_url = _safe_url(str(account.get("base_url") or ""))
+        self._token = str(credentials["token"])
 
     def get_order(self, external_id: str) -> bytes:
-        """One order as JSON. Raises `Refused` when the shop does not know it."""
-        return json.dumps(self._call("GET", _order_path(external_id))).encode()
+        """One order document. Raises `Refused` when the shop does not know it."""
+        return json.dumps(_having(self._call("GET", _order_path(external_id)), "id")).encode()
 
-    def changed_orders(self, since_ms: int) -> Iterator[tuple[bytes, int]]:
-        """Every order changed since then, oldest change first, as JSON with its time of change (Unix ms)."""
-        query = {"changed_since": datetime.fromtimestamp(since_ms / 1000, UTC).isoformat()}
+    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
+        """Every order changed since then, oldest change first: each document with its `updated_at` (Unix ms).
+
+        A document whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
+        """
+        query = {"changed_since": _iso(since_ms)}
         while True:
-            page = self._call("GET", f"/orders?{urlencode(query)}")
-            if not isinstance(page, dict) or not isinstance(page.get("orders"), list):
-                raise Busy("the shop answered without orders", after_s=5)
-            for order in page["orders"]:
-                yield json.dumps(order).encode(), _changed_ms(order, since_ms)
+            page = _having(self._call("GET", f"/orders?{urlencode(query)}"), "orders")
+            for document in page["orders"]:
+                changed_ms = _changed_ms(document, since_ms)
+                if not skip(str(Node(document).at("id").value), changed_ms):
+                    yield json.dumps(document).encode(), changed_ms
             cursor = page.get("cursor")
             if not cursor:
                 return
             if cursor == query.get("cursor"):
-                raise Refused("bad_page", "the shop's next page is the same page")
+                raise Refused("bad_page", "the shop named the page that it had just given as the next one")
             query["cursor"] = str(cursor)
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
-        """Show these quantities; one outcome for each, None when the shop acknowledged it."""
-        outcome: list[HeadraceError | None] = []
-        for start in range(0, len(wanted), _MOST_ITEMS):
-            chunk = wanted[start : start + _MOST_ITEMS]
-            items = [{"sku": each.channel_sku, "quantity": each.quantity, "version": each.version} for each in chunk]
-            answer = self._call("PUT", "/availability", {"items": items})
-            words = {str(word.get("sku")): word.get("status") for word in (answer or {}).get("results", ())}
-            outcome += [_judged(each.channel_sku, words) for each in chunk]
-        return outcome
+        """Show these quantities. A shop that already has a newer version says `stale`, which needs nothing more."""
+        chunks = [wanted[start : start + MOST_ITEMS] for start in range(0, len(wanted), MOST_ITEMS)]
+        return [outcome for chunk in chunks for outcome in self._push(chunk)]
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
-        """Tell the shop of a parcel."""
-        body = {
+        """Tell of a parcel, under its shipment id."""
+        path = f"{_order_path(external_id)}/shipments/{quote(parcel.shipment_id, safe='')}"
+        told = {
             "carrier": parcel.carrier,
             "tracking_number": parcel.tracking_number,
-            "shipped_at": datetime.fromtimestamp(parcel.shipped_ms / 1000, UTC).isoformat(),
+            "shipped_at": _iso(parcel.shipped_ms),
             "lines": _lines(parcel.items),
         }
-        self._call("PUT", f"{_order_path(external_id)}/shipments/{quote(parcel.shipment_id, safe='')}", body)
+        self._call("PUT", path, told)
 
-    def refund(self, external_id: str, refund: RefundRequest) -> bool:
-        """Have the shop pay the buyer back; whether it has done so already. Raises `Refused` when it will not."""
-        body = {
-            "amount": to_text(refund.amount_minor, refund.currency),
-            "currency": refund.currency,
-            "reason": refund.reason,
-        }
-        path = f"{_order_path(external_id)}/refunds/{quote(refund.refund_id, safe='')}"
-        answer = self._call("PUT", path, body)
-        return isinstance(answer, dict) and answer.get("status") == "refunded"
+    def refund(self, external_id: str, wish: RefundRequest) -> bool:
+        """Give money back, under the refund's id: True when it is done, False while it is pending."""
+        path = f"{_order_path(external_id)}/refunds/{quote(wish.refund_id, safe='')}"
+        money = {"amount": to_text(wish.amount_minor, wish.currency), "currency": wish.currency}
+        status = _having(self._call("PUT", path, {**money, "reason": wish.reason}), "status")["status"]
+        if status not in ("refunded", "pending"):
+            raise Busy("the shop did not say what became of a refund", after_s=30)
+        return bool(status == "refunded")
 
-    def cancel(self, external_id: str, cancellation: CancellationRequest) -> None:
-        """Tell the shop what will not be delivered. Raises `Refused` when it does not take that."""
-        path = f"{_order_path(external_id)}/cancellations/{quote(cancellation.cancellation_id, safe='')}"
-        self._call("PUT", path, {"lines": _lines(cancellation.items), "reason": cancellation.reason})
+    def cancel(self, external_id: str, wish: CancellationRequest) -> None:
+        """Call units off, under the cancellation's id."""
+        path = f"{_order_path(external_id)}/cancellations/{quote(wish.cancellation_id, safe='')}"
+        self._call("PUT", path, {"lines": _lines(wish.items), "reason": wish.reason})
+
+    def _push(self, chunk: Sequence[Availability]) -> list[HeadraceError | None]:
+        items = [{"sku": each.channel_sku, "quantity": each.quantity, "version": each.version} for each in chunk]
+        try:
+            results = _having(self._call("PUT", "/availability", {"items": items}), "results")["results"]
+        except HeadraceError as error:
+            return [error] * len(chunk)
+        status_by_sku = {str(each.get("sku")): each.get("status") for each in results if isinstance(each, dict)}
+        return [_outcome(each.channel_sku, status_by_sku.get(each.channel_sku)) for each in chunk]
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "User-Agent": _AGENT}
+        headers = {"authorization": f"Bearer {self._token}", "accept": "application/json", "user-agent": _AGENT}
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        data = json.dumps(body).encode() if body is not None else b""
+            headers["content-type"] = "application/json"
+        sent = json.dumps(body).encode() if body is not None else b""
         try:
-            return checked(self._transport(HttpRequest(method, self._base_url + path, headers, data)), "shop")
+            return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), "the shop")
         except TokenRejected as error:
-            raise Refused("not_authorised", f"{error}: set a new token in the secret of this channel") from None
+            raise Refused("not_authorised", f"{error}: renew the token in the secret of the account") from None
+
+
+def _safe_url(base_url: str) -> str:
+    """The address without its last slash. A token never travels in the clear beyond this machine."""
+    url = urlsplit(base_url)
+    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
+        raise Refused("not_authorised", "base_url of the account must begin with https://")
+    return base_url.rstrip("/")
+
+
+def _outcome(sku: str, status: object) -> HeadraceError | None:
+    if status in ("ok", "stale"):
+        return None
+    if status == "unknown_sku":
+        return Refused("listing_refused", f"the shop does not know {sku}")
+    return Busy(f"the shop did not say what became of {sku}", after_s=30)
+
+
+def _having(answer: Any, name: str) -> dict[str, Any]:
+    """The answer, when it is an object with this field; a success without it is a fault that will pass."""
+    if not isinstance(answer, dict) or answer.get(name) is None:
+        raise Busy(f"the shop answered without {name}", after_s=5)
+    return answer
 
 
 def _order_path(external_id: str) -> str:
@@ -120,19 +150,12 @@ def _lines(items: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
     return [{"id": line_id, "units": units} for line_id, units in items]
 
 
-def _judged(sku: str, words: Mapping[str, Any]) -> HeadraceError | None:
-    """`stale`: the shop has a newer number already, which is as good."""
-    word = words.get(sku)
-    if word in ("ok", "stale"):
-        return None
-    if word is None:
-        return Busy(f"the shop said nothing of {sku}", after_s=5)
-    return Refused("push_refused", f"the shop says {word!r} of {sku}")
-
-
-def _changed_ms(order: Any, otherwise_ms: int) -> int:
-    """An order that cannot be read must not stop the others: entry keeps it, and the cursor stays."""
+def _changed_ms(document: Any, otherwise_ms: int) -> int:
     try:
-        return Node(order).time_ms("updated_at")
+        return Node(document).time_ms("updated_at")
     except Unreadable:
         return otherwise_ms
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

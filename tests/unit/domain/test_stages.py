@@ -53,6 +53,12 @@ def parcel(name: str = "p1", **items: int) -> Shipment:
     return Shipment(name, "main", "DHL", "T1", T0_MS, {int(key[1:]): n for key, n in items.items()})
 
 
+def settled(order: Order, line: PayoutLine) -> Order:
+    after = decide_settlement(order, [line], T0_MS)
+    assert after is not None
+    return after
+
+
 def sale(amount_minor: int, kind: str = "sale") -> PayoutLine:
     return PayoutLine("storefront", "po1", "1", "storefront:1001", kind, amount_minor, "EUR", T0_MS)
 
@@ -67,7 +73,7 @@ def test_an_order_walks_all_five_stages() -> None:
     order, moves = decided
     assert (stage(order), status(order), outstanding_minor(order.state)) == ("settlement", "shipped", 500)
     assert [(m.on_hand, m.allocated, m.available) for m in moves] == [(-1, -1, 0)]
-    order = decide_settlement(order, [sale(500)], T0_MS)
+    order = settled(order, sale(500))
     assert (stage(order), outstanding_minor(order.state)) == ("settled", 0)
     assert [h.after for h in order.state.timeline] == ["funding", "allocation", "shipping", "settlement", "settled"]
     assert order.state.version == 5
@@ -207,16 +213,16 @@ def test_a_refund_after_the_payout_settles_when_the_payout_takes_it_back() -> No
     order = allocated(funded(), MUG=1)
     decided = decide_shipment(order, parcel(_0=1), T0_MS)
     assert decided is not None
-    order = decide_settlement(decided[0], [sale(500)], T0_MS)
+    order = settled(decided[0], sale(500))
     refunded = fact(version_ms=T0_MS + 1, payment=Payment(captured_minor=500, refunded_minor=200))
     order = entered(replace(refunded, fulfilled_is_exact=False), order)
     assert outstanding_minor(order.state) == -200
-    order = decide_settlement(order, [sale(-200, "refund")], T0_MS)
+    order = settled(order, replace(sale(-200, "refund"), payout_id="po-2"))
     assert (stage(order), outstanding_minor(order.state)) == ("settled", 0)
 
 
 def test_fees_are_kept_apart_from_what_is_settled() -> None:
-    order = decide_settlement(funded(), [sale(-75, "fee")], T0_MS)
+    order = settled(funded(), sale(-75, "fee"))
     assert (order.state.fees_minor, order.state.settled_minor) == (75, 0)
 
 

@@ -1,0 +1,563 @@
+"""What each function is given before it crashes: a state brought about by the real handlers, and the event."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.stock import StockMove
+from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
+from chalicelib.store.codec import SCHEMA
+from chalicelib.store.stock import receipt_writes, stock_writes
+from chalicelib.store.tables import Key, Put
+from local.simulation.shop import PRICE
+from tests.integration.crash_sandbox import OFFERS, Sandbox
+
+CHANNEL, NUMBER = "shop", "1001"
+ORDER = f"{CHANNEL}:{NUMBER}"
+MUGS = ({"id": "1", "sku": "MUG", "quantity": 2},)
+MUG_AND_SET = (*MUGS, {"id": "2", "sku": "SET", "quantity": 1})
+PAID = {"status": "paid"}
+
+Event = Any
+Prepare = Callable[[Sandbox], Event]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` brings the sandbox to where the event comes in, and returns that event."""
+
+    name: str
+    prepare: Prepare
+
+
+# --- how an order gets somewhere ------------------------------------------------------------------------
+
+
+def document(box: Sandbox, *lines: dict[str, Any], payment: Any = PAID, number: str = NUMBER, **more: Any) -> Event:
+    """The entry message of an order that the shop has; two mugs unless told otherwise."""
+    own = [{**line, "unit_price": f"{PRICE / 100:.2f}"} for line in lines or MUGS]
+    box.shop.place(number, own, payment, **more)
+    return [{"channel": CHANNEL, "raw": box.shop.document(number), "hint": {}}]
+
+
+def enter(box: Sandbox, *lines: dict[str, Any], **more: Any) -> None:
+    assert box.deliver("entry", document(box, *lines, **more)) == {"batchItemFailures": []}
+
+
+def allocate(box: Sandbox, *lines: dict[str, Any], **more: Any) -> None:
+    enter(box, *lines, **more)
+    box.deliver("allocation", look(more.get("number", NUMBER)))
+
+
+def ship(box: Sandbox, *lines: dict[str, Any], **more: Any) -> None:
+    allocate(box, *lines, **more)
+    box.deliver("shipping", parcel())
+
+
+def settle(box: Sandbox) -> None:
+    ship(box)
+    box.deliver("settlement", payout())
+
+
+def look(number: str = NUMBER) -> Event:
+    return [{"order": f"{CHANNEL}:{number}"}]
+
+
+def ask(do: str, order: str = ORDER, **fact: Any) -> Event:
+    return [{"order": order, "do": do, "fact": fact, "actor": "api"}]
+
+
+def parcel(units: int = 2, **more: Any) -> Event:
+    lines = more.pop("lines", [{"line_id": "1", "units": units}])
+    fact = {"shipment_id": "p1", "location": "main", "shipped_ms": 1, "lines": lines, **more}
+    return ask("ship", **fact)
+
+
+def payout(order: str = ORDER, currency: str = "EUR", **more: Any) -> Event:
+    lines = [
+        {"line_id": "sale", "kind": "sale", "amount_minor": 1000},
+        {"line_id": "fee", "kind": "fee", "amount_minor": -120},
+    ]
+    shared = {"channel": CHANNEL, "payout_id": "po", "order_id": order, "currency": currency, "paid_ms": 1}
+    return [{"payout": {**shared, "lines": lines}, **more}]
+
+
+def after(*steps: Callable[[Sandbox], Any], then: Event | Callable[[Sandbox], Event]) -> Prepare:
+    """Take the steps; then comes the event."""
+
+    def prepare(box: Sandbox) -> Event:
+        for step in steps:
+            step(box)
+        return then(box) if callable(then) else then
+
+    return prepare
+
+
+def sent(function: str, event: Event) -> Callable[[Sandbox], Any]:
+    """A step: the function has been called with this event."""
+    return lambda box: box.deliver(function, event)
+
+
+def backorder(box: Sandbox) -> None:
+    """Twenty mugs are wanted, and there are thirteen."""
+    allocate(box, {"id": "1", "sku": "MUG", "quantity": 20})
+
+
+def stocked(units: int = 20) -> Callable[[Sandbox], Any]:
+    return lambda box: box.ports().tables.write(*receipt_writes("delivery", "MUG", "main", units, box.now_ms))
+
+
+# --- the API --------------------------------------------------------------------------------------------
+
+
+def post(path: str, **body: Any) -> Event:
+    return "POST", path, body
+
+
+def put(path: str, **body: Any) -> Event:
+    return "PUT", path, body
+
+
+def signed_webhook(box: Sandbox) -> Event:
+    order_id = box.markets.sell("shopify", 1)[0]
+    box.markets.notify()
+    delivery = box.markets.outbox[0]
+    assert order_id
+    digest = hmac.digest(box.markets.shopify.client_secret.encode(), delivery.body, hashlib.sha256)
+    signature = {"X-Shopify-Hmac-Sha256": base64.b64encode(digest).decode(), "X-Shopify-Topic": "orders/create"}
+    return "POST", "/webhooks/shopify", delivery.body, signature
+
+
+def large_document(box: Sandbox) -> Event:
+    message = document(box, note="n" * 250_000)[0]
+    return "POST", f"/channels/{CHANNEL}/orders", message["raw"].encode()
+
+
+def small_document(box: Sandbox) -> Event:
+    return "POST", f"/channels/{CHANNEL}/orders", document(box)[0]["raw"].encode()
+
+
+MOVEMENTS = (
+    {"kind": "receipt", "movement_id": "m1", "sku": "NEW", "units": 7},
+    {"kind": "count", "movement_id": "m1", "sku": "CUP", "units": 3},
+    {"kind": "transfer", "movement_id": "m1", "sku": "MUG", "units": 2, "to": "east"},
+    {"kind": "expected", "movement_id": "m1", "sku": "MUG", "units": 5},
+    {"kind": "safety_stock", "movement_id": "m1", "sku": "MUG", "units": 1},
+)
+LINES = [{"line_id": "1", "units": 2}]
+ORDERS_PATH = f"/api/orders/{ORDER}"
+
+API = [
+    Scenario("shopify webhook", signed_webhook),
+    Scenario("order of the shop", small_document),
+    Scenario("order too large for a queue", large_document),
+    Scenario("shipment", after(allocate, then=post(f"{ORDERS_PATH}/shipments", shipment_id="p1", lines=LINES))),
+    Scenario(
+        "shipments in bulk",
+        after(
+            allocate,
+            lambda box: allocate(box, number="1002"),
+            then=post(
+                "/api/shipments",
+                shipments=[{"order_id": f"shop:{n}", "shipment_id": "p1", "lines": LINES} for n in ("1001", "1002")],
+            ),
+        ),
+    ),
+    Scenario("return", after(ship, then=post(f"{ORDERS_PATH}/returns", return_id="r1", lines=LINES))),
+    Scenario("hold", after(allocate, then=post(f"{ORDERS_PATH}/holds", reason="fraud"))),
+    Scenario("refund", after(enter, then=post(f"{ORDERS_PATH}/refunds", refund_id="r1", amount="2.50"))),
+    Scenario("cancellation", after(allocate, then=post(f"{ORDERS_PATH}/cancellations", cancellation_id="c1"))),
+    Scenario("substitution", after(enter, then=post(f"{ORDERS_PATH}/substitutions", line_id="1", sku="CUP"))),
+    Scenario(
+        "payout",
+        lambda _: post(
+            "/api/payouts",
+            channel=CHANNEL,
+            payout_id="po",
+            currency="EUR",
+            paid_ms=1,
+            lines=[{"line_id": str(n), "order_id": f"shop:{n}", "kind": "sale", "amount": "1.00"} for n in range(12)],
+        ),
+    ),
+    Scenario("stock receipt", lambda _: post("/api/stock/receipts", movement_id="r1", sku="MUG", units=4)),
+    *(
+        Scenario(f"stock {movement['kind']}", after(then=post("/api/stock/movements", movements=[movement])))
+        for movement in MOVEMENTS
+    ),
+    Scenario("new kit", lambda _: put("/api/skus/PAIR", title="Pair", components=[{"sku": "MUG", "units": 2}])),
+    Scenario(
+        "listing that changes its SKU",
+        lambda _: post("/api/listings", channel="shop", channel_sku="MUG", sku="CUP"),
+    ),
+    Scenario("new listing", lambda _: post("/api/listings", channel="shop", channel_sku="M2", sku="MUG")),
+    Scenario("rule of a listing", lambda _: put("/api/listings/rule", channel="shop", channel_sku="MUG", buffer=2)),
+    Scenario("rule of a channel", lambda _: put("/api/listings/rule", channel="shop", share_percent=50)),
+    Scenario("one order read", after(allocate, then=("GET", ORDERS_PATH))),
+    Scenario("stock explained", after(allocate, then=("GET", "/api/stock/MUG/explain"))),
+]
+
+
+# --- channels -------------------------------------------------------------------------------------------
+
+
+def notified(box: Sandbox) -> Event:
+    box.markets.sell("amazon", 2)
+    box.markets.notify()
+    return [json.loads(delivery.body) for delivery in box.markets.outbox if delivery.marketplace == "amazon"]
+
+
+def hinted(channel: str) -> Prepare:
+    def prepare(box: Sandbox) -> Event:
+        if channel == CHANNEL:
+            document(box)
+            return [{"channel": CHANNEL, "external_id": NUMBER}]
+        return [{"channel": channel, "external_id": order_id} for order_id in box.markets.sell(channel, 1)]
+
+    return prepare
+
+
+def sold(channel: str) -> Prepare:
+    def prepare(box: Sandbox) -> Event:
+        if channel == CHANNEL:
+            for number in range(6):  # more than a page
+                document(box, number=str(number))
+        else:
+            box.markets.sell(channel, 2)
+            box.pass_time(minutes=10)  # Amazon lists no change of the last minutes
+        return None
+
+    return prepare
+
+
+def marketplace_parcel(channel: str) -> Prepare:
+    """An order of a marketplace has left; the marketplace does not know it yet."""
+
+    def prepare(box: Sandbox) -> Event:
+        (external_id,) = box.markets.sell(channel, 1, OFFERS[0].sku)
+        box.pass_time(minutes=40)
+        box.markets.tick(box.now)
+        box.deliver(f"poll_{channel}", None)
+        messages = box.queued("entry")
+        assert messages
+        box.deliver("entry", messages)
+        order_id = f"{channel}:{external_id}"
+        box.deliver("allocation", [{"order": order_id}])
+        _, detail = box.deliver("api_handler", ("GET", f"/api/orders/{order_id}"))
+        lines = [
+            {"line_id": line["line_id"], "units": line["allocations"]["main"]}
+            for line in detail["lines"]
+            if line["allocations"].get("main")
+        ]
+        assert lines, detail
+        fact = {"shipment_id": "p1", "location": "main", "carrier": "UPS", "tracking_number": "1Z1", "lines": lines}
+        box.deliver("shipping", ask("ship", order_id, shipped_ms=box.now_ms, **fact))
+        return [{"order": order_id}]
+
+    return prepare
+
+
+def changed_offers(box: Sandbox) -> Event:
+    for offer in OFFERS:
+        box.ports().tables.write(*receipt_writes("delivery", offer.sku, "main", 3, box.now_ms))
+    return [{"sku": offer.sku} for offer in OFFERS]
+
+
+def pushed_before(channel: str) -> Prepare:
+    """The availability is known to the channel and changes once more."""
+
+    def prepare(box: Sandbox) -> Event:
+        skus = [{"sku": offer.sku} for offer in OFFERS]
+        box.deliver(f"sync_{channel}", skus)
+        return changed_offers(box)
+
+    return prepare
+
+
+def marketplace(channel: str) -> list[Scenario]:
+    return [
+        Scenario("availability for the first time", lambda box: changed_offers(box)),
+        Scenario("availability that changes", pushed_before(channel)),
+        Scenario("parcel", marketplace_parcel(channel)),
+        Scenario("rule", lambda _: [{"rule_of": channel}]),
+    ]
+
+
+SHOP = [
+    Scenario("availability, kit included", lambda _: [{"sku": "MUG"}, {"sku": "CUP"}]),
+    Scenario("parcel", after(ship, then=look())),
+    Scenario("refund", after(enter, sent("funding", ask("refund", refund_id="r1", amount_minor=250)), then=look())),
+    Scenario("cancellation", after(enter, sent("entry", ask("cancel", cancellation_id="c1")), then=look())),
+    Scenario(
+        "parcel, refund and cancellation at once",
+        after(
+            lambda box: ship(box, *MUG_AND_SET),
+            sent("funding", ask("refund", refund_id="r1", amount_minor=250)),
+            sent("entry", ask("cancel", cancellation_id="c1")),
+            sent("allocation", look()),
+            then=look(),
+        ),
+    ),
+    Scenario("rule", lambda _: [{"rule_of": "shop"}]),
+]
+
+
+# --- stages ---------------------------------------------------------------------------------------------
+
+RETURNED = {"return_id": "r1", "location": "main", "lines": LINES}
+CUP = {"sku": "CUP", "title": "Cup", "components": [], "release_ms": 0}
+EXCHANGE = {"return_id": "r1", "lines": [{"sku": CUP, "units": 1}]}
+BUYER = {"customer": {"name": "Ada Example", "email": "ada@example.org"}}
+
+
+def edited(**more: Any) -> Prepare:
+    """The shop restates an order that is allocated."""
+
+    def prepare(box: Sandbox) -> Event:
+        allocate(box)
+        box.shop.orders[NUMBER] |= more
+        box.shop.changed(NUMBER)
+        return [{"channel": CHANNEL, "raw": box.shop.document(NUMBER), "hint": {}}]
+
+    return prepare
+
+
+def claimed(box: Sandbox) -> Event:
+    assert box.deliver("api_handler", large_document(box))[0] == 202
+    return box.queued("entry")
+
+
+def exchanged(box: Sandbox) -> None:
+    """An exchange that waits for the goods, which then come back."""
+    ship(box)
+    box.deliver("shipping", ask("return", **RETURNED, step="request"))
+    box.deliver("entry", ask("exchange", **EXCHANGE))
+    box.deliver("shipping", ask("return", **RETURNED, step="receive"))
+
+
+ENTRY = [
+    Scenario("new order", lambda box: document(box, *MUG_AND_SET)),
+    Scenario("new order with money pending", lambda box: document(box, payment={"status": "pending"})),
+    Scenario("unknown SKU", lambda box: document(box, {"id": "1", "sku": "NOBODY", "quantity": 1})),
+    Scenario("unreadable payload", lambda _: [{"channel": CHANNEL, "raw": '{"hello": 1}', "hint": {}}]),
+    Scenario("large payload", claimed),
+    Scenario("cancelled by the channel", edited(cancelled=True)),
+    Scenario("new address", edited(ship_to={"line1": "2 New Street", "postcode": "BA2 2BB", "country": "GB"})),
+    Scenario(
+        "catalogue has grown",
+        after(
+            lambda box: enter(box, {"id": "1", "sku": "LATE", "quantity": 1}),
+            sent("api_handler", post("/api/listings", channel="shop", channel_sku="LATE", sku="MUG")),
+            then=look(),
+        ),
+    ),
+    Scenario("hold", after(allocate, then=ask("hold", reason="fraud"))),
+    Scenario(
+        "resolve", after(allocate, sent("entry", ask("hold", reason="fraud")), then=ask("resolve", reason="fraud"))
+    ),
+    Scenario("reject", after(allocate, sent("entry", ask("hold", reason="fraud")), then=ask("reject", reason="fraud"))),
+    Scenario("cancel", after(allocate, then=ask("cancel", cancellation_id="c1", lines=[{"line_id": "1", "units": 1}]))),
+    Scenario(
+        "uncancel",
+        after(allocate, sent("entry", ask("cancel", cancellation_id="c1")), then=ask("uncancel", cancellation_id="c1")),
+    ),
+    Scenario(
+        "exchange",
+        after(ship, sent("shipping", ask("return", **RETURNED, step="request")), then=ask("exchange", **EXCHANGE)),
+    ),
+    Scenario("exchanged goods are here", after(exchanged, then=[{"order": f"{ORDER}~r1"}])),
+    Scenario("archive", after(settle, then=ask("archive"))),
+]
+
+
+def paid_late(box: Sandbox) -> Event:
+    """The authorisation lapses while the order is allocated."""
+    until = "2026-05-04T13:00:00Z"
+    allocate(box, payment={"status": "authorised", "authorised_until": until})
+    box.pass_time(hours=2)
+    return look()
+
+
+FUNDING = [
+    Scenario("authorisation lapses", paid_late),
+    Scenario("refund", after(enter, then=ask("refund", refund_id="r1", amount_minor=250))),
+    Scenario(
+        "refund outcome",
+        after(
+            enter,
+            sent("funding", ask("refund", refund_id="r1", amount_minor=250)),
+            then=ask("refund_outcome", refund_id="r1"),
+        ),
+    ),
+    Scenario("dispute", after(settle, then=ask("dispute", dispute_id="d1", amount_minor=500, status="open"))),
+]
+
+
+def reservation_ends(box: Sandbox) -> Event:
+    allocate(box, payment={"status": "pending"})
+    box.pass_time(minutes=31)
+    return look()
+
+
+ALLOCATION = [
+    Scenario(
+        "two orders, one a kit",
+        after(
+            lambda box: enter(box, *MUG_AND_SET),
+            lambda box: enter(box, number="1002"),
+            then=look() + look("1002"),
+        ),
+    ),
+    Scenario("not enough", after(lambda box: enter(box, {"id": "1", "sku": "MUG", "quantity": 20}), then=look())),
+    Scenario("stock comes in", after(backorder, stocked(), then=[{"sku": "MUG"}])),
+    Scenario("reservation ends", reservation_ends),
+    Scenario("called off", after(allocate, sent("entry", ask("cancel", cancellation_id="c1")), then=look())),
+    Scenario(
+        "substitute",
+        after(
+            lambda box: allocate(box, {"id": "1", "sku": "MUG", "quantity": 20}, payment={"status": "paid"}),
+            sent("shipping", ask("fulfilment", location="main", answer="reroute")),
+            sent("shipping", ask("fulfilment", location="east", answer="reroute")),
+            then=ask("substitute", line_id="1", sku=CUP),
+        ),
+    ),
+]
+
+SHIPPING = [
+    Scenario("ship", after(allocate, then=parcel())),
+    Scenario(
+        "ship part of an order with a kit",
+        after(
+            lambda box: allocate(box, *MUG_AND_SET),
+            then=parcel(lines=[{"line_id": "2", "units": 1}]),
+        ),
+    ),
+    Scenario("ship what was not promised", after(allocate, then=parcel(3))),
+    Scenario("return requested", after(ship, then=ask("return", **RETURNED, step="request"))),
+    Scenario("return received", after(ship, then=ask("return", **RETURNED, step="receive"))),
+    Scenario(
+        "return inspected",
+        after(
+            ship,
+            sent("shipping", ask("return", **RETURNED, step="receive")),
+            then=ask("return", return_id="r1", restock=[{"line_id": "1", "units": 1}]),
+        ),
+    ),
+    Scenario("accept", after(allocate, then=ask("fulfilment", location="main", answer="accept"))),
+    Scenario("reroute", after(allocate, then=ask("fulfilment", location="main", answer="reroute"))),
+    Scenario(
+        "yield",
+        after(
+            allocate,
+            sent("shipping", ask("fulfilment", location="main", answer="accept")),
+            sent("entry", ask("cancel", cancellation_id="c1")),
+            then=ask("fulfilment", location="main", answer="yield"),
+        ),
+    ),
+]
+
+SETTLEMENT = [
+    Scenario("payout", after(ship, then=payout())),
+    Scenario("payout before its order", lambda _: payout()),
+    Scenario("payout whose order never came", lambda _: payout(rounds=8)),
+    Scenario("payout in another currency", after(ship, then=payout(currency="JPY"))),
+]
+
+
+# --- told by the clock or by what was committed ---------------------------------------------------------
+
+
+def streamed(*steps: Callable[[Sandbox], Any]) -> Prepare:
+    """What the steps committed, as the streams tell it."""
+
+    def prepare(box: Sandbox) -> Event:
+        for step in steps:
+            step(box)
+        return box.stream()
+
+    return prepare
+
+
+RELAY = [
+    Scenario("an order enters", streamed(enter)),
+    Scenario("stock comes in and leaves", streamed(stocked(), ship)),
+    Scenario("goods of an exchange come back", streamed(exchanged)),
+    Scenario(
+        "everything that may follow",
+        streamed(
+            settle,
+            sent("funding", ask("refund", refund_id="r1", amount_minor=250)),
+            lambda box: enter(box, number="1002"),
+            sent("entry", ask("hold", "shop:1002", reason="fraud")),
+        ),
+    ),
+]
+
+
+def later(**duration: float) -> Callable[[Sandbox], Any]:
+    return lambda box: box.pass_time(**duration)
+
+
+def only_the_shop(box: Sandbox) -> None:
+    """One account: each more would only repeat the same reads."""
+    box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), {"schema": SCHEMA, "names": [CHANNEL]}))
+
+
+SWEEP = [
+    Scenario(
+        "held order",
+        after(
+            only_the_shop,
+            lambda box: enter(box, {"id": "1", "sku": "NOBODY", "quantity": 1}),
+            later(minutes=16),
+            then=None,
+        ),
+    ),
+    Scenario(
+        "reservation ends",
+        after(only_the_shop, lambda box: allocate(box, payment={"status": "pending"}), later(minutes=31), then=None),
+    ),
+    Scenario(
+        "backorder past its ship-by date",
+        after(
+            only_the_shop,
+            lambda box: allocate(box, {"id": "1", "sku": "MUG", "quantity": 20}, ship_by="2026-05-05T12:00:00Z"),
+            later(days=2, minutes=1),
+            then=None,
+        ),
+    ),
+    Scenario("closed long ago", after(only_the_shop, settle, later(milliseconds=ARCHIVE_AFTER_MS + 1000), then=None)),
+]
+
+
+def leak(box: Sandbox) -> None:
+    """A promise of two mugs that no order holds."""
+    box.ports().tables.write(*stock_writes([StockMove("MUG", "main", allocated=2)], box.now_ms))
+
+
+RECONCILE = [
+    Scenario("a promise that leaked", after(allocate, leak, later(minutes=20), then=None)),
+    Scenario("nothing to find", after(allocate, later(minutes=20), then=None)),
+]
+
+SCENARIOS: dict[str, list[Scenario]] = {
+    "api_handler": API,
+    "amazon_notifications": [Scenario("two orders", notified)],
+    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", "shopify", "amazon", "ebay")],
+    "entry": ENTRY,
+    "funding": FUNDING,
+    "allocation": ALLOCATION,
+    "shipping": SHIPPING,
+    "settlement": SETTLEMENT,
+    "relay": RELAY,
+    "sync_shop": SHOP,
+    **{f"sync_{channel}": marketplace(channel) for channel in ("shopify", "amazon", "ebay")},
+    **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", "shopify", "amazon", "ebay")},
+    "sweep": SWEEP,
+    "reconcile": RECONCILE,
+}

@@ -1,0 +1,604 @@
+"""Every turn that small orders can take: the decisions of the domain, applied breadth first to a bounded depth.
+
+Nothing is stored here: stock is what a step says there is. States that differ in nothing but times and history are one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.domain.allocation import decide_allocation
+from chalicelib.domain.cancellation import AWAITS_RETURN, decide_told
+from chalicelib.domain.catalogue import Sku
+from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, Payment
+from chalicelib.domain.commands import COMMANDS
+from chalicelib.domain.entry import decide_entry, decide_readdress, decide_recheck
+from chalicelib.domain.errors import Refused
+from chalicelib.domain.funding import decide_funding
+from chalicelib.domain.holds import decide_overdue
+from chalicelib.domain.lifecycle import (
+    ARCHIVE_AFTER_MS,
+    CLOSED,
+    RESERVE_MS,
+    asked_back,
+    authorisation_ends_ms,
+    outstanding_minor,
+    securable_minor,
+    stage,
+    status,
+    unconfirmed_shipments,
+    unsent_refunds,
+    untold_cancellations,
+)
+from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor
+from chalicelib.domain.settlement import PayoutLine, decide_settlement
+from chalicelib.domain.shipping import decide_confirmation
+from chalicelib.domain.sourcing import Available, Sourcing
+
+T0_MS = 1_700_000_000_000
+_HOUR_MS = 3_600_000
+_EDIT_MS = 1_000
+_UNIT_MINOR = 500
+_PLACES = ("main", "east")
+_SOURCING = Sourcing(_PLACES, "priority")
+_SKUS = {
+    "MUG": Sku("MUG"),
+    "CUP": Sku("CUP"),
+    "SET": Sku("SET", components=(("MUG", 2), ("CUP", 1))),
+    "SOON": Sku("SOON", release_ms=T0_MS + 2 * _HOUR_MS),
+}
+_PARTS = ("MUG", "CUP", "SOON", "NEW")
+_STOCK: Mapping[str, Available] = {
+    "no stock": {},
+    "a unit at main": {sku: {"main": 1} for sku in _PARTS},
+    "a unit at each": {sku: {"main": 1, "east": 1} for sku in _PARTS},
+    "plenty at east": {sku: {"east": 9} for sku in _PARTS},
+}
+_MOST_STEPS_TO_CLOSE = 60
+
+
+@dataclass(frozen=True)
+class Node:
+    """An order at a time, and what its channel has said of it last (None: the channel does not know it)."""
+
+    order: Order
+    said: ChannelOrder | None
+    now_ms: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One move that was made, from a state (None: there was no order) to the next."""
+
+    move: str
+    before: State | None
+    after: State
+    stages: tuple[str, str]
+
+
+@dataclass
+class Space:
+    """What was found. `stuck`: states without a way to the end; `broken`: steps that broke a rule of the domain."""
+
+    nodes: dict[Any, Node] = field(default_factory=dict)
+    moves: list[Seen] = field(default_factory=list)
+    stuck: list[Node] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def stages(self) -> set[str]:
+        return {stage(node.order) for node in self.nodes.values()}
+
+    @property
+    def statuses(self) -> set[str]:
+        return {status(node.order) for node in self.nodes.values()}
+
+
+Step = Callable[[Node], Node | None]
+
+
+def line(line_id: str, sku: str = "MUG", units: int = 1, **more: Any) -> ChannelLine:
+    return ChannelLine(line_id, sku, units, units * _UNIT_MINOR, **more)
+
+
+def stated(*lines: ChannelLine, payment: Payment | None = None, **more: Any) -> ChannelOrder:
+    """A channel's word on an order; paid in full unless told otherwise."""
+    total = sum(each.price_minor for each in lines)
+    paid = payment or Payment(captured_minor=total)
+    return replace(ChannelOrder("market", "1", T0_MS, T0_MS, "EUR", total, lines, payment=paid), **more)
+
+
+STARTS: Mapping[str, ChannelOrder] = {
+    "one unit, paid": stated(line("a")),
+    "two units, paid": stated(line("a", units=2)),
+    "two lines, shipped by a date": stated(line("a"), line("b", "CUP"), ship_by_ms=T0_MS + 30 * _HOUR_MS),
+    "a kit": stated(line("a", "SET")),
+    "a pre-order": stated(line("a", "SOON")),
+    "unpaid": stated(line("a"), payment=Payment()),
+    "authorised until a time": stated(
+        line("a"), payment=Payment(authorised_minor=_UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
+    ),
+    "two units, authorised until a time": stated(
+        line("a", units=2), payment=Payment(authorised_minor=2 * _UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
+    ),
+    "vouched by the marketplace": stated(line("a"), payment=Payment(vouched=True)),
+    "pending at the marketplace": replace(stated(line("a"), payment=Payment(awaited=True)), total_minor=_UNIT_MINOR),
+    "an unknown item": stated(line("a", "NEW")),
+    "shipped in part before it was seen": stated(line("a", units=2, fulfilled=1)),
+    "called off in part before it was seen": stated(line("a", units=2, cancelled=1)),
+}
+
+
+def explore(most_nodes_each: int) -> Space:
+    """Every start, breadth first; of each start, so many states are followed up."""
+    space = Space()
+    closing: set[Any] = set()
+    for name, start in STARTS.items():
+        order = decide_entry(None, start, _skus_of(start), T0_MS)
+        assert order
+        _note(space, None, order)
+        first = Node(order, start, T0_MS)
+        for way in ([], *WAYS.get(name, ())):
+            _explore_from(_gone(first, way, space), most_nodes_each, space, closing)
+    return space
+
+
+def _gone(node: Node, way: Sequence[str], space: Space) -> Node:
+    """The state at the end of a way; every step of it has to be possible."""
+    for name in way:
+        node = next(_made(node, STEPS[name], space))
+    return node
+
+
+def _explore_from(first: Node, most: int, space: Space, closing: set[Any]) -> None:
+    queue = deque([first])
+    space.nodes.setdefault(key_of(first), first)
+    expanded = 0
+    while queue:
+        node = queue.popleft()
+        if not _closes(node, space, closing):
+            space.stuck.append(node)
+        if expanded < most:
+            expanded += 1
+            for after in _successors(node, space):
+                key = key_of(after)
+                if key not in space.nodes:
+                    space.nodes[key] = after
+                    queue.append(after)
+
+
+def _successors(node: Node, space: Space) -> Iterator[Node]:
+    for step in STEPS.values():
+        yield from _made(node, step, space)
+
+
+def _made(node: Node, step: Step, space: Space) -> Iterator[Node]:
+    """The state after a step, if it changes anything, and an order that came into being beside it."""
+    try:
+        after = step(node)
+    except Refused:
+        return
+    except AssertionError as wrong:
+        space.broken.append(f"{[happening.move for happening in node.order.state.timeline]}: {wrong}")
+        return
+    if after is None:
+        return
+    _note(space, node.order, after.order)
+    yield after
+    born = _BORN.pop("order", None)
+    if born:
+        _note(space, None, born)
+        yield Node(born, None, after.now_ms)
+
+
+_BORN: dict[str, Order] = {}  # an exchange comes into being beside the order that a step is about
+
+
+def _note(space: Space, before: Order | None, after: Order) -> None:
+    """Write down the moves that the timeline tells of. Of several in one step only a last one counts whose
+    predecessors changed neither units nor money, so each is judged by what it did itself."""
+    known = len(before.state.timeline) if before else 0
+    fresh = after.state.timeline[known:]
+    for happening in fresh[:-1]:
+        space.moves.append(Seen(happening.move, after.state, after.state, (happening.before, happening.after)))
+    if fresh:
+        last = fresh[-1]
+        space.moves.append(Seen(last.move, before.state if before else None, after.state, (last.before, last.after)))
+
+
+# what may happen
+
+
+_IN_HAND = ["money is looked at", "allocation, plenty at east", "accept at east"]
+_HALF = ["money is looked at", "allocation, a unit at main"]
+_EACH = ["money is looked at", "allocation, a unit at each"]
+_GONE = ["money is looked at", "allocation, plenty at east", "ship from east"]
+
+# Where an exploration begins anew, so that it comes deep as well as wide: steps from a start.
+WAYS: Mapping[str, Sequence[list[str]]] = {
+    "one unit, paid": (
+        _IN_HAND,
+        [*_IN_HAND, "cancel"],
+        _GONE,
+        [*_GONE, "sync", "payout"],
+        [*_GONE, "sync", "return: request"],
+        ["money is looked at", "cancel", "sync"],
+        ["money is looked at", "allocation, no stock", "cancel"],
+    ),
+    "two units, paid": (
+        _GONE,
+        [*_HALF, "a line more", "cancel"],
+        [*_HALF, "hold", "cancel"],
+        [*_IN_HAND, "cancel", "a line more", "reroute at east"],
+        [*_IN_HAND, "cancel", "reroute at east", "hold"],
+    ),
+    "two units, authorised until a time": (
+        [*_HALF, "time passes", "money is looked at", "cancel", "time passes"],
+        [*_EACH, "accept at main", "time passes", "money is looked at", "cancel", "reroute at main", "time passes"],
+    ),
+    "vouched by the marketplace": (["money is looked at", "refund", "payment failed"],),
+    "two lines, shipped by a date": (_HALF, _IN_HAND),
+    "a pre-order": (["money is looked at", "allocation, no stock"],),
+    "unpaid": (["allocation, a unit at main"], ["allocation, a unit at main", "time passes"]),
+    "authorised until a time": (["money is looked at", "allocation, a unit at main", "time passes"],),
+}
+
+
+def _skus_of(fact: ChannelOrder) -> dict[str, Sku]:
+    return {each.line_id: _SKUS[each.channel_sku] for each in fact.lines if each.channel_sku in _SKUS}
+
+
+def _says(change: Callable[[ChannelOrder], ChannelOrder]) -> Step:
+    """The channel restates the order, changed."""
+
+    def step(node: Node) -> Node | None:
+        if node.said is None or len(node.order.state.timeline) > 40:
+            return None
+        fact = replace(change(node.said), version_ms=node.said.version_ms + _EDIT_MS)
+        if replace(fact, version_ms=0) == replace(node.said, version_ms=0):
+            return None
+        after = decide_entry(node.order, fact, _skus_of(fact), node.now_ms)
+        return replace(node, order=after, said=fact) if after else None
+
+    return step
+
+
+def _pays(**payment: Any) -> Step:
+    return _says(lambda said: replace(said, payment=Payment(**payment)))
+
+
+def _paid(said: ChannelOrder) -> ChannelOrder:
+    return replace(said, payment=Payment(captured_minor=said.total_minor))
+
+
+def _with_first(change: Callable[[ChannelLine], ChannelLine]) -> Step:
+    return _says(lambda said: replace(said, lines=(change(said.lines[0]), *said.lines[1:])))
+
+
+def _more_lines(said: ChannelOrder) -> ChannelOrder:
+    if len(said.lines) > 1:
+        return said
+    return replace(said, lines=(*said.lines, line("z", "CUP")), total_minor=said.total_minor + _UNIT_MINOR)
+
+
+def _fewer_lines(said: ChannelOrder) -> ChannelOrder:
+    if len(said.lines) < 2:
+        return said
+    return replace(said, lines=said.lines[:1], total_minor=said.total_minor - said.lines[1].price_minor)
+
+
+def _asks(do: str, **fact: Any) -> Step:
+    """A command, as the API and the warehouse give it."""
+
+    def step(node: Node) -> Node | None:
+        outcome = COMMANDS[do].decide(node.order, fact, "people", node.now_ms)
+        if outcome is None:
+            return None
+        if outcome.new:
+            _BORN["order"] = outcome.new
+        return replace(node, order=outcome.order)
+
+    return step
+
+
+def _ships(place: str) -> Step:
+    def step(node: Node) -> Node | None:
+        state = node.order.state
+        if not _may_ship(node.order):
+            return None
+        lines = [
+            {"line_id": each.line_id, "units": units.allocations[place]}
+            for each, units in zip(node.order.lines, state.quantities, strict=True)
+            if units.allocations.get(place)
+        ]
+        name = f"p{len(state.shipments)}"
+        if not lines:
+            return None
+        return _asks("ship", shipment_id=name, location=place, shipped_ms=node.now_ms, lines=lines)(node)
+
+    return step
+
+
+def _may_ship(order: Order) -> bool:
+    return not order.state.holds and order.state.secured_minor >= order.state.total_minor
+
+
+def _returns(step_name: str, restock: list[Any] | None = None) -> Step:
+    """One unit of the first line goes a step back; it is named when it is first heard of."""
+
+    def step(node: Node) -> Node | None:
+        known = node.order.state.returns.get("r")
+        lines = [] if known else [{"line_id": node.order.lines[0].line_id, "units": 1}]
+        fact = {"return_id": "r", "step": step_name, "location": "main", "lines": lines, "restock": restock}
+        return _asks("return", **fact)(node)
+
+    return step
+
+
+def _allocates(there: Available) -> Step:
+    def step(node: Node) -> Node | None:
+        available = {sku: dict(places) for sku, places in there.items()}
+        plan = decide_allocation(node.order, available, _SOURCING, node.now_ms, 40)
+        return replace(node, order=plan.order) if plan else None
+
+    return step
+
+
+def _is_funded_by_word(node: Node) -> Node | None:
+    after = decide_funding(node.order, node.now_ms)
+    return replace(node, order=after) if after else None
+
+
+def _time_passes(node: Node) -> Node | None:
+    """Until the order's deadline, when the sweep looks at it; a closed one until it may be put away."""
+    now_ms = node.order.state.due_ms or node.order.state.since_ms + ARCHIVE_AFTER_MS
+    after = decide_overdue(node.order, now_ms)
+    return Node(after or node.order, node.said, max(now_ms, node.now_ms))
+
+
+def _sync(node: Node) -> Node | None:
+    """The channel acknowledges what is still to be told."""
+    order = node.order
+    if parcels := unconfirmed_shipments(order):
+        after = decide_confirmation(order, frozenset(parcels), node.now_ms)
+    elif untold := untold_cancellations(order.state):
+        after = decide_told(order, untold[0], "", node.now_ms)
+    elif unsent := unsent_refunds(order.state):
+        return _asks("refund_outcome", refund_id=unsent[0])(node)
+    else:
+        return None
+    return replace(node, order=after) if after else None
+
+
+def _sync_fails(node: Node) -> Node | None:
+    """The channel will not."""
+    order = node.order
+    if untold := untold_cancellations(order.state):
+        after = decide_told(order, untold[0], "too late", node.now_ms)
+        return replace(node, order=after) if after else None
+    unsent = unsent_refunds(order.state)
+    return _asks("refund_outcome", refund_id=unsent[0], failure="no")(node) if unsent else None
+
+
+def _is_paid_out(node: Node) -> Node | None:
+    owed = outstanding_minor(node.order.state)
+    if not owed:
+        return None
+    shared: tuple[Any, ...] = ("EUR", node.now_ms)
+    payout = f"po{len(node.order.state.payouts)}"
+    lines = [
+        PayoutLine("market", payout, "1", node.order.order_id, "sale", owed, *shared),
+        PayoutLine("market", payout, "2", node.order.order_id, "fee", -1, *shared),
+    ]
+    return replace(node, order=decide_settlement(node.order, lines, node.now_ms))
+
+
+def _catalogue_knows(node: Node) -> Node | None:
+    skus = {each.line_id: Sku(each.channel_sku) for each in node.order.lines if each.channel_sku}
+    if not node.order.state.holds:
+        return None
+    after = decide_recheck(node.order, skus, node.now_ms)
+    return replace(node, order=after) if after else None
+
+
+def _moves_house(node: Node) -> Node | None:
+    old, new = Contact(address={"line1": "1 Old Row"}), Contact(address={"line1": "2 New Row"})
+    after = decide_readdress(node.order, old, new, node.now_ms)
+    return replace(node, order=after) if after else None
+
+
+def _goods_are_here(node: Node) -> Node | None:
+    return _asks("resolve", reason=AWAITS_RETURN)(node)
+
+
+_REFUND = {"refund_id": "f", "amount_minor": 100}
+_DISPUTE = {"dispute_id": "d", "amount_minor": 100}
+
+STEPS: Mapping[str, Step] = {
+    "money is looked at": _is_funded_by_word,
+    **{f"allocation, {there}": _allocates(stock) for there, stock in _STOCK.items()},
+    "ship from main": _ships("main"),
+    "ship from east": _ships("east"),
+    "sync": _sync,
+    "sync fails": _sync_fails,
+    "payout": _is_paid_out,
+    "time passes": _time_passes,
+    "paid": _says(_paid),
+    "partly paid": _pays(captured_minor=200),
+    "payment failed": _pays(lapsed=True),
+    "authorised": _pays(authorised_minor=2000, expires_ms=T0_MS + 40 * _HOUR_MS),
+    "vouched": _pays(vouched=True),
+    "the channel refunds": _says(
+        lambda said: replace(said, payment=replace(said.payment, refunded_minor=min(200, said.payment.captured_minor)))
+    ),
+    "called off": _says(lambda said: replace(said, cancelled=not said.cancelled)),
+    "a unit called off": _with_first(lambda first: replace(first, cancelled=min(first.cancelled + 1, first.quantity))),
+    "a unit more": _says(
+        lambda said: replace(
+            said,
+            lines=(replace(said.lines[0], quantity=2, price_minor=2 * _UNIT_MINOR), *said.lines[1:]),
+            total_minor=said.total_minor + 2 * _UNIT_MINOR - said.lines[0].price_minor,
+        )
+    ),
+    "becomes a service": _with_first(lambda first: replace(first, ships=False)),
+    "a line more": _says(_more_lines),
+    "a line fewer": _says(_fewer_lines),
+    "moves house": _moves_house,
+    "the catalogue knows it": _catalogue_knows,
+    "hold": _asks("hold", reason="fraud"),
+    "resolve": lambda node: _resolve_first(node),
+    "reject": lambda node: _reject_first(node),
+    "cancel": _asks("cancel", cancellation_id="c", lines=[]),
+    "uncancel": _asks("uncancel", cancellation_id="c"),
+    "substitute": lambda node: _asks("substitute", line_id=node.order.lines[0].line_id, sku={"sku": "CUP"})(node),
+    "exchange": _asks("exchange", return_id="r", lines=[{"sku": {"sku": "CUP"}, "units": 1}]),
+    "archive": _asks("archive"),
+    "refund": _asks("refund", **_REFUND),
+    **{f"dispute {word}": _asks("dispute", **_DISPUTE, status=word) for word in ("open", "won", "lost")},
+    **{
+        f"{answer} at {place}": _asks("fulfilment", location=place, answer=answer)
+        for place in _PLACES
+        for answer in ("accept", "label", "reopen", "yield", "refuse_cancel", "reroute")
+    },
+    **{f"return: {name}": _returns(name) for name in ("request", "approve", "decline", "receive", "inspect")},
+    "return: scrapped": _returns("inspect", []),
+}
+
+
+def _resolve_first(node: Node) -> Node | None:
+    holds = node.order.state.holds
+    return _asks("resolve", reason=holds[0].reason)(node) if holds else None
+
+
+def _reject_first(node: Node) -> Node | None:
+    holds = node.order.state.holds
+    return _asks("reject", reason=holds[0].reason)(node) if holds else None
+
+
+# the way to the end
+
+
+def _closes(node: Node, space: Space, closing: set[Any]) -> bool:
+    """Whether people who do their work bring the order to a closed stage; `closing` remembers what is on the way."""
+    way: list[Any] = []
+    for _ in range(_MOST_STEPS_TO_CLOSE):
+        key = key_of(node)
+        way.append(key)
+        if stage(node.order) in CLOSED or key in closing:
+            closing.update(way)
+            return True
+        after = next(_towards_the_end(node, space), None)
+        if after is None:
+            return False
+        node = after
+    return False
+
+
+def _towards_the_end(node: Node, space: Space) -> Iterator[Node]:
+    """What the stages and people would do next, one after the other until something is done."""
+    for step in _closing_steps(node):
+        for after in _made(node, step, space):
+            if key_of(after) != key_of(node):
+                yield after
+
+
+def _closing_steps(node: Node) -> Iterator[Step]:
+    state = node.order.state
+    if any(hold.reason == "unknown_sku" for hold in state.holds):
+        yield _catalogue_knows
+    yield from (_asks("resolve", reason=hold.reason) for hold in state.holds if hold.reason != "unknown_sku")
+    yield from (
+        _asks("dispute", dispute_id=name, amount_minor=dispute.amount_minor, status="won")
+        for name, dispute in state.disputes.items()
+        if dispute.status == "open"
+    )
+    for place in _PLACES:
+        if asked_back(state, place):
+            yield _asks("fulfilment", location=place, answer="yield")
+    yield from (
+        (STEPS["return: inspect"], STEPS["return: receive"], STEPS["return: decline"]) if _under_way(state) else ()
+    )
+    yield _sync
+    if state.secured_minor != securable_minor(state):
+        yield _is_funded_by_word
+    if state.secured_minor < state.total_minor or state.payment.awaited:
+        yield STEPS["paid"]
+    if any(units.open or units.backordered or units.to_cancel for units in state.quantities):
+        yield _allocates(_PLENTY)
+    yield from (
+        _asks("fulfilment", location=p, answer="reopen") for p, w in state.fulfilment.items() if w == "rejected"
+    )
+    yield from (_ships(place) for place in _PLACES)
+    if _to_be_captured(state):
+        yield STEPS["paid"]
+    yield _is_paid_out
+    yield _time_passes
+
+
+_PLENTY: Available = {sku: dict.fromkeys(_PLACES, 99) for sku in _PARTS}
+
+
+def _to_be_captured(state: State) -> bool:
+    payment = state.payment
+    return not payment.vouched and payment.authorised_minor > payment.captured_minor
+
+
+def _under_way(state: State) -> bool:
+    return any(back.status in ("requested", "approved", "received") for back in state.returns.values())
+
+
+# one state or two
+
+
+def key_of(node: Node) -> Any:
+    """What makes a state another one: all but names, times and history; of a clock whether it runs or has run out."""
+    order, state = node.order, node.order.state
+    said = node.said
+    return (
+        tuple((each.sku, each.ships) for each in order.lines),
+        tuple(_ledger(units) for units in state.quantities),
+        state.total_minor,
+        _money(state.payment),
+        (state.secured_minor, outstanding_minor(state), refunded_minor(state), collectible_minor(state)),
+        tuple(sorted(hold.reason for hold in state.holds)),
+        tuple(sorted(reason for reason, _ in state.waived)),
+        tuple((parcel.location, tuple(parcel.items.items()), bool(parcel.confirmed_ms)) for parcel in state.shipments),
+        tuple(
+            (name, back.status, back.exchange, *back.items.items(), *back.restocked.items())
+            for name, back in state.returns.items()
+        ),
+        tuple((name, refund.status) for name, refund in state.refunds.items()),
+        tuple((name, dispute.status) for name, dispute in state.disputes.items()),
+        tuple((name, each.status) for name, each in state.cancellations.items()),
+        tuple(sorted(state.fulfilment.items())),
+        (state.cancelled, state.archived),
+        _clocks(node),
+        _word(said) if said else (),
+    )
+
+
+def _ledger(units: Quantities) -> tuple[Any, ...]:
+    promised = tuple(sorted(units.allocations.items()))
+    ledger = (units.ordered, units.cancelled, units.backordered, units.shipped, units.returned)
+    return (*ledger, promised, units.cancel_wanted, units.called_off, units.cancel_refused)
+
+
+def _word(said: ChannelOrder) -> tuple[Any, ...]:
+    lines = tuple((each.line_id, each.quantity, each.cancelled, each.ships) for each in said.lines)
+    return lines, said.cancelled, _money(said.payment)
+
+
+def _money(payment: Payment) -> tuple[Any, ...]:
+    return tuple(vars(payment).values())
+
+
+def _clocks(node: Node) -> tuple[bool, ...]:
+    state = node.order.state
+    clocks = (state.reserved_until_ms, authorisation_ends_ms(state), state.wake_ms, state.ship_by_ms)
+    return tuple(0 < clock <= node.now_ms for clock in clocks) + (bool(state.reserved_until_ms),)
+
+
+assert RESERVE_MS < _HOUR_MS  # a reservation ends before the authorisation of the start that has one

@@ -226,6 +226,7 @@ WAYS: Mapping[str, Sequence[list[str]]] = {
         [*_GONE, "sync", "payout"],
         [*_GONE, "sync", "return: request"],
         ["money is looked at", "cancel", "sync"],
+        ["money is looked at", "allocation, no stock", "cancel"],
     ),
     "two units, paid": (
         _GONE,

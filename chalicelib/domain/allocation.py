@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import RESERVE_MS, is_funded, locked_locations
+from chalicelib.domain.lifecycle import RESERVE_MS, cancel_open, is_funded, locked_locations
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, OrderLine, Quantities, State, total_units
 from chalicelib.domain.sourcing import Available, Need, Sourcing, ranked
@@ -96,7 +96,7 @@ def decide_substitution(order: Order, line_id: str, sku: Sku, actor: str, now_ms
             "already_promised", f"line {line_id!r}: {units.allocated + units.shipped} units are promised or gone"
         )
     quantities = list(order.state.quantities)
-    quantities[index] = replace(units, backordered=0)
+    quantities[index] = cancel_open(replace(units, backordered=0))
     lines = list(order.lines)
     lines[index] = replace(line, sku=sku.sku, components=sku.components, release_ms=sku.release_ms)
     after = replace(order.having(quantities=tuple(quantities)), content=replace(order.content, lines=tuple(lines)))

@@ -83,6 +83,8 @@ def _collected(state: State) -> State:
 
 def decide_dispute(order: Order, dispute_id: str, dispute: Dispute, actor: str, now_ms: int) -> Order | None:
     """The buyer's challenge, or its end; None when it is known. A case that is decided is never opened again."""
+    if dispute.amount_minor <= 0:
+        raise Refused("bad_request", f"amount: a dispute is about a positive amount, not {dispute.amount_minor}")
     known = order.state.disputes.get(dispute_id)
     if known == dispute or (known and known.status != "open"):
         return None

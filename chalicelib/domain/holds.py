@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import cancel_open, stage
+from chalicelib.domain.lifecycle import cancel_open, next_clock_ms, stage
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import COMPUTED, Cancellation, Hold, Order, State, total_units
 
@@ -71,15 +71,17 @@ def decide_reject(order: Order, reason: str, actor: str, now_ms: int) -> Order |
 
 
 def decide_overdue(order: Order, now_ms: int) -> Order | None:
-    """An order whose deadline has passed gets a line of timeline and a later deadline, each time twice as far off. One
-    that cannot be served by its ship-by date is held for a person: wait, substitute or cancel."""
+    """An order whose deadline has passed gets a line of timeline and a later deadline, each time twice as far off but
+    never beyond its next clock. One that cannot be served by its ship-by date is held for a person: wait, substitute or
+    cancel."""
     state = order.state
     if not state.due_ms or state.due_ms > now_ms:
         return None
     cause = f"{stage(order)} since {(now_ms - state.since_ms) // 1000} s"
     after = moved(order, order, "overdue", now_ms=now_ms, cause=cause)
-    put_off = {"due_ms": now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)}
+    put_off_ms = now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)
+    due_ms = min(put_off_ms, next_clock_ms(order, now_ms) or put_off_ms)
     short = total_units(state.quantities)["backordered"]
     if 0 < state.ship_by_ms <= now_ms and short and (STOCK_SHORTFALL, "") not in state.waived:
         after = decide_hold(after, STOCK_SHORTFALL, "", "sweep", now_ms) or after
-    return after.having(**put_off)  # last: a move works the deadline out anew
+    return after.having(due_ms=due_ms)  # last: a move works the deadline out anew

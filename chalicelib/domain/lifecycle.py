@@ -214,16 +214,27 @@ def deadline_ms(order: Order, where: str, since_ms: int, now_ms: int) -> int:
 
     A clock that some handler acts on stays when it has passed, until that has happened; one that only warns does not.
     """
-    state = order.state
     if where in CLOSED:
         return 0
-    clocks = [since_ms + ALLOWANCE_MS[where], authorisation_ends_ms(state), state.wake_ms]
+    acting, warning = _clocks(order.state, where)
+    return min([since_ms + ALLOWANCE_MS[where], *acting, *(at_ms for at_ms in warning if at_ms > now_ms)])
+
+
+def next_clock_ms(order: Order, now_ms: int) -> int:
+    """When the next clock of the order runs out that has not run out yet; 0 for none."""
+    acting, warning = _clocks(order.state, stage(order))
+    return min((at_ms for at_ms in (*acting, *warning) if at_ms > now_ms), default=0)
+
+
+def _clocks(state: State, where: str) -> tuple[list[int], list[int]]:
+    """The clocks that run: those that some handler acts on, and those that only warn."""
+    acting = [authorisation_ends_ms(state), state.wake_ms]
     if not is_funded(state) and any(units.allocations for units in state.quantities):
-        clocks.append(state.reserved_until_ms)
-    warnings = [dispute.due_ms for dispute in state.disputes.values() if dispute.status == "open"]
+        acting.append(state.reserved_until_ms)
+    warning = [dispute.due_ms for dispute in state.disputes.values() if dispute.status == "open"]
     if where in ("allocation", "shipping"):
-        warnings.append(state.ship_by_ms)
-    return min(clock for clock in (*clocks, *(at_ms for at_ms in warnings if at_ms > now_ms)) if clock)
+        warning.append(state.ship_by_ms)
+    return [at_ms for at_ms in acting if at_ms], [at_ms for at_ms in warning if at_ms]
 
 
 def cancel_open(units: Quantities) -> Quantities:

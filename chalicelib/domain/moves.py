@@ -84,7 +84,7 @@ def _returning(state: State) -> bool:
 
 
 _OPENED = (">open", "open>cancelled")
-_BACK = ("allocated>cancelled", "backordered>cancelled", "open>cancelled")
+_BACK = ("allocated>cancelled", "backordered>cancelled")
 _PROMISED = ("open>allocated", "backordered>allocated", "open>backordered")
 _SERVICES = ("open>shipped", "backordered>shipped", "allocated>shipped")
 _ASKED = "called-off units at an accepted location"
@@ -155,13 +155,23 @@ _ALLOCATION = {
         until="the ship-by date, the release of a pre-order",
     ),
     "release": Move("allocation", "units are called off", _always, _BACK),
-    "substitute": Move("allocation", "nothing of the line is promised or has left", _always, ("backordered>open",)),
+    "substitute": Move(
+        "allocation",
+        "nothing of the line is promised or has left",
+        _always,
+        ("backordered>open", "backordered>cancelled"),
+    ),
 }
 _SHIPPING = {
     "accept": Move("shipping", "units are promised there, no hold", _some("allocated"), until="the ship-by date"),
     "label": Move("shipping", "units are promised there, no hold", _some("allocated"), until="the ship-by date"),
     "reopen": Move("shipping", "accepted, labelled or rejected", lambda state: bool(state.fulfilment)),
-    "reroute": Move("shipping", "the location cannot; another is sought", _some("allocated"), ("allocated>open",)),
+    "reroute": Move(
+        "shipping",
+        "the location cannot; another is sought",
+        _some("allocated"),
+        ("allocated>open", "allocated>cancelled"),
+    ),
     "yield": Move("shipping", f"{_ASKED}, which agrees", _asked_back, ("allocated>cancelled",)),
     "refuse_cancel": Move("shipping", f"{_ASKED}, which does not agree", _asked_back),
     "ship": Move(

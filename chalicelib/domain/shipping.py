@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import asked_back, is_funded
+from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, Quantities, Return, Shipment
 from chalicelib.domain.stock import StockMove
@@ -78,7 +78,9 @@ def decide_fulfilment(order: Order, location: str, answer: str, actor: str, now_
     if answer in ("yield", "reroute"):
         for index, units in (asked_back(order.state, location) if answer == "yield" else promised).items():
             left = _less(quantities[index], location, units)
-            quantities[index] = replace(left, cancelled=left.cancelled + units) if answer == "yield" else left
+            quantities[index] = (
+                replace(left, cancelled=left.cancelled + units) if answer == "yield" else cancel_open(left)
+            )
             moves += _moves(order, index, location, allocated=-units)
     elif answer == "refuse_cancel":
         for index, units in asked_back(order.state, location).items():
@@ -129,8 +131,7 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
         return None
     if was not in froms:
         raise Refused("bad_step", f"return {step.return_id!r} is {was or 'not known'}: it cannot be {to}")
-    back = replace(known or Return({}, ""), status=to, location=step.location or (known.location if known else ""))
-    back = replace(back, items=dict(step.items) or back.items)
+    back = replace(_announced(known, step), status=to)
     quantities = list(order.state.quantities)
     if to in ("received", "inspected") and was != "received":
         for index, units in back.items.items():
@@ -146,6 +147,15 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     after = order.having(quantities=tuple(quantities), returns={**order.state.returns, step.return_id: back})
     cause = f"{sum(back.items.values())} units as {step.return_id}"
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
+
+
+def _announced(known: Return | None, step: ReturnStep) -> Return:
+    """The return as this step names it; once it has come, what has come is what is inspected."""
+    back = known or Return({}, "")
+    items = back.items if back.status == "received" else dict(step.items) or back.items
+    if not items:
+        raise Refused("not_shipped", f"lines: return {step.return_id!r} names nothing that comes back")
+    return replace(back, items=items, location=step.location or back.location)
 
 
 def _order_of(status: str) -> int:

@@ -316,7 +316,8 @@ def _asked(order: Order, do: str, fact: Fact, ports: Runtime) -> Response:
 def _decided(order: Order, do: str, fact: Fact, ports: Runtime) -> Order:
     """The order as the command would leave it; the very same one when it has been done before."""
     now = order
-    for part in parts_of(order, fact, MAX_ACTIONS - _ITEMS_BESIDE_STOCK):
+    in_parts = COMMANDS[do].stage == "shipping"  # whose parcels and returns may not fit one transaction
+    for part in parts_of(order, fact, MAX_ACTIONS - _ITEMS_BESIDE_STOCK) if in_parts else [fact]:
         outcome = COMMANDS[do].decide(now, part, "api", ports.clock())
         now = outcome.order if outcome else now
     return now

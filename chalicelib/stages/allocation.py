@@ -58,8 +58,7 @@ def _do(message: Message, runtime: Runtime) -> None:
 def _look(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     try:
         sourcing = runtime.settled("sourcing", lambda: read_sourcing(runtime.tables))
-        wanted = {delivery.message_id: _order_ids(delivery, sourcing, runtime) for delivery in batch}
-        unfinished = _allocate({order_id for ids in wanted.values() for order_id in ids}, sourcing, runtime)
+        tried, unfinished = _serve(batch, sourcing, runtime)
     except Busy as busy:
         return [d.message_id for d in batch if not put_back("allocation", d.body, busy, runtime)]
     except Exception as error:  # noqa: BLE001 one order that cannot be written must not stop the others
@@ -67,20 +66,38 @@ def _look(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
             return [message_id for delivery in batch for message_id in _look([delivery], runtime)]
         failed("allocation", batch[0], error)
         return [batch[0].message_id]
-    return [message_id for message_id, order_ids in wanted.items() if unfinished & order_ids]
+    return [message_id for message_id, order_ids in tried.items() if unfinished & order_ids]
 
 
-def _order_ids(delivery: Delivery, sourcing: Sourcing, runtime: Runtime) -> set[str]:
-    """The order to look at; for a SKU those that are due first, as many as what is free could serve in part. Orders on
-    hold take nothing and so stand in nobody's way."""
+def _serve(batch: Sequence[Delivery], sourcing: Sourcing, runtime: Runtime) -> tuple[dict[str, set[str]], set[str]]:
+    """The orders that were looked at for each message, and those that lost too many races. Who is due first may be
+    unable to take what is free (a kit that lacks another part, a pre-order): then twice as many are asked."""
+    tried: dict[str, set[str]] = {delivery.message_id: set() for delivery in batch}
+    unfinished: set[str] = set()
+    appetite = 1
+    while True:
+        wanted = {d.message_id: _order_ids(d, tried[d.message_id], appetite, sourcing, runtime) for d in batch}
+        order_ids = {order_id for ids in wanted.values() for order_id in ids}
+        if not order_ids:
+            return tried, unfinished
+        unfinished |= _allocate(order_ids, sourcing, runtime)
+        tried = {message_id: ids | wanted[message_id] for message_id, ids in tried.items()}
+        appetite *= 2
+
+
+def _order_ids(delivery: Delivery, tried: set[str], appetite: int, sourcing: Sourcing, runtime: Runtime) -> set[str]:
+    """The order to look at; for a SKU those that are due first, as many as `appetite` times what is free could serve in
+    part. Orders on hold take nothing and so stand in nobody's way."""
     if "order" in delivery.body:
-        return {delivery.body["order"]}
+        return {delivery.body["order"]} - tried
     sku = delivery.body["sku"]
-    free = sum(max(stock.available, 0) for stock in read_stock(runtime.tables, [sku], sourcing.locations)[sku])
+    places = read_stock(runtime.tables, [sku], sourcing.locations)[sku]
+    free = appetite * sum(max(stock.available, 0) for stock in places)
     chosen: set[str] = set()
     for page in backorders(runtime.tables, sku) if free > 0 else ():
-        orders = read_orders(runtime.tables, [order_id for order_id, _ in page])
-        for order_id, units in page:
+        fresh = [entry for entry in page if entry[0] not in tried]
+        orders = read_orders(runtime.tables, [order_id for order_id, _ in fresh])
+        for order_id, units in fresh:
             if free > 0 and order_id in orders and waits_for_stock(orders[order_id]):
                 chosen.add(order_id)
                 free -= units

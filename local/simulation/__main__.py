@@ -91,7 +91,8 @@ def _mutants(started: float) -> int:
     for name, plant in MUTANTS.items():
         catch = caught(plant)
         blind += catch is None
-        seed, symptom = (str(catch.first_seed), " ".join(catch.symptom[:80].split()).replace("|", "/")) if catch else ("none", "")
+        symptom = " ".join(catch.symptom[:80].split()).replace("|", "/") if catch else ""
+        seed = catch.first_seed if catch else "none"
         print(f"| {name.replace('_', ' ')} | {plant.__doc__} | {seed} | `{symptom}` |", flush=True)
     seconds = round(time.perf_counter() - started, 1)
     print(json.dumps({"mutants": len(MUTANTS), "caught": len(MUTANTS) - blind, "seconds": seconds}))

@@ -12,7 +12,7 @@ from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.inbound.polls import OVERLAP_MS, poll
 from chalicelib.runtime import log
-from chalicelib.store.accounts import add_account, read_cursor_ms
+from chalicelib.store.accounts import add_account, read_cursor
 from chalicelib.store.listings import Listing, listing_writes, listings_of, sku_writes
 from chalicelib.store.orders import read_order
 from chalicelib.store.stock import listed_write, receipt_writes
@@ -35,7 +35,7 @@ class Trade:
         tables.write(*sku_writes("MUG", "Mug"))
         tables.write(*listing_writes(Listing(CHANNEL, "MUG", "MUG", {})))
         tables.write(*receipt_writes("opening", "MUG", "main", 10, self.world.now_ms))
-        tables.write(listed_write("MUG", "main", ("shop",)))
+        tables.write(listed_write("MUG", "main", ("shop",), self.world.now_ms))
         self.world.run()
 
     def poll(self) -> None:
@@ -46,9 +46,9 @@ class Trade:
         return read_order(self.world.tables, f"{CHANNEL}:{number}", content=True)
 
     def ship(self, number: str) -> None:
-        parcel = {"order": f"{CHANNEL}:{number}", "shipment_id": "p1", "location": "main", "shipped_ms": 1}
+        parcel = {"shipment_id": "p1", "location": "main", "shipped_ms": 1}
         fact = {**parcel, "carrier": "UPS", "tracking_number": "1Z", "lines": [{"line_id": "1", "units": 2}]}
-        self.world.queues.send("shipping", [{"shipment": fact}])
+        self.world.queues.send("shipping", [{"order": f"{CHANNEL}:{number}", "do": "ship", "fact": fact}])
         self.world.run()
 
 
@@ -80,7 +80,7 @@ def test_a_poll_reads_every_page_and_its_cursor_is_the_newest_change_that_the_sh
     trade.poll()
     assert all(trade.order(f"{number}") for number in range(5))
     newest_ms = int(datetime.fromisoformat("2026-01-05T10:04:00+00:00").timestamp() * 1000)
-    assert read_cursor_ms(trade.world.tables, CHANNEL) == newest_ms
+    assert read_cursor(trade.world.tables, CHANNEL).read_to_ms == newest_ms
 
 
 def test_the_next_poll_overlaps_the_last_one(trade: Trade) -> None:
@@ -102,7 +102,7 @@ def test_a_poll_that_breaks_off_leaves_the_cursor_and_is_done_again(trade: Trade
     trade.shop.instead.append(HttpResponse(200, {}, json.dumps(first_page).encode()))
     trade.shop.instead.append(HttpResponse(502, {}, b"<html>"))
     trade.poll()
-    assert read_cursor_ms(trade.world.tables, CHANNEL) == 0
+    assert read_cursor(trade.world.tables, CHANNEL).read_to_ms == 0
     assert trade.order("2") is None
     trade.poll()
     assert trade.order("2")
@@ -160,8 +160,8 @@ def test_stock_and_parcels_of_an_account_that_is_gone_end_in_the_dead_letters(tr
     tables.write(*listing_writes(Listing("shop-gone", "MUG", "MUG", {})))
     trade.world.queues.send("entry", [{"channel": "shop-gone", "raw": json.dumps(document("9")), "hint": {}}])
     trade.world.run()
-    parcel = {"order": "shop-gone:9", "shipment_id": "p9", "location": "main", "shipped_ms": 1}
-    trade.world.queues.send("shipping", [{"shipment": {**parcel, "lines": [{"line_id": "1", "units": 2}]}}])
+    parcel = {"shipment_id": "p9", "location": "main", "shipped_ms": 1, "lines": [{"line_id": "1", "units": 2}]}
+    trade.world.queues.send("shipping", [{"order": "shop-gone:9", "do": "ship", "fact": parcel}])
     trade.world.run()
     dead = [json.loads(body) for body in trade.world.queues.dead["sync-shop"]]
     assert {"order": "shop-gone:9"} in dead

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.commands import COMMANDS, Fact, parts_of
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.lifecycle import is_funded
 from chalicelib.domain.money import currency_code, to_minor
 from chalicelib.domain.orders import Order
 from chalicelib.inbound.api import known_order
@@ -55,7 +56,8 @@ Lines = Annotated[list[UnitsOfLine], Field(max_length=1000)]
 
 
 class ShipmentBody(_Command):
-    """What left a location in one parcel. `shipped_ms` (Unix ms) defaults to now."""
+    """What left a location in one parcel. `shipped_ms` (Unix ms) defaults to now. A parcel of an order that may not ship
+    is only taken with `already_left`: it is a fact then, and for a person to see."""
 
     shipment_id: Id
     location: Id = "main"
@@ -63,10 +65,15 @@ class ShipmentBody(_Command):
     tracking_number: str = Field(default="", max_length=100)
     shipped_ms: int = Field(default=0, ge=0, le=LATEST_MS)
     lines: list[UnitsOfLine] = Field(min_length=1, max_length=1000)
+    already_left: bool = False
 
-    def fact(self, order: Order, ports: Runtime) -> Fact:  # noqa: ARG002
+    def fact(self, order: Order, ports: Runtime) -> Fact:
         _known_location(self.location, ports)
-        return {**self.model_dump(), "shipped_ms": self.shipped_ms or ports.clock()}
+        known = any(parcel.shipment_id.partition("/")[0] == self.shipment_id for parcel in order.state.shipments)
+        if not (known or self.already_left) and (order.state.holds or not is_funded(order.state)):
+            why = ", ".join(hold.reason for hold in order.state.holds) or "it is not paid"
+            raise Refused("on_hold", f"{order.order_id} may not ship ({why}); set already_left if the parcel is gone")
+        return {**self.model_dump(exclude={"already_left"}), "shipped_ms": self.shipped_ms or ports.clock()}
 
 
 class ParcelBody(ShipmentBody):

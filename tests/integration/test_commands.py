@@ -326,3 +326,20 @@ def test_the_moves_that_are_offered_are_possible(world: World, client: Client) -
     assert set(shown(client)["open_moves"]) == {"hold", "cancel", "refund", "ship"}
     post(world, client, "shipments", PARCEL)
     assert set(shown(client)["open_moves"]) == {"hold", "refund", "return"}
+
+
+def test_an_order_that_may_not_ship_ships_only_when_its_parcel_has_left_already(world: World, client: Client) -> None:
+    reach(world, client, "held")
+    status, answer = call(client, "POST", f"{ORDER}/shipments", PARCEL)
+    assert (status, answer["error"]["reason"]) == (409, "on_hold")
+    assert "fraud" in answer["error"]["detail"]
+    post(world, client, "shipments", {**PARCEL, "already_left": True})
+    assert shown(client)["units"]["shipped"] == 2
+    assert call(client, "POST", f"{ORDER}/shipments", PARCEL)[0] == 200
+
+
+def test_an_unpaid_order_whose_stock_is_only_reserved_may_not_ship(world: World, client: Client) -> None:
+    send(world, {**document(), "payment": {"status": "pending"}})
+    assert shown(client)["units"]["allocated"] == 2
+    status, answer = call(client, "POST", f"{ORDER}/shipments", PARCEL)
+    assert (status, answer["error"]["reason"]) == (409, "on_hold")

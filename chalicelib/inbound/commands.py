@@ -56,8 +56,8 @@ Lines = Annotated[list[UnitsOfLine], Field(max_length=1000)]
 
 
 class ShipmentBody(_Command):
-    """What left a location in one parcel. `shipped_ms` (Unix ms) defaults to now. A parcel of an order that may not ship
-    is only taken with `already_left`: it is a fact then, and for a person to see."""
+    """What left a location in one parcel. `shipped_ms` (Unix ms) defaults to now. A parcel of an order that may not
+    ship is only taken with `already_left`: it is a fact then, and for a person to see."""
 
     shipment_id: Id
     location: Id = "main"

@@ -46,7 +46,7 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku
         shipments=before.shipments if order else _shipped_before(quantities, fact),
     )
     content = _content(order.content if order else None, fact, lines, state.placed_ms)
-    problems = _problems(order.content if order else None, fact, lines, state)
+    problems = _problems(_told_in(order), fact, lines, state)
     state = replace(state, holds=computed_holds(before, problems, now_ms))
     after = Order(fact.channel, fact.external_id, state, content)
     return moved(order, after, "edit" if order else "enter", now_ms=now_ms)
@@ -168,7 +168,12 @@ def _payment(before: State, now: Payment) -> Payment:
     return replace(now, captured_minor=captured, refunded_minor=refunded)
 
 
-def _problems(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
+def _told_in(order: Order | None) -> str:
+    """The currency of the price that is known; "" while the channel has not told the price."""
+    return order.content.currency if order and order.content and not order.state.payment.awaited else ""
+
+
+def _problems(known_currency: str, fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
     if fact.cancelled:
         return []
     found = [*fact.problems, *_unknown_skus(lines, state)]
@@ -180,9 +185,9 @@ def _problems(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine,
         found.append(Problem("negative_total", f"the total is {fact.total_minor}"))
     if not fact.lines and not fact.charges:
         found.append(Problem("no_lines", "the order lists nothing to deliver or to pay"))
-    if known and known.currency != fact.currency:
+    if known_currency not in ("", fact.currency):
         found.append(
-            Problem("currency_changed", f"was {known.currency}, is {fact.currency}: amounts cannot be compared")
+            Problem("currency_changed", f"was {known_currency}, is {fact.currency}: amounts cannot be compared")
         )
     return [*found, *_shipped_elsewhere(fact, lines, state), *_other_item(fact, lines)]
 

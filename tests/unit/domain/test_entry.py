@@ -176,3 +176,11 @@ def test_any_order_of_arrival_and_any_repeat_ends_the_same(history: list[Channel
 def test_precedence_is_a_total_order_of_the_facts(history: list[ChannelOrder]) -> None:
     for one, other in itertools.combinations(history, 2):
         assert (precedence(one) == precedence(other)) == (one == other)
+
+
+def test_a_price_that_is_told_late_may_come_in_another_currency_but_none_that_is_known_may_change() -> None:
+    pending = replace(fact(payment=Payment(awaited=True)), currency="XXX", total_minor=0)
+    told = entered(fact(version_ms=T0_MS + 1), entered(pending))
+    assert "currency_changed" not in [hold.reason for hold in told.state.holds]
+    changed = entered(replace(fact(version_ms=T0_MS + 2), currency="USD"), told)
+    assert [hold.reason for hold in changed.state.holds] == ["currency_changed"]

@@ -118,7 +118,8 @@ class Replay:
             self.backend.place(sold.channel, sold.document)
         for order_id, lines in returns.items():
             units = [{"line_id": line_id, "units": n} for line_id, n in lines.items()]
-            self.backend.take_back(order_id, {"return_id": invoice.number, "location": LOCATION, "lines": units})
+            if units:
+                self.backend.take_back(order_id, {"return_id": invoice.number, "location": LOCATION, "lines": units})
         if changed or returns:
             self.tally.cancellations[invoice.number] = unmatched
             self.backend.quiet()

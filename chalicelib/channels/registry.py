@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from chalicelib.channels.port import ChannelClient
+from chalicelib.channels.port import ChannelClient, Plan
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 
@@ -17,6 +17,7 @@ _ROOMS = {
     "shop": "storefront",  # the same documents; a shop also serves an API that we call
 }
 _CLIENTS = {"shopify": "ShopifyClient", "amazon": "AmazonClient", "ebay": "EbayClient", "shop": "ShopClient"}
+_LIMITED = ("amazon", "ebay")
 
 KINDS = tuple(_ROOMS)
 
@@ -38,7 +39,7 @@ def reader_for(kind: str) -> Reader:
 
 
 def client_class(kind: str) -> Callable[..., ChannelClient]:
-    """Makes the client of one kind: `(transport, account, credentials, tokens, now_ms)`.
+    """Makes the client of one kind: `(transport, account, credentials, tokens, now_ms, budget, jobs)`.
 
     Raises `Refused` for a kind that nobody speaks, and for one that only speaks to us.
     """
@@ -47,6 +48,14 @@ def client_class(kind: str) -> Callable[..., ChannelClient]:
         raise Refused("no_client", f"a {kind} is not spoken to: it sends us its orders")
     found: Callable[..., ChannelClient] = getattr(import_module(f"chalicelib.channels.{room}.client"), _CLIENTS[kind])
     return found
+
+
+def plans_of(kind: str) -> Mapping[str, Plan]:
+    """What a kind of channel allows of each operation; nothing where it does not count calls by operation."""
+    if kind not in _LIMITED:
+        return {}
+    plans: Mapping[str, Plan] = import_module(f"chalicelib.channels.{_room(kind)}.limits").PLANS
+    return plans
 
 
 def _room(kind: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.channels.port import TokenStore
-from chalicelib.domain.errors import Busy, Refused, Retry
+from chalicelib.domain.errors import Busy, Refused, Retry, Unauthorised
 
 _CONNECT_S = 2.0
 _READ_S = 20.0
@@ -94,23 +94,33 @@ def retry_after_s(response: HttpResponse) -> int:
     return min(max(int(text), 1), 900) if text.isdecimal() else 2
 
 
-def with_token(tokens: TokenStore, fetch: Callable[[], tuple[str, int]], call: Callable[[str], Any]) -> Any:
+def with_token(
+    tokens: TokenStore, fetch: Callable[[], tuple[str, int]], call: Callable[[str], Any], name: str = ""
+) -> Any:
     """`call` with the shared access token; when it is missing or refused, with a new one, once.
 
-    `fetch` gives a token and when it ends (Unix ms). A new token that is refused too is `Refused`: consent is gone.
+    `fetch` gives a token and when it ends (Unix ms). One worker fetches, the others come back in a moment. A fetch that
+    is `Unauthorised` says that consent is gone, and the account is paused; a new token that is refused too is
+    `Refused`: the app may not make this one call.
     """
-    token = tokens.get()
+    token = tokens.get(name)
     if token:
         try:
             return call(token)
         except TokenRejected:
             pass  # it may just have expired
-    token, expires_ms = fetch()
-    tokens.put(token, expires_ms)
+    if not tokens.claim(token, name):
+        raise Busy("another worker is fetching a token", after_s=1)
+    try:
+        token, expires_ms = fetch()
+    except Unauthorised as error:
+        tokens.lost(error.detail)
+        raise
+    tokens.put(token, expires_ms, name)
     try:
         return call(token)
     except TokenRejected as error:
-        raise Refused("not_authorised", f"{error}: the seller must authorise the app again") from None
+        raise Refused("not_authorised", f"{error} to a new token: give the app the permission for this call") from None
 
 
 def _code(response: HttpResponse) -> str:

@@ -5,18 +5,29 @@ The cursor is the newest time of change that the channel itself has shown us, ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.domain.errors import HeadraceError, Refused
+from chalicelib.channels.registry import kind_of
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import Message
+from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.accounts import Cursor, channels, move_cursor, read_account, read_cursor
+from chalicelib.store.accounts import (
+    Cursor,
+    channels,
+    move_cursor,
+    read_account,
+    read_cursor,
+    read_pause,
+    resume_account,
+)
 
 blueprint = Blueprint(__name__)
 
@@ -50,7 +61,8 @@ def poll_shop(event: Any) -> None:
 
 
 def poll(kind: str, runtime: Runtime) -> None:
-    """Read what has changed on every account of this kind; one that does not answer stops no other."""
+    """Read what has changed on every account of this kind; one that does not answer stops no other. A paused account is
+    tried once: where it answers again, it is resumed."""
     for channel in channels(runtime.tables, kind):
         try:
             log("polled", channel=channel, orders=_poll_channel(channel, runtime))
@@ -59,29 +71,67 @@ def poll(kind: str, runtime: Runtime) -> None:
             log("poll_broken_off", channel=channel, error=type(error).__name__, reason=reason)
 
 
+@dataclass
+class _Window:
+    """What one reading of a channel has shown: order id -> time of change; and since when (Unix ms)."""
+
+    since_ms: int
+    shown: dict[str, int]
+    seen: Mapping[str, int]
+
+    def is_seen(self, external_id: str, changed_ms: int) -> bool:
+        """Whether this version has been handed on before."""
+        self.shown[external_id] = changed_ms
+        return self.seen.get(external_id) == changed_ms
+
+
 def _poll_channel(channel: str, runtime: Runtime) -> int:
-    """How many orders were handed on. The cursor moves when all pages have been, so a poll that breaks off is simply
-    done again. What the window had shown the last time, in a second that was over by then, is not read again."""
+    """How many orders were handed on. The cursor moves when all pages have been; a reading that breaks off goes on where
+    its last page ended, if the channel can do that, and begins again if not. What the window had shown the last time,
+    in a second that was over by then, is not read again."""
     cursor = read_cursor(runtime.tables, channel)
     first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
-    shown: dict[str, int] = {}
-
-    def is_seen(external_id: str, changed_ms: int) -> bool:
-        shown[external_id] = changed_ms
-        return cursor.seen.get(external_id) == changed_ms
-
-    since_ms = max(cursor.read_to_ms - OVERLAP_MS, first_ms)
+    since_ms = cursor.since_ms if cursor.position else max(cursor.read_to_ms - OVERLAP_MS, first_ms)
+    window = _Window(since_ms, dict(cursor.seen) if cursor.position else {}, cursor.seen)
+    client = client_for(channel, runtime, probing=True)
     orders, together = 0, list[Message]()
-    for raw, _ in client_for(channel, runtime).changed_orders(since_ms, is_seen):
-        orders += 1
-        together.append(enclose(runtime.bodies, channel, raw, {}))
-        if len(together) == _SENT_TOGETHER:
-            runtime.queues.send("entry", together)
-            together = []
-    if together:
-        runtime.queues.send("entry", together)
-    newest_ms = max(shown.values(), default=0)
-    if newest_ms > cursor.read_to_ms:
-        seen = {name: ms for name, ms in shown.items() if newest_ms - OVERLAP_MS <= ms < newest_ms - _SAME_SECOND_MS}
-        move_cursor(runtime.tables, channel, Cursor(newest_ms, seen))
+    try:
+        for raw, _ in client.changed_orders(since_ms, window.is_seen, cursor.position):
+            orders += 1
+            together.append(enclose(runtime.bodies, channel, raw, {}))
+            if len(together) == _SENT_TOGETHER:
+                runtime.queues.send("entry", together)
+                together = []
+    except Refused as refused:
+        if cursor.position and not isinstance(refused, Unauthorised):  # a page that is gone: from the beginning
+            move_cursor(runtime.tables, channel, replace(cursor, position="", since_ms=0))
+        raise
+    except Busy:
+        if client.position:
+            _send(together, runtime)
+            broken_off = Cursor(cursor.read_to_ms, window.shown, client.position, since_ms)
+            move_cursor(runtime.tables, channel, broken_off)
+        raise
+    _send(together, runtime)
+    newest_ms = max(window.shown.values(), default=0)
+    if newest_ms > cursor.read_to_ms or cursor.position:
+        recent = (newest_ms - OVERLAP_MS, newest_ms - _SAME_SECOND_MS)
+        seen = {name: ms for name, ms in window.shown.items() if recent[0] <= ms < recent[1]}
+        move_cursor(runtime.tables, channel, Cursor(max(newest_ms, cursor.read_to_ms), seen))
+    if read_pause(runtime.tables, channel):
+        resume(channel, runtime)
     return orders
+
+
+def _send(messages: list[Message], runtime: Runtime) -> None:
+    if messages:
+        runtime.queues.send("entry", messages)
+
+
+def resume(channel: str, runtime: Runtime) -> None:
+    """Take up the work of an account that answers again: every SKU and every open order of it is looked at."""
+    queue = SYNC_QUEUES[kind_of(channel)]
+    runtime.queues.send(queue, [{"rule_of": channel, "again": True}, {"orders_of": channel}])
+    resume_account(runtime.tables, channel)
+    runtime.unsettle(f"pause/{channel}")
+    log("channel_resumed", channel=channel)

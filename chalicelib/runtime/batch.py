@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Stale, Unauthorised
 from chalicelib.runtime.log import event
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 
-# A channel that no longer takes our token, or that nobody has set up: nothing is wrong with the work, so it must end in
-# the dead letters, where an alarm calls somebody and whence it can be driven again, and not be logged and forgotten.
+# A call that the app may not make, or a channel that nobody has set up: nothing is wrong with the work, so it must end
+# in the dead letters, where an alarm calls somebody and whence it can be driven again, and not be logged and forgotten.
+# An account that takes no token at all is paused instead, and all that it lacks is looked up when it is resumed.
 _OF_THE_SETUP = ("not_authorised", "unknown_channel")
 _STALE_ATTEMPTS = 5
-_PUT_BACK_ATTEMPTS = 20
+_LONGEST_DELAY_S = 900  # Source: SQS
+_PUT_BACK_ATTEMPTS = 200  # about two days at the longest delay: a channel may be down for one
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _handled(queue: str, handle: Callable[[Message, Runtime], None], delivery: D
 
 def is_done_with(refused: Refused) -> bool:
     """Whether the refusal is the work's own fault, so that no repeat can help once it is logged."""
-    return refused.reason not in _OF_THE_SETUP
+    return isinstance(refused, Unauthorised) or refused.reason not in _OF_THE_SETUP
 
 
 def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
@@ -109,7 +111,8 @@ def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
     if not busy.after_s or rounds >= _PUT_BACK_ATTEMPTS:
         return False
     try:
-        runtime.queues.send(queue, [{**body, "rounds": rounds + 1}], delay_s=busy.after_s * min(2**rounds, 64))
+        delay_s = min(busy.after_s * 2 ** min(rounds, 10), _LONGEST_DELAY_S)
+        runtime.queues.send(queue, [{**body, "rounds": rounds + 1}], delay_s=delay_s)
     except Busy:
         return False
     event("put_back", queue=queue, rounds=rounds + 1, after_s=busy.after_s)

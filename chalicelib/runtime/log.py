@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 
 sink: Callable[[str], object] = sys.stdout.write  # where lines go; tests and the replay turn them elsewhere
@@ -12,3 +13,13 @@ sink: Callable[[str], object] = sys.stdout.write  # where lines go; tests and th
 def event(name: str, **fields: str | int | float | None) -> None:
     """Write one event to the log."""
     sink(json.dumps({"event": name, **fields}, separators=(",", ":"), default=str) + "\n")
+
+
+def alarm(name: str, **fields: str | int) -> None:
+    """An event that a person must hear of: CloudWatch makes the metric `Headrace/Alarms` of it, which an alarm watches.
+
+    Source: CloudWatch embedded metric format.
+    """
+    metrics = [{"Namespace": "Headrace", "Dimensions": [[]], "Metrics": [{"Name": "Alarms", "Unit": "Count"}]}]
+    told = {"_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": metrics}, "Alarms": 1}
+    sink(json.dumps({"event": name, **fields, **told}, separators=(",", ":"), default=str) + "\n")

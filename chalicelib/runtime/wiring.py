@@ -31,6 +31,7 @@ class Runtime:
     secrets: Secrets
     clock: Callable[[], int]
     transport: Callable[[], Transport]
+    leases: dict[str, tuple[int, int, float]] = field(default_factory=dict)  # of rate budgets: calls, until (ms), rate
     _kept: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
     def settled(self, name: str, read: Callable[[], T]) -> T:

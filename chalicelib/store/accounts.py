@@ -6,25 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import Refused, Stale
 from chalicelib.domain.sourcing import Sourcing
 from chalicelib.store.codec import SCHEMA, pack, unpack
-from chalicelib.store.tables import Change, Key, Put, Tables, When
+from chalicelib.store.tables import Change, Delete, Key, Put, Tables, When
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
 _CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
+
+CLAIM_MS = 30_000  # a worker that fetches a token and dies is waited for so long
 
 
 def _account_key(channel: str) -> Key:
     return Key("channels", f"CHANNEL#{channel}", "ACCOUNT")
 
 
-def _cursor_key(channel: str) -> Key:
-    return Key("channels", f"CHANNEL#{channel}", "CURSOR")
+def _token_key(channel: str, name: str) -> Key:
+    return Key("channels", f"CHANNEL#{channel}", f"TOKEN#{name}" if name else "TOKEN")
 
 
-def _token_key(channel: str) -> Key:
-    return Key("channels", f"CHANNEL#{channel}", "TOKEN")
+def _pause_key(channel: str) -> Key:
+    return Key("channels", f"CHANNEL#{channel}", "PAUSE")
 
 
 def read_account(tables: Tables, channel: str) -> Mapping[str, Any]:
@@ -58,33 +60,91 @@ def channels(tables: Tables, kind: str = "") -> list[str]:
 @dataclass(frozen=True)
 class Cursor:
     """Up to where the orders of a channel have been read (Unix ms, in the channel's own time; 0 at first), and which
-    versions the last window has shown: order id -> time of change."""
+    versions the last window has shown: order id -> time of change.
+
+    A reading that broke off goes on where `position` says, in the window that began at `since_ms`; what it had shown
+    until then is in `seen`, too.
+    """
 
     read_to_ms: int = 0
     seen: Mapping[str, int] = field(default_factory=dict)
+    position: str = ""
+    since_ms: int = 0
 
 
-def read_cursor(tables: Tables, channel: str) -> Cursor:
-    """How far this channel has been read."""
-    item = tables.get(_cursor_key(channel))
-    return Cursor(int(item["read_to_ms"]), unpack(item["seen"]) if "seen" in item else {}) if item else Cursor()
+def read_cursor(tables: Tables, channel: str, name: str = "CURSOR") -> Cursor:
+    """How far this channel has been read. `name`: what of it, orders unless told otherwise."""
+    item = tables.get(Key("channels", f"CHANNEL#{channel}", name))
+    if not item:
+        return Cursor()
+    seen = unpack(item["seen"]) if "seen" in item else {}
+    return Cursor(int(item["read_to_ms"]), seen, item.get("position", ""), item.get("since_ms", 0))
 
 
-def move_cursor(tables: Tables, channel: str, cursor: Cursor) -> None:
+def move_cursor(tables: Tables, channel: str, cursor: Cursor, name: str = "CURSOR") -> None:
     """Remember how far the channel has been read; comes from the data read, never from our clock."""
-    item = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(dict(cursor.seen))}
-    tables.write(Put(_cursor_key(channel), item))
+    body = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(dict(cursor.seen))}
+    broken_off = {"position": cursor.position, "since_ms": cursor.since_ms} if cursor.position else {}
+    tables.write(Put(Key("channels", f"CHANNEL#{channel}", name), body | broken_off))
 
 
-def read_token(tables: Tables, channel: str, now_ms: int) -> str:
+def read_token(tables: Tables, channel: str, now_ms: int, name: str = "") -> str:
     """The access token that all containers share, or "" when it is missing or about to expire."""
-    item = tables.get(_token_key(channel))
+    item = tables.get(_token_key(channel, name))
     return str(item["token"]) if item and item["expires_ms"] > now_ms else ""
 
 
-def keep_token(tables: Tables, channel: str, token: str, expires_ms: int) -> None:
+def claim_token(tables: Tables, channel: str, rejected: str, now_ms: int, name: str = "") -> bool:
+    """Whether the caller is the one to fetch a new token: there is none but `rejected`, and nobody else is at it."""
+    key = _token_key(channel, name)
+    item = tables.get(key) or {"token": "", "expires_ms": 0}
+    is_fresh = item["expires_ms"] > now_ms and item["token"] != rejected
+    if is_fresh or item.get("claimed_until_ms", 0) > now_ms:
+        return False
+    version = item.get("version")
+    when = When(version=version) if version is not None else When(absent=item["expires_ms"] == 0)
+    claim = {**item, "schema": SCHEMA, "version": (version or 0) + 1, "claimed_until_ms": now_ms + CLAIM_MS}
+    try:
+        tables.write(Put(key, {name: value for name, value in claim.items() if name not in ("pk", "sk")}, when))
+    except Stale:
+        return False
+    return True
+
+
+def keep_token(tables: Tables, channel: str, token: str, expires_ms: int, name: str = "") -> None:
     """Share an access token until `expires_ms`. The table is encrypted; the token is in no log."""
-    tables.write(Change(_token_key(channel), put={"token": token, "expires_ms": expires_ms, "schema": SCHEMA}))
+    put = {"token": token, "expires_ms": expires_ms, "claimed_until_ms": 0, "schema": SCHEMA}
+    tables.write(Change(_token_key(channel, name), put=put))
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Why nothing is asked of a channel account, in words without secrets, and since when (Unix ms)."""
+
+    why: str
+    since_ms: int
+
+
+def read_pause(tables: Tables, channel: str) -> Pause | None:
+    """Whether the account is paused."""
+    item = tables.get(_pause_key(channel))
+    return Pause(item["why"], item["since_ms"]) if item else None
+
+
+def pause_account(tables: Tables, channel: str, why: str, now_ms: int) -> bool:
+    """Ask nothing more of an account; False when it is paused already."""
+    try:
+        tables.write(
+            Put(_pause_key(channel), {"schema": SCHEMA, "why": why[:200], "since_ms": now_ms}, When(absent=True))
+        )
+    except Stale:
+        return False
+    return True
+
+
+def resume_account(tables: Tables, channel: str) -> None:
+    """Ask of it again."""
+    tables.write(Delete(_pause_key(channel)))
 
 
 def read_sourcing(tables: Tables) -> Sourcing:

@@ -17,6 +17,7 @@ from local.marketplaces.wire import GATEWAY_PAGE, Request, Response
 from tests.contract.marketplaces_calls import START, Time, opened
 from tests.contract.marketplaces_models import amazon_request_body, errors
 from tests.shared_data import shared
+from tests.tokens import Tokens
 
 BASE = "https://sp.example/amazon"
 START_MS = int(START.timestamp() * 1000)
@@ -99,19 +100,6 @@ class Wire:
             self.lost -= 1
             return GATEWAY
         return HttpResponse(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
-
-
-class Tokens:
-    """A token store in memory."""
-
-    def __init__(self) -> None:
-        self.token, self.expires_ms = "", 0
-
-    def get(self) -> str:
-        return self.token
-
-    def put(self, token: str, expires_ms: int) -> None:
-        self.token, self.expires_ms = token, expires_ms
 
 
 class Seller(NamedTuple):

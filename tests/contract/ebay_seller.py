@@ -17,6 +17,7 @@ from local.marketplaces.wire import GATEWAY_PAGE, Request, Response
 from tests.contract.marketplaces_calls import START, Time, opened
 from tests.contract.marketplaces_models import ebay_request_body, errors
 from tests.shared_data import shared
+from tests.tokens import Tokens
 
 BASE = "https://ebay.example/ebay"
 START_MS = int(START.timestamp() * 1000)
@@ -108,19 +109,6 @@ class Wire:
         """The bodies of all posts to a path with this ending."""
         posts = (request for request in self.sent if request.method == "POST" and request.url.endswith(ending))
         return [json.loads(request.body) for request in posts]
-
-
-class Tokens:
-    """A token store in memory."""
-
-    def __init__(self) -> None:
-        self.token, self.expires_ms = "", 0
-
-    def get(self) -> str:
-        return self.token
-
-    def put(self, token: str, expires_ms: int) -> None:
-        self.token, self.expires_ms = token, expires_ms
 
 
 class Seller(NamedTuple):

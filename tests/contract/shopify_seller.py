@@ -18,6 +18,7 @@ from local.marketplaces.shopify import Shopify
 from local.marketplaces.wire import GATEWAY_PAGE, Request
 from tests.contract.marketplaces_calls import START, Time, first, opened, populated
 from tests.contract.marketplaces_models import shopify_document, shopify_variables
+from tests.tokens import Tokens
 
 BASE = "https://shop.example/shopify"
 START_MS = int(START.timestamp() * 1000)
@@ -84,19 +85,6 @@ class Wire:
         """The variables of every call of an operation, in the order sent."""
         calls = zip(self.operations, self.sent, strict=True)
         return [json.loads(request.body)["variables"] for name, request in calls if name == operation]
-
-
-class Tokens:
-    """A token store in memory."""
-
-    def __init__(self) -> None:
-        self.token, self.expires_ms = "", 0
-
-    def get(self) -> str:
-        return self.token
-
-    def put(self, token: str, expires_ms: int) -> None:
-        self.token, self.expires_ms = token, expires_ms
 
 
 class Seller(NamedTuple):

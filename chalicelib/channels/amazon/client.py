@@ -14,15 +14,19 @@ from urllib.parse import quote, urlencode
 from chalicelib.channels.fields import parse
 from chalicelib.channels.port import (
     Availability,
-    ManualReversals,
+    Basic,
+    Budget,
+    Jobs,
+    JobsInMemory,
     ShipmentConfirmation,
     Skip,
     TokenStore,
+    Unlimited,
     id_in,
     read_all,
 )
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, with_token
-from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 _LWA_URL = "https://api.amazon.com/auth/o2/token"
@@ -34,7 +38,7 @@ _CARRIERS = {
 }
 
 
-class AmazonClient(ManualReversals):
+class AmazonClient(Basic):
     """Speaks for one seller account. `account`: base_url, seller_id, marketplace_id, and lwa_url where it differs."""
 
     def __init__(
@@ -44,6 +48,8 @@ class AmazonClient(ManualReversals):
         credentials: Mapping[str, Any],
         tokens: TokenStore,
         now_ms: int,
+        budget: Budget | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self._transport = transport
         self._base_url = str(account["base_url"]).rstrip("/")
@@ -51,18 +57,21 @@ class AmazonClient(ManualReversals):
         self._credentials = credentials
         self._tokens = tokens
         self._now_ms = now_ms
+        self._budget = budget or Unlimited()
+        self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
         """getOrder: the order with everything that our role may see, as Amazon wrote it."""
         path = f"/orders/2026-01-01/orders/{quote(external_id, safe='')}?{urlencode({'includedData': _INCLUDED})}"
         return json.dumps(_having(self._call("GET", path), "order")).encode()
 
-    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all, position: str = "") -> Iterator[tuple[bytes, int]]:
         """searchOrders by time of last update, all pages: each order raw, and when it changed.
 
         An order whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
         """
         query = {
+            **({"paginationToken": position} if position else {}),
             "lastUpdatedAfter": _iso(since_ms),
             "marketplaceIds": str(self._account["marketplace_id"]),
             "fulfilledBy": "MERCHANT",
@@ -78,8 +87,9 @@ class AmazonClient(ManualReversals):
                     yield raw, changed_ms
             token = (answer.get("pagination") or {}).get("nextToken")
             if not token:
+                self.position = ""
                 return
-            query["paginationToken"] = token
+            self.position = query["paginationToken"] = str(token)
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """patchListingsItem for each listing; merging keeps lead time and restock date. After a throttle the rest waits
@@ -148,7 +158,7 @@ class AmazonClient(ManualReversals):
         try:
             answer = _having(checked(response, "Login with Amazon"), "access_token", "expires_in")
         except (Refused, TokenRejected) as error:
-            raise Refused("not_authorised", f"{error}: authorise again, or correct the client id and secret") from None
+            raise Unauthorised(f"{error}: authorise again, or correct the client id and secret") from None
         return str(answer["access_token"]), self._now_ms + int(answer["expires_in"]) * 1000 - _EARLY_MS
 
 

@@ -17,15 +17,19 @@ from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import (
     Availability,
-    ManualReversals,
+    Basic,
+    Budget,
+    Jobs,
+    JobsInMemory,
     ShipmentConfirmation,
     Skip,
     TokenStore,
+    Unlimited,
     id_in,
     read_all,
 )
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, checked, with_token
-from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Unreadable
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Unauthorised, Unreadable
 
 _AGENT = "Headrace/0.1 (Language=Python)"
 _ORDERS = "/sell/fulfillment/v1/order"
@@ -34,7 +38,7 @@ _PAGE = 200
 _REACH_MS = 729 * 86_400_000  # eBay refuses a range of more than two years
 
 
-class EbayClient(ManualReversals):
+class EbayClient(Basic):
     """One seller. `account` may carry base_url; `credentials` are client_id, client_secret and refresh_token."""
 
     def __init__(
@@ -44,18 +48,27 @@ class EbayClient(ManualReversals):
         credentials: Mapping[str, str],
         tokens: TokenStore,
         now_ms: int,
+        budget: Budget | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self._transport = transport
         self._base_url = str(account.get("base_url") or "https://api.ebay.com").rstrip("/")
         self._credentials = credentials
         self._tokens = tokens
         self._now_ms = now_ms
+        self._budget = budget or Unlimited()
+        self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
         """One order as JSON. Raises `Refused` when eBay does not know it."""
         return json.dumps(self._ask("GET", _order_path(external_id), "orderId")).encode()
 
-    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(
+        self,
+        since_ms: int,
+        skip: Skip = read_all,
+        position: str = "",  # noqa: ARG002 a reading that broke off begins again
+    ) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, as JSON with its own time of change (Unix ms); an order may come twice.
 
         The window is open at its end: an order that changes meanwhile stays in it, so no page skips another order.
@@ -95,7 +108,7 @@ class EbayClient(ManualReversals):
         try:
             answer = self._ask("POST", _BULK, "responses", {"requests": [request_of(each) for each in chunk]})
         except Refused as error:
-            if len(chunk) == 1 or error.reason == "not_authorised":
+            if len(chunk) == 1 or isinstance(error, Unauthorised):
                 return [error] * len(chunk)
             return [outcome for each in chunk for outcome in self._push([each])]
         except Retry as error:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from chalicelib.channels.transport import HttpRequest, Transport, checked
-from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.errors import Busy, Unauthorised
 
 _SCOPE = "https://api.ebay.com/oauth/api_scope/"
 _MARGIN_S = 300  # a token that ends while a call is under way is of no use
@@ -23,7 +23,7 @@ def fetch_token(
     """A new access token and until when to share it (Unix ms). Raises `Refused` when the seller's consent is gone."""
     missing = [key for key in ("client_id", "client_secret", "refresh_token") if not credentials.get(key)]
     if missing:
-        raise Refused("not_authorised", f"the eBay account's secret lacks {', '.join(missing)}")
+        raise Unauthorised(f"the eBay account's secret lacks {', '.join(missing)}")
     pair = f"{credentials['client_id']}:{credentials['client_secret']}"
     headers = {
         "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
@@ -34,7 +34,7 @@ def fetch_token(
     url = f"{base_url}/identity/v1/oauth2/token"
     response = transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))
     if response.status in (400, 401, 403):
-        raise Refused("not_authorised", f"eBay's token endpoint answered {response.status}: consent or keys are wrong")
+        raise Unauthorised(f"eBay's token endpoint answered {response.status}: consent or keys are wrong")
     granted = checked(response, "ebay")
     if not isinstance(granted, dict) or not granted.get("access_token"):
         raise Busy("ebay granted no token", after_s=5)

@@ -16,10 +16,19 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ManualReversals, ShipmentConfirmation, Skip, TokenStore, read_all
+from chalicelib.channels.port import (
+    Availability,
+    Basic,
+    Budget,
+    Jobs,
+    ShipmentConfirmation,
+    Skip,
+    TokenStore,
+    read_all,
+)
 from chalicelib.channels.shopify import documents, fulfilment
 from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 _PAGE = 100
@@ -28,7 +37,7 @@ _LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILE
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 
 
-class ShopifyClient(ManualReversals):
+class ShopifyClient(Basic):
     """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
 
     def __init__(
@@ -38,6 +47,8 @@ class ShopifyClient(ManualReversals):
         credentials: Mapping[str, Any],
         tokens: TokenStore,
         now_ms: int,
+        budget: Budget | None = None,  # noqa: ARG002 it speaks the shop's own cost words, see _wait_s
+        jobs: Jobs | None = None,  # noqa: ARG002
     ) -> None:
         self._transport = transport
         self._base_url = str(account.get("base_url") or f"https://{account['shop_domain']}").rstrip("/")
@@ -50,7 +61,12 @@ class ShopifyClient(ManualReversals):
         found = self._order(f"gid://shopify/Order/{external_id}")
         return json.dumps({"order": found}).encode()
 
-    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(
+        self,
+        since_ms: int,
+        skip: Skip = read_all,
+        position: str = "",  # noqa: ARG002 a reading that broke off begins again
+    ) -> Iterator[tuple[bytes, int]]:
         """Every order updated since then, oldest first: each read whole, with its time of change (Unix ms) as the list
         had it, since a later one could hide an order that changed while the list was being read."""
         since = datetime.fromtimestamp(since_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -216,7 +232,7 @@ class ShopifyClient(ManualReversals):
         url = f"{self._base_url}/admin/oauth/access_token"
         response = self._transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))
         if response.status in (400, 401, 403):
-            raise Refused("not_authorised", "Shopify refused the client id and secret")
+            raise Unauthorised("Shopify refused the client id and secret")
         answer = checked(response, "Shopify")
         if not isinstance(answer, dict) or not answer.get("access_token"):
             raise Busy("Shopify granted no token", after_s=5)

@@ -14,7 +14,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import (
     Availability,
+    Basic,
+    Budget,
     CancellationRequest,
+    Jobs,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
@@ -23,7 +26,7 @@ from chalicelib.channels.port import (
     read_all,
 )
 from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked
-from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 from chalicelib.domain.money import to_text
 
 MOST_ITEMS = 100  # in one request of availability
@@ -32,7 +35,7 @@ _AGENT = "Headrace/0.1 (Language=Python)"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class ShopClient:
+class ShopClient(Basic):
     """Speaks for one shop. `account`: base_url, https; `credentials`: token, sent as Bearer."""
 
     def __init__(
@@ -42,6 +45,8 @@ class ShopClient:
         credentials: Mapping[str, Any],
         tokens: TokenStore,  # noqa: ARG002 every client is built alike; this one's token does not expire
         now_ms: int,  # noqa: ARG002
+        budget: Budget | None = None,  # noqa: ARG002 nor does it limit us
+        jobs: Jobs | None = None,  # noqa: ARG002
     ) -> None:
         self._transport = transport
         self._base_url = _safe_url(str(account.get("base_url") or ""))
@@ -51,7 +56,12 @@ class ShopClient:
         """One order document. Raises `Refused` when the shop does not know it."""
         return json.dumps(_having(self._call("GET", _order_path(external_id)), "id")).encode()
 
-    def changed_orders(self, since_ms: int, skip: Skip = read_all) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(
+        self,
+        since_ms: int,
+        skip: Skip = read_all,
+        position: str = "",  # noqa: ARG002 a reading that broke off begins again
+    ) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, oldest change first: each document with its `updated_at` (Unix ms).
 
         A document whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
@@ -119,14 +129,14 @@ class ShopClient:
         try:
             return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), "the shop")
         except TokenRejected as error:
-            raise Refused("not_authorised", f"{error}: renew the token in the secret of the account") from None
+            raise Unauthorised(f"{error}: renew the token in the secret of the account") from None
 
 
 def _safe_url(base_url: str) -> str:
     """The address without its last slash. A token never travels in the clear beyond this machine."""
     url = urlsplit(base_url)
     if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-        raise Refused("not_authorised", "base_url of the account must begin with https://")
+        raise Unauthorised("base_url of the account must begin with https://")
     return base_url.rstrip("/")
 
 

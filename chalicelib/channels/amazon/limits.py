@@ -1,0 +1,32 @@
+"""How often Amazon may be asked, for each seller and app. Source: the usage plans in the SP-API models.
+
+An answer's `x-amzn-RateLimit-Limit` tells the rate that really holds; a bucket follows it.
+"""
+
+from __future__ import annotations
+
+from chalicelib.channels.port import Plan
+
+PLANS = {
+    "searchOrders": Plan(0.0056, 20),
+    "getOrder": Plan(0.5, 30, lease=5),
+    "confirmShipment": Plan(2, 10, lease=2),
+    "getListingsItem": Plan(5, 10, lease=2),
+    "patchListingsItem": Plan(5, 5, lease=2),
+    "searchListingsItems": Plan(5, 5),
+    "createFeed": Plan(0.0083, 15),
+    "createFeedDocument": Plan(0.5, 15),
+    "getFeed": Plan(2, 15),
+    "getFeeds": Plan(0.0222, 10),
+    "getFeedDocument": Plan(0.0222, 10),
+    "createReport": Plan(0.0167, 15),
+    "getReport": Plan(2, 15),
+    "getReports": Plan(0.0222, 10),
+    "getReportDocument": Plan(0.0167, 15),
+    "listTransactions": Plan(0.5, 10),
+    "getMarketplaceParticipations": Plan(0.016, 15),
+    "createDestination": Plan(1, 5),
+    "getDestinations": Plan(1, 5),
+    "createSubscription": Plan(1, 5),
+    "getSubscription": Plan(1, 5),
+}

@@ -148,6 +148,7 @@ def _sync(kind: str) -> Function:
         (
             *writes("orders", "listings", "channels"),
             *reads("stock"),
+            *queries("open"),
             *sends(f"sync-{kind}"),
             *opens_accounts_of(kind),
         ),
@@ -160,7 +161,7 @@ def _poll(kind: str, minutes: int) -> Function:
     return Function(
         f"poll_{kind}",
         Every(minutes),
-        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens_accounts_of(kind)),
+        (*writes("channels"), *sends("entry", f"sync-{kind}"), *puts_bodies(), *opens_accounts_of(kind)),
         memory_mb=WAITING_MB,
         timeout_s=120,
     )

@@ -86,9 +86,9 @@ class _Window:
 
 
 def _poll_channel(channel: str, runtime: Runtime) -> int:
-    """How many orders were handed on. The cursor moves when all pages have been; a reading that breaks off goes on where
-    its last page ended, if the channel can do that, and begins again if not. What the window had shown the last time,
-    in a second that was over by then, is not read again."""
+    """How many orders were handed on. The cursor moves when all pages have been; a reading that breaks off goes on
+    where its last page ended, if the channel can do that, and begins again if not. What the window had shown the last
+    time, in a second that was over by then, is not read again."""
     cursor = read_cursor(runtime.tables, channel)
     first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
     since_ms = cursor.since_ms if cursor.position else max(cursor.read_to_ms - OVERLAP_MS, first_ms)

@@ -43,14 +43,15 @@ class ShopClient(Basic):
         transport: Transport,
         account: Mapping[str, Any],
         credentials: Mapping[str, Any],
-        tokens: TokenStore,  # noqa: ARG002 every client is built alike; this one's token does not expire
-        now_ms: int,  # noqa: ARG002
+        tokens: TokenStore,
+        now_ms: int,  # noqa: ARG002 every client is built alike; this one's token does not expire
         budget: Budget | None = None,  # noqa: ARG002 nor does it limit us
         jobs: Jobs | None = None,  # noqa: ARG002
     ) -> None:
         self._transport = transport
         self._base_url = _safe_url(str(account.get("base_url") or ""))
         self._token = str(credentials["token"])
+        self._tokens = tokens
 
     def get_order(self, external_id: str) -> bytes:
         """One order document. Raises `Refused` when the shop does not know it."""
@@ -129,14 +130,16 @@ class ShopClient(Basic):
         try:
             return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), "the shop")
         except TokenRejected as error:
-            raise Unauthorised(f"{error}: renew the token in the secret of the account") from None
+            refused = Unauthorised(f"{error}: renew the token in the secret of the account")
+            self._tokens.lost(refused.detail)
+            raise refused from None
 
 
 def _safe_url(base_url: str) -> str:
     """The address without its last slash. A token never travels in the clear beyond this machine."""
     url = urlsplit(base_url)
     if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-        raise Unauthorised("base_url of the account must begin with https://")
+        raise Refused("not_authorised", "base_url of the account must begin with https://")
     return base_url.rstrip("/")
 
 

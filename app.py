@@ -2,7 +2,7 @@
 
 from chalice import Chalice
 
-from chalicelib.inbound import api, commands, fetch, notifications, polls, stock_api, webhooks
+from chalicelib.inbound import api, commands, fetch, notifications, polls, prices, stock_api, webhooks
 from chalicelib.outbound import reconcile, relay, sweep, sync
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
@@ -12,6 +12,7 @@ for module in (
     api,
     commands,
     stock_api,
+    prices,
     webhooks,
     notifications,
     fetch,

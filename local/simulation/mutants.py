@@ -108,6 +108,17 @@ def stock_pushed_as_delta() -> Any:
     return _planted((offers, "_availability", delta), (shop_module.Shop, "_answer", adding))
 
 
+def price_acknowledged_unseen() -> Any:
+    """Whoever has pushed a price acknowledges the one that is wanted by then."""
+    acknowledge = offers.acknowledge_price
+
+    def trusting(tables: Any, listing: Any, *rest: Any) -> bool:
+        (newest,) = offers.read_entry(tables, listing.sku).listings
+        return acknowledge(tables, newest, *rest)
+
+    return _planted((offers, "acknowledge_price", trusting))
+
+
 def send_after_commit() -> Any:
     """A handler writes, then sends what follows itself; no stream."""
     write = FaultyTables.write
@@ -287,6 +298,7 @@ MUTANTS: dict[str, Plant] = {
         write_without_version,
         check_then_write_apart,
         stock_pushed_as_delta,
+        price_acknowledged_unseen,
         send_after_commit,
         kit_components_not_summed,
         refund_without_key,

@@ -62,13 +62,13 @@ def wrong_in_headers(operation: Operation, headers: Mapping[str, str]) -> list[s
 def wrong_in_value(operation: Operation, parameter: Parameter, text: str | list[str]) -> list[str]:
     """What is wrong with a parameter as it was sent (texts, if it was sent again and again)."""
     schema = parameter.schema
+    if not text:
+        return [f"parameter {parameter.name} is empty"]
     if schema.get("type") == "array":
-        texts = text if isinstance(text, list) else text.split(",") if text else []
+        texts = text if isinstance(text, list) else text.split(",")
         value: Any = [_typed(each, schema.get("items", {})) for each in texts]
     else:
         value = _typed(str(text), schema)
-        if value == "":
-            return [f"parameter {parameter.name} is empty"]
     validator = schema_validator(operation.market, operation.spec, _as_schema(schema))
     return [f"parameter {parameter.name}: {error}" for error in errors(validator, value)]
 

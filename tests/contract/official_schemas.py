@@ -12,6 +12,8 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from tests.contract.official_specs import Operation, document
 
+# eBay's inventory model requires it, and its own description gives what it is when left out.
+DEFAULTED = {"includeCatalogProductDetails"}
 FORMATS = FormatChecker(formats=["date-time", "date"])
 
 
@@ -139,6 +141,9 @@ def _closed(schema: Any, parts: frozenset[str], drop: frozenset[str], name: str 
         for key, value in schema.items()
         if not _dropped(key, value, drop)
     }
+    if isinstance(closed.get("required"), list):
+        closed["required"] = [each for each in closed["required"] if each not in DEFAULTED]
+        closed = {key: value for key, value in closed.items() if key != "required" or value}
     if isinstance(schema.get("enum"), list) and schema.get("type") == "object":
         closed["type"] = "string"
     elif _is_plain_object(schema) and not is_part and name not in parts:

@@ -14,6 +14,17 @@ from tests.contract.official_specs import Operation, document
 
 # eBay's inventory model requires it, and its own description gives what it is when left out.
 DEFAULTED = {"includeCatalogProductDetails"}
+_ASPECTS = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+# What eBay's real answers and its own descriptions have, and the models do not have or have otherwise:
+# (file, schema) -> field -> what it is. Sources: recorded payloads (samples/ebay), specs/ebay/SOURCE.md.
+KNOWN_BETTER: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("sell_fulfillment_v1_oas3.json", "Order"): {"legacyOrderId": {"type": "string"}},
+    ("sell_finances_v1_oas3.json", "Transaction"): {
+        "ebayCollectedTaxAmount": {"$ref": "#/components/schemas/Amount"},
+    },
+    ("sell_inventory_v1_oas3.json", "Product"): {"aspects": _ASPECTS},
+    ("sell_inventory_v1_oas3.json", "InventoryItemGroup"): {"aspects": _ASPECTS},
+}
 FORMATS = FormatChecker(formats=["date-time", "date"])
 
 
@@ -111,9 +122,15 @@ def _whole(market: str, spec: str) -> Any:
 def _prepared(market: str, spec: str, is_closed: bool, drop: frozenset[str]) -> dict[str, Any]:
     whole = _whole(market, spec)
     schemas = whole["definitions"] if market == "amazon" else whole.get("components", {}).get("schemas", {})
+    schemas = {name: _corrected(spec, name, each) for name, each in schemas.items()}
     # What is combined by allOf describes a part of an object: closed, each part would refuse the other's fields.
     parts = frozenset(_combined(whole)) if is_closed else frozenset(schemas)
     return {name: _closed(schema, parts, drop, name) for name, schema in schemas.items()}
+
+
+def _corrected(spec: str, name: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    better = KNOWN_BETTER.get((spec, name))
+    return {**schema, "properties": {**schema["properties"], **better}} if better else schema
 
 
 def _combined(node: Any) -> Iterator[str]:

@@ -75,6 +75,11 @@ class Operation:
         """E.g. `amazon orders_2026-01-01 searchOrders`."""
         return f"{self.market} {self.spec.removesuffix('.json').removesuffix('_oas3')} {self.operation_id}"
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The OAuth scopes any of which allows it; empty where the model names none (all of Amazon's)."""
+        return frozenset(scope for each in self.raw.get("security", []) for needed in each.values() for scope in needed)
+
     def parameters_in(self, place: str) -> dict[str, Parameter]:
         """The parameters of the `query`, the `path` or a `header`, by name."""
         return {parameter.name: parameter for parameter in self.parameters if parameter.place == place}

@@ -12,8 +12,15 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from tests.contract.official_specs import Operation, document
 
-# eBay's inventory model requires it, and its own description gives what it is when left out.
-DEFAULTED = {"includeCatalogProductDetails"}
+_INVENTORY = "sell_inventory_v1_oas3.json"
+# What a model lists as required and its own text of the field calls optional: (file, schema) -> fields.
+OPTIONAL: dict[tuple[str, str], frozenset[str]] = {
+    (_INVENTORY, "Address"): frozenset({"stateOrProvince"}),
+    (_INVENTORY, "EbayOfferDetailsWithAll"): frozenset({"includeCatalogProductDetails"}),
+    (_INVENTORY, "EbayOfferDetailsWithId"): frozenset({"includeCatalogProductDetails"}),
+    (_INVENTORY, "EbayOfferDetailsWithKeys"): frozenset({"includeCatalogProductDetails"}),
+    (_INVENTORY, "Product"): frozenset({"title", "description"}),
+}
 _ASPECTS = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
 # What eBay's real answers and its own descriptions have, and the models do not have or have otherwise:
 # (file, schema) -> field -> what it is. Sources: recorded payloads (samples/ebay), specs/ebay/SOURCE.md.
@@ -22,8 +29,8 @@ KNOWN_BETTER: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("sell_finances_v1_oas3.json", "Transaction"): {
         "ebayCollectedTaxAmount": {"$ref": "#/components/schemas/Amount"},
     },
-    ("sell_inventory_v1_oas3.json", "Product"): {"aspects": _ASPECTS},
-    ("sell_inventory_v1_oas3.json", "InventoryItemGroup"): {"aspects": _ASPECTS},
+    (_INVENTORY, "Product"): {"aspects": _ASPECTS},
+    (_INVENTORY, "InventoryItemGroup"): {"aspects": _ASPECTS},
 }
 FORMATS = FormatChecker(formats=["date-time", "date"])
 
@@ -129,8 +136,12 @@ def _prepared(market: str, spec: str, is_closed: bool, drop: frozenset[str]) -> 
 
 
 def _corrected(spec: str, name: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    better = KNOWN_BETTER.get((spec, name))
-    return {**schema, "properties": {**schema["properties"], **better}} if better else schema
+    corrected = dict(schema)
+    if better := KNOWN_BETTER.get((spec, name)):
+        corrected["properties"] = {**schema["properties"], **better}
+    if optional := OPTIONAL.get((spec, name)):
+        corrected["required"] = [each for each in schema["required"] if each not in optional]
+    return corrected
 
 
 def _combined(node: Any) -> Iterator[str]:
@@ -158,9 +169,6 @@ def _closed(schema: Any, parts: frozenset[str], drop: frozenset[str], name: str 
         for key, value in schema.items()
         if not _dropped(key, value, drop)
     }
-    if isinstance(closed.get("required"), list):
-        closed["required"] = [each for each in closed["required"] if each not in DEFAULTED]
-        closed = {key: value for key, value in closed.items() if key != "required" or value}
     if isinstance(schema.get("enum"), list) and schema.get("type") == "object":
         closed["type"] = "string"
     elif _is_plain_object(schema) and not is_part and name not in parts:

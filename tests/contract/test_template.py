@@ -97,7 +97,9 @@ def test_every_dead_letter_queue_has_an_alarm_that_tells_somebody(resources: Jso
     watched = {}
     for alarm in of_type(resources, "CloudWatch::Alarm").values():
         value = alarm["Dimensions"][0]["Value"]
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
+        if alarm["MetricName"] == "Alarms":
+            assert (alarm["Namespace"], value) == ("Headrace", "prod")
+        elif alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
             watched[target(value)] = alarm
     dead_letter_queues = {name for name in of_type(resources, "SQS::Queue") if name.endswith("Dlq")}
     assert set(watched) == dead_letter_queues

@@ -156,7 +156,7 @@ def called_alarm(stage: Stage) -> Json:
         "Alarms",
         {"Name": "Stage", "Value": stage.name},
         threshold=0,
-        why="A log line with Alarms=1 says what: an account is paused, orders were missing, a measure is beyond its limit.",
+        why="A log line with Alarms=1 says what: an account paused, orders missing, a measure beyond its limit.",
     )
     return {"CalledAlarm": alarm}
 

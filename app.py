@@ -2,7 +2,7 @@
 
 from chalice import Chalice
 
-from chalicelib.inbound import api, commands, fetch, notifications, polls, stock_api, webhooks
+from chalicelib.inbound import accounts, api, channels_api, commands, fetch, notifications, polls, stock_api, webhooks
 from chalicelib.outbound import reconcile, relay, sweep, sync
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
@@ -12,10 +12,12 @@ for module in (
     api,
     commands,
     stock_api,
+    channels_api,
     webhooks,
     notifications,
     fetch,
     polls,
+    accounts,
     entry,
     funding,
     allocation,

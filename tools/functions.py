@@ -250,7 +250,13 @@ FUNCTIONS = (
     _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
     _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),
-    Function("show_accounts", Every(5), writes("channels"), memory_mb=WAITING_MB, timeout_s=60),
+    Function(
+        "show_accounts",
+        Every(5),
+        (*reads("channels"), *writes("channels", only=("ACCOUNTS",))),
+        memory_mb=WAITING_MB,
+        timeout_s=60,
+    ),
     Function(
         "sweep",
         Every(1),

@@ -3,7 +3,7 @@ what it lists, and whether any order has slipped through. One account that does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,38 +47,49 @@ _TITLE_KEPT = 120
 _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
 
 
+# Each Lambda's work, for those who run it without Lambda too.
+JOBS: Mapping[str, Callable[[Runtime], None]] = {
+    "poll_money": lambda runtime: each_account("money_read", MARKETPLACES, read_money, runtime),
+    "poll_returns": lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime),
+    "check_accounts": lambda runtime: each_account("account_checked", MARKETPLACES, check_health, runtime),
+    "check_listings": lambda runtime: each_account("listings_checked", SYNC_QUEUES, compare_listings, runtime),
+    "check_orders": lambda runtime: each_account("orders_compared", SYNC_QUEUES, find_orders, runtime),
+    "show_accounts": lambda runtime: show(runtime),
+}
+
+
 @blueprint.schedule(Rate(60, unit=Rate.MINUTES), name="poll_money")
-@on_schedule(lambda runtime: each_account("money_read", MARKETPLACES, read_money, runtime))
+@on_schedule(JOBS["poll_money"])
 def poll_money(event: Any) -> None:
     """Lambda."""
 
 
 @blueprint.schedule(Rate(30, unit=Rate.MINUTES), name="poll_returns")
-@on_schedule(lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime))
+@on_schedule(JOBS["poll_returns"])
 def poll_returns(event: Any) -> None:
     """Lambda."""
 
 
 @blueprint.schedule(Rate(6, unit=Rate.HOURS), name="check_accounts")
-@on_schedule(lambda runtime: each_account("account_checked", MARKETPLACES, check_health, runtime))
+@on_schedule(JOBS["check_accounts"])
 def check_accounts(event: Any) -> None:
     """Lambda."""
 
 
 @blueprint.schedule(Rate(60, unit=Rate.MINUTES), name="check_listings")
-@on_schedule(lambda runtime: each_account("listings_checked", tuple(SYNC_QUEUES), compare_listings, runtime))
+@on_schedule(JOBS["check_listings"])
 def check_listings(event: Any) -> None:
     """Lambda."""
 
 
 @blueprint.schedule(Rate(24, unit=Rate.HOURS), name="check_orders")
-@on_schedule(lambda runtime: each_account("orders_checked", tuple(SYNC_QUEUES), find_orders, runtime))
+@on_schedule(JOBS["check_orders"])
 def check_orders(event: Any) -> None:
     """Lambda."""
 
 
 @blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="show_accounts")
-@on_schedule(lambda runtime: show(runtime))
+@on_schedule(JOBS["show_accounts"])
 def show_accounts(event: Any) -> None:
     """Lambda."""
 

@@ -102,7 +102,7 @@ def _summary(channel: str, view: Mapping[str, Any], counts: Mapping[str, Mapping
         "open_orders": sum(by_stage.get(name, 0) for name in ALLOWANCE_MS),
         "on_hold": by_stage.get("on_hold", 0),
         "health": {"day": newest.day, "beyond_limit": _beyond(newest)} if newest else None,
-        "unlinked": read_unlinked(ports.tables, channel).count,
+        "unlinked": read_unlinked(ports.tables, channel).in_all,
     }
 
 

@@ -1,4 +1,4 @@
-"""What a channel has booked: every amount goes into the ledger once, every payout to settlement, every refund to funding.
+"""What a channel has booked: each amount goes into the ledger once, each payout to settlement, each refund to funding.
 
 Messages go out before the ledger is written: what is broken off in between is told again, and every message says what
 is to be there, never what to add.

@@ -57,9 +57,9 @@ def _health_of(item: Item) -> Health:
 
 
 class Unlinked(NamedTuple):
-    """Items without a SKU: how many there are, and the first of them as (channel_sku, title)."""
+    """Items without a SKU: how many there are in all, and the first of them as (channel_sku, title)."""
 
-    count: int
+    in_all: int
     items: list[tuple[str, str]]
     read_ms: int
 
@@ -67,7 +67,7 @@ class Unlinked(NamedTuple):
 def keep_unlinked(tables: Tables, channel: str, found: Unlinked) -> None:
     """Replace what was found the last time."""
     items = [list(each) for each in found.items[:_UNLINKED_KEPT]]
-    body = {"schema": SCHEMA, "count": found.count, "items": items, "read_ms": found.read_ms}
+    body = {"schema": SCHEMA, "in_all": found.in_all, "items": items, "read_ms": found.read_ms}
     tables.write(Put(Key("channels", "UNLINKED", channel), body))
 
 
@@ -76,7 +76,7 @@ def read_unlinked(tables: Tables, channel: str) -> Unlinked:
     item = tables.get(Key("channels", "UNLINKED", channel))
     if item is None:
         return Unlinked(0, [], 0)
-    return Unlinked(int(item["count"]), [(sku, title) for sku, title in item["items"]], int(item["read_ms"]))
+    return Unlinked(int(item["in_all"]), [(sku, title) for sku, title in item["items"]], int(item["read_ms"]))
 
 
 class Shown(NamedTuple):

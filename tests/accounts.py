@@ -57,6 +57,9 @@ class Account(Basic):
         orders = ((raw, at_ms) for name, raw, at_ms in self.orders if not skip(name, at_ms))
         return self._given("orders", since_ms, orders)  # type: ignore[arg-type]
 
+    def confirm_shipment(self, external_id: str, parcel: Any) -> None:
+        """Taken."""
+
 
 def connected(world: World, patch: pytest.MonkeyPatch, *channels: str) -> dict[str, Account]:
     """Accounts of these names in the world, in this order."""

@@ -87,7 +87,7 @@ def _move(channel: str, cursor: Cursor, newest_ms: int, name: str, runtime: Runt
 
 def _work_off(payout: Payout, channel: str, runtime: Runtime) -> bool:
     """Settle and book all of one payout; False when nothing of it has changed since that was done."""
-    carried = {fact.fact_id: replace(_kept(fact), payout_id=payout.payout_id) for fact in payout.facts}
+    carried = {fact.fact_id: replace(_kept(fact), payout_id=payout.payout_id, status="paid") for fact in payout.facts}
     facts = list(carried.values())
     sum_minor = sum(fact.amount_minor for fact in facts)
     statement = Statement(payout.payout_id, payout.currency, payout.paid_ms, payout.amount_minor, len(facts), sum_minor)

@@ -82,7 +82,7 @@ def read_payout_lines(tables: Tables, channel: str, payout_id: str, order_id: st
 def news_in(tables: Tables, channel: str, facts: Iterable[LedgerFact]) -> list[News]:
     """Those of the facts that the ledger does not hold as they are, one for each id, the last one told.
 
-    A fact that was in a payout stays in it: a list that does not name the payout knows less, not better.
+    A fact that was in a payout stays in it, and paid: a list that does not name the payout knows less, not better.
     """
     told = {_fact_key(channel, fact): replace(fact, what=fact.what[:_WORDS_KEPT]) for fact in facts}
     known = {key: _fact_of(item) for key, item in tables.get_many(list(told)).items()}
@@ -91,9 +91,10 @@ def news_in(tables: Tables, channel: str, facts: Iterable[LedgerFact]) -> list[N
 
 
 def _kept_in_payout(fact: LedgerFact, was: LedgerFact | None) -> LedgerFact:
-    if was is None or fact.payout_id or not was.payout_id:
+    if was is None or not was.payout_id or fact.payout_id not in ("", was.payout_id):
         return fact
-    return replace(fact, payout_id=was.payout_id, status=was.status)
+    status = fact.status if fact.payout_id and was.status != "paid" else was.status
+    return replace(fact, payout_id=was.payout_id, status=status)
 
 
 def write_facts(tables: Tables, channel: str, facts: Sequence[LedgerFact]) -> None:

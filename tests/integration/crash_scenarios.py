@@ -14,11 +14,12 @@ from chalicelib.channels.port import ChannelReturn, ListedItem, Metric, MoneyFac
 from chalicelib.domain.stock import StockMove
 from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
-from chalicelib.runtime.clients import client_for, pause
+from chalicelib.runtime.clients import pause
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.stock import receipt_writes, stock_writes
 from chalicelib.store.tables import Key, Put
 from local.simulation.shop import PRICE
+from local.trade import START
 from tests.accounts import Account
 from tests.integration.crash_sandbox import OFFERS, Sandbox
 
@@ -558,15 +559,15 @@ RECONCILE = [
 # --- what is read of accounts beside their orders: the account is a list, every call of ours is real ---------------
 
 
-def reading(account: Account | None = None, *steps: Callable[[Sandbox], Any]) -> Prepare:
-    """One account, `shop`, that is a marketplace; None: the shop itself answers."""
+def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
+    """The only account, `shop`, is a marketplace that answers from lists."""
 
     def prepare(box: Sandbox) -> Event:
         only_the_shop(box)
         for step in steps:
             step(box)
         box.patch.setattr(accounts, "MARKETPLACES", ("shop",))
-        box.patch.setattr(accounts, "client_for", (lambda channel, runtime: account) if account else client_for)
+        box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
         return None
 
     return prepare
@@ -590,12 +591,8 @@ def acknowledged(box: Sandbox) -> None:
     box.pass_time(minutes=20)
 
 
-def unheard_of(box: Sandbox) -> None:
-    """The shop has orders that nobody has told us of, and one that we have."""
-    for number in range(3):
-        document(box, number=str(number))
-    enter(box)
-    box.pass_time(hours=2)
+STARTED_MS = round(START.timestamp() * 1000)
+UNHEARD_OF = [(str(number), b'{"id": "%d"}' % number, STARTED_MS) for number in range(12)]  # more than a batch
 
 
 ACCOUNTS = {
@@ -610,7 +607,12 @@ ACCOUNTS = {
     "poll_returns": [Scenario("one known and one unknown", reading(Account(sent_back=RETURNS), ship))],
     "check_accounts": [Scenario("a bad measure", reading(Account(metrics=METRICS)))],
     "check_listings": [Scenario("one wrong, one unlinked", reading(Account(items=LISTED), acknowledged))],
-    "check_orders": [Scenario("orders that slipped through", reading(None, unheard_of))],
+    "check_orders": [
+        Scenario(
+            "orders that slipped through, and one that has changed since",
+            reading(Account(orders=[*UNHEARD_OF, (NUMBER, b"{}", STARTED_MS)]), enter, later(hours=2)),
+        ),
+    ],
     "show_accounts": [
         Scenario("all accounts", lambda _: None),
         Scenario("a paused account", after(only_the_shop, lambda box: pause(CHANNEL, "why", box.ports()), then=None)),

@@ -112,10 +112,18 @@ def test_an_amount_that_changes_is_replaced_and_both_are_logged(
     assert (corrected["was_minor"], corrected["now_minor"], corrected["fact"]) == (-75, -70, "a")
 
 
-def test_a_fact_stays_in_its_payout_when_a_list_does_not_name_it(world: World) -> None:
+@pytest.mark.parametrize("payout_id", ["", "po"])
+def test_a_fact_stays_in_its_payout_and_paid_when_a_list_knows_less(world: World, payout_id: str) -> None:
     paid = LedgerFact("a", "sale", 500, "EUR", NOW_MS, "1001", "po", "paid")
     write_facts(world.tables, "amazon", [paid])
-    assert news_in(world.tables, "amazon", [replace(paid, payout_id="", status="released")]) == []
+    assert news_in(world.tables, "amazon", [replace(paid, payout_id=payout_id, status="released")]) == []
+
+
+def test_a_fact_that_another_payout_carries_is_moved_there(world: World) -> None:
+    paid = LedgerFact("a", "sale", 500, "EUR", NOW_MS, "1001", "po", "paid")
+    write_facts(world.tables, "amazon", [paid])
+    ((now, was),) = news_in(world.tables, "amazon", [replace(paid, payout_id="po2")])
+    assert (now.payout_id, was) == ("po2", paid)
 
 
 def test_more_facts_than_fit_a_transaction_are_all_booked(world: World, amazon: Account) -> None:

@@ -98,7 +98,9 @@ Work = Callable[[str, ChannelClient, Runtime], dict[str, int]]
 
 
 def each_account(done: str, kinds: Iterable[str], work: Work, runtime: Runtime) -> None:
-    """Do the work for every account of these kinds and log what it counted under the name `done`."""
+    """Do the work for every account of these kinds and log what it counted under the name `done`. A bug that one
+    account brings to light stops no other, and fails the function in the end."""
+    bugs: list[Exception] = []
     for channel in channels(runtime.tables):
         if kind_of(channel) not in kinds:
             continue
@@ -108,6 +110,11 @@ def each_account(done: str, kinds: Iterable[str], work: Work, runtime: Runtime) 
             reason = error.reason if isinstance(error, Refused) else ""
             if reason != "not_supported":
                 log("account_broken_off", channel=channel, work=done, error=type(error).__name__, reason=reason)
+        except Exception as bug:  # noqa: BLE001 raised below, when the others have had their turn
+            log("account_broken_off", channel=channel, work=done, error=type(bug).__name__, reason="bug")
+            bugs.append(bug)
+    if bugs:
+        raise bugs[0]
 
 
 # --- how the channel rates the seller -------------------------------------------------------------------

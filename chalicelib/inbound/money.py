@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from chalicelib.channels.port import ChannelClient, MoneyFact, Payout
+from chalicelib.domain.errors import Busy, HeadraceError
 from chalicelib.domain.settlement import LedgerFact, payout_lines, refunds_in
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
@@ -47,10 +48,21 @@ def read_since_ms(channel: str, cursor: Cursor, overlap_ms: int, runtime: Runtim
 
 
 def together(items: Iterable[T], size: int = _TOGETHER) -> Iterator[list[T]]:
-    """The items, so many at once."""
+    """The items, so many at once; what came before a reading breaks off is given before its error is raised."""
     left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
+    trouble: HeadraceError | None = None
+    is_full = True
+    while is_full and not trouble:
+        some: list[T] = []
+        try:
+            some.extend(islice(left, size))
+        except HeadraceError as error:
+            trouble = error
+        if some:
+            yield some
+        is_full = len(some) == size
+    if trouble:
+        raise trouble
 
 
 def read_money(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
@@ -58,31 +70,56 @@ def read_money(channel: str, client: ChannelClient, runtime: Runtime) -> dict[st
     return {"facts": _read_transactions(channel, client, runtime), "payouts": _read_payouts(channel, client, runtime)}
 
 
+class _Progress:
+    """How far a reading has come, in the channel's time. One that breaks off has passed what it was given, if that came
+    oldest first; else all of it is read again."""
+
+    def __init__(self, channel: str, name: str, overlap_ms: int, runtime: Runtime) -> None:
+        self._channel, self._name, self._tables = channel, name, runtime.tables
+        self._cursor = read_cursor(runtime.tables, channel, name)
+        self.since_ms = read_since_ms(channel, self._cursor, overlap_ms, runtime)
+        self._newest_ms = 0
+        self._in_order = True
+
+    def passes(self, at_ms: int) -> None:
+        """Everything of this time that was given has been done."""
+        self._in_order = self._in_order and at_ms >= self._newest_ms
+        self._newest_ms = max(self._newest_ms, at_ms)
+
+    def keep(self, *, broken_off: bool) -> None:
+        """Move the cursor as far as it may."""
+        if self._newest_ms > self._cursor.read_to_ms and (self._in_order or not broken_off):
+            move_cursor(self._tables, self._channel, Cursor(self._newest_ms), self._name)
+
+
 def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) -> int:
-    cursor = read_cursor(runtime.tables, channel, MONEY)
-    since_ms = read_since_ms(channel, cursor, _MONEY_OVERLAP_MS, runtime)
-    newest_ms = booked = 0
-    for some in together(client.transactions(since_ms)):
-        booked += _book([_kept(fact) for fact in some], channel, runtime)
-        newest_ms = max(newest_ms, *(fact.at_ms for fact in some))
-    _move(channel, cursor, newest_ms, MONEY, runtime)
+    progress = _Progress(channel, MONEY, _MONEY_OVERLAP_MS, runtime)
+    booked = 0
+    try:
+        for some in together(client.transactions(progress.since_ms)):
+            booked += _book([_kept(fact) for fact in some], channel, runtime)
+            for fact in some:
+                progress.passes(fact.at_ms)
+    except Busy:
+        progress.keep(broken_off=True)
+        raise
+    progress.keep(broken_off=False)
     return booked
 
 
 def _read_payouts(channel: str, client: ChannelClient, runtime: Runtime) -> int:
-    """Every payout is worked off wholly before the cursor passes any of them: they come in no order."""
-    cursor = read_cursor(runtime.tables, channel, PAYOUTS)
-    newest_ms = worked_off = 0
-    for payout in client.payouts(read_since_ms(channel, cursor, _PAYOUT_OVERLAP_MS, runtime)):
-        worked_off += _work_off(payout, channel, runtime)
-        newest_ms = max(newest_ms, payout.paid_ms)
-    _move(channel, cursor, newest_ms, PAYOUTS, runtime)
+    """Every payout is worked off wholly before the cursor passes it."""
+    progress = _Progress(channel, PAYOUTS, _PAYOUT_OVERLAP_MS, runtime)
+    worked_off = 0
+    try:
+        for payout in client.payouts(progress.since_ms):
+            worked_off += _work_off(payout, channel, runtime)
+            progress.passes(payout.paid_ms)
+    except Busy:
+        progress.keep(broken_off=True)
+        raise
+    progress.keep(broken_off=False)
     return worked_off
-
-
-def _move(channel: str, cursor: Cursor, newest_ms: int, name: str, runtime: Runtime) -> None:
-    if newest_ms > cursor.read_to_ms:
-        move_cursor(runtime.tables, channel, Cursor(newest_ms), name)
 
 
 def _work_off(payout: Payout, channel: str, runtime: Runtime) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.channels.port import ChannelClient, ChannelReturn
-from chalicelib.domain.commands import COMMANDS
+from chalicelib.domain.commands import COMMANDS, items_of
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.orders import Order
 from chalicelib.inbound.money import DAY_MS, read_since_ms, together
@@ -60,11 +60,24 @@ def _messages(returns: Sequence[ChannelReturn], channel: str, runtime: Runtime) 
         order = orders.get(f"{channel}:{back.external_id}")
         fact = _fact(back, order) if order else None
         if order is None or fact is None:
-            why = "unknown order" if order is None else "no line or step that is known"
-            log("return_skipped", channel=channel, order=back.external_id, return_id=back.return_id, why=why)
+            _skip(back, channel, "unknown order" if order is None else "no line or step that is known")
+        elif _has_come(order, fact):
+            _skip(back, channel, "the goods have come, under another id")
         elif _is_news(order, fact, channel, runtime.clock()):
             messages.append({"order": order.order_id, "do": "return", "fact": fact, "actor": channel})
     return messages
+
+
+def _skip(back: ChannelReturn, channel: str, why: str) -> None:
+    log("return_skipped", channel=channel, order=back.external_id, return_id=back.return_id, why=why)
+
+
+def _has_come(order: Order, fact: Mapping[str, Any]) -> bool:
+    """Whether all that has left of these lines is back, and not as this return: a warehouse names returns itself."""
+    if fact["return_id"] in order.state.returns:
+        return False
+    quantities = [order.state.quantities[index] for index in items_of(order, fact["lines"])]
+    return all(0 < units.shipped == units.returned for units in quantities)
 
 
 def _fact(back: ChannelReturn, order: Order) -> dict[str, Any] | None:

@@ -146,6 +146,18 @@ def test_a_return_of_what_is_not_known_is_skipped_and_stops_no_other(
     assert told["actor"] == "ebay"
 
 
+def test_goods_that_the_warehouse_has_taken_back_already_hold_nothing(
+    world: World, ebay: Account, lines: list[Any]
+) -> None:
+    keep(world)
+    fact_of_all = {"return_id": "own", "step": "receive", "location": "main", "lines": [{"line_id": "l1", "units": 2}]}
+    world.queues.send("shipping", [{"order": ORDER, "do": "return", "fact": fact_of_all, "actor": "api"}])
+    world.run()
+    ebay.sent_back = [back("approve")]
+    run(world, "poll_returns")
+    assert (sent(world, "shipping"), len(named(lines, "return_skipped"))) == ([], 1)
+
+
 # --- how the channel rates the seller
 
 
@@ -280,11 +292,11 @@ def test_orders_before_the_import_are_not_missing(world: World, ebay: Account) -
 def test_what_was_found_before_the_channel_broke_off_is_handed_on(
     world: World, ebay: Account, lines: list[Any]
 ) -> None:
-    ebay.orders = [(str(n), b"-", NOW_MS - DAY_MS) for n in range(10)]
+    ebay.orders = [(str(n), b"-", NOW_MS - DAY_MS) for n in range(13)]
     ebay.trouble = Busy("later")
     run(world, "check_orders")
-    assert len(sent(world, "entry")) == 10
-    assert [each["missing"] for each in named(lines, "orders_missing")] == [10]
+    assert len(sent(world, "entry")) == 13
+    assert [each["missing"] for each in named(lines, "orders_missing")] == [13]
     assert [each["error"] for each in named(lines, "account_broken_off")] == ["Busy"]
 
 
@@ -304,3 +316,17 @@ def test_an_account_is_shown_with_its_pause_and_budgets_and_without_secrets(worl
     before = dict(world.tables.items)
     run(world, "show_accounts")
     assert world.tables.items == before
+
+
+# --- trouble
+
+
+def test_a_bug_that_one_account_brings_to_light_stops_no_other_and_fails_the_function(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = connected(world, monkeypatch, "amazon", "ebay")
+    accounts["amazon"].metrics = [None]  # type: ignore[list-item]
+    accounts["ebay"].metrics = [Metric("late", "1")]
+    with pytest.raises(AttributeError):
+        run(world, "check_accounts")
+    assert len(list_health(world.tables, "ebay")) == 1

@@ -175,14 +175,35 @@ def test_a_payout_that_does_not_add_up_is_told(world: World, amazon: Account, li
     assert (told["paid_minor"], told["facts_minor"]) == (480, 500)
 
 
-def test_the_cursor_of_payouts_passes_none_that_was_not_worked_off(world: World, amazon: Account) -> None:
+@pytest.mark.parametrize(("days_ago", "passed"), [((9, 8, 7), 7), ((7, 9, 8), 0)])
+def test_a_reading_that_breaks_off_goes_on_where_it_was_only_if_it_comes_oldest_first(
+    world: World, amazon: Account, days_ago: tuple[int, ...], passed: int
+) -> None:
     keep(world)
-    amazon.paid, amazon.trouble = [payout(booked("a", "sale", 500))], Busy("later")
+    times = [NOW_MS - days * DAY_MS for days in days_ago]
+    amazon.facts = [booked(f"f{at_ms}", "fee", -1, at_ms=at_ms) for at_ms in times]
+    amazon.trouble = Busy("later")
     poll(world)
-    assert read_cursor(world.tables, "amazon", "PAYOUTS").read_to_ms == 0
-    amazon.trouble = None
+    assert len(read_facts(world.tables, "amazon", "1001")) == 3
+    assert read_cursor(world.tables, "amazon", "MONEY").read_to_ms == (NOW_MS - passed * DAY_MS if passed else 0)
+
+
+@pytest.mark.parametrize(("days_ago", "passed"), [((3, 2), 2), ((2, 3), 0)])
+def test_the_cursor_of_payouts_passes_none_that_was_not_worked_off(
+    world: World, amazon: Account, days_ago: tuple[int, ...], passed: int
+) -> None:
+    keep(world)
+    due = [(f"po{days}", NOW_MS - days * DAY_MS) for days in days_ago]
+    amazon.paid = [Payout(name, "EUR", at_ms, 250, (booked(name, "sale", 250),)) for name, at_ms in due]
+    wrecked = amazon.payouts
+
+    def payouts(since_ms: int) -> Any:
+        yield from wrecked(since_ms)
+        raise Busy("later")
+
+    amazon.payouts = payouts  # type: ignore[method-assign]
     poll(world)
-    assert read_cursor(world.tables, "amazon", "PAYOUTS").read_to_ms == NOW_MS - 1000
+    assert read_cursor(world.tables, "amazon", "PAYOUTS").read_to_ms == (NOW_MS - passed * DAY_MS if passed else 0)
     world.run()
     assert stage(kept(world)) == "settled"
 

@@ -2,7 +2,18 @@
 
 from chalice import Chalice
 
-from chalicelib.inbound import api, commands, fetch, notifications, polls, prices, stock_api, webhooks
+from chalicelib.inbound import (
+    accounts,
+    api,
+    channels_api,
+    commands,
+    fetch,
+    notifications,
+    polls,
+    prices,
+    stock_api,
+    webhooks,
+)
 from chalicelib.outbound import reconcile, relay, sweep, sync
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
@@ -13,10 +24,12 @@ for module in (
     commands,
     stock_api,
     prices,
+    channels_api,
     webhooks,
     notifications,
     fetch,
     polls,
+    accounts,
     entry,
     funding,
     allocation,

@@ -128,9 +128,10 @@ class Function:
     timeout_s: int = 30
 
 
-# Partitions of the table `channels`; the third kind, CHANNEL#…, holds access tokens.
+# Partitions of the table `channels`; the last kind, CHANNEL#…, holds access tokens.
 COUNTERS = ("COUNTERS",)
 SETTINGS = ("SETTINGS",)
+FINDINGS = ("ACCOUNTS", "HEALTH", "UNLINKED")
 
 
 # Time is billed by memory, and most of it is waiting for somebody's answer. Measured: all four clients of AWS and
@@ -167,14 +168,23 @@ def _poll(kind: str, minutes: int) -> Function:
     )
 
 
+def _looks_at_accounts(name: str, minutes: int, *may: May, kinds: tuple[str, ...] = SYNCED_CHANNELS) -> Function:
+    """Reads something of every account of these kinds; it shares their tokens and budgets with all others."""
+    keys = tuple(one for kind in kinds for one in opens_accounts_of(kind))
+    return Function(name, Every(minutes), (*writes("channels"), *may, *keys), memory_mb=WAITING_MB, timeout_s=300)
+
+
+MARKETPLACES = ("amazon", "ebay")
+
+
 # A function that takes from a queue may also send to it: work that must wait is put back with a delay.
 FUNCTIONS = (
     Function(
         "api_handler",
         Routes(),
         (
-            *reads("orders"),
-            *reads("channels", only=COUNTERS + SETTINGS),
+            *reads("orders", "ledger"),
+            *reads("channels", only=COUNTERS + SETTINGS + FINDINGS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
@@ -236,6 +246,18 @@ FUNCTIONS = (
     _poll("amazon", 15),
     _poll("ebay", 5),
     _poll("shop", 5),
+    _looks_at_accounts("poll_money", 60, *writes("ledger"), *sends("funding", "settlement"), kinds=MARKETPLACES),
+    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
+    _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
+    _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
+    _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),
+    Function(
+        "show_accounts",
+        Every(5),
+        (*reads("channels"), *writes("channels", only=("ACCOUNTS",))),
+        memory_mb=WAITING_MB,
+        timeout_s=60,
+    ),
     Function(
         "sweep",
         Every(1),

@@ -154,7 +154,17 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
         if '/api"' in paths:
             readers.add(function)
     kinds = ("Shopify", "Amazon", "Ebay", "Shop")
-    assert readers == {"Fetch"} | {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
+    of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
+    of_several = {"Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
+    assert readers == of_one_kind | of_several
+
+
+@pytest.mark.parametrize("function", ["PollMoney", "PollReturns", "CheckAccounts"])
+def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json, function: str) -> None:
+    patterns = secrets_opened_by(resources, function)
+    for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+        may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
+        assert may_open is (account.split("-")[0] in ("amazon", "ebay")), account
 
 
 def secrets_opened_by(resources: Json, function: str) -> list[str]:
@@ -203,7 +213,7 @@ def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resour
         assert on_channels
         for statement in on_channels:
             keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-            assert set(keys) <= {"COUNTERS", "SETTINGS"}
+            assert set(keys) <= {"COUNTERS", "SETTINGS", "ACCOUNTS", "HEALTH", "UNLINKED"}
 
 
 def test_schedules_are_those_of_the_table(resources: Json, stage: Stage) -> None:

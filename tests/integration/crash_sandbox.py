@@ -64,6 +64,7 @@ class Sandbox:
 
     def __init__(self, patch: pytest.MonkeyPatch, client: Client) -> None:
         self._client = client
+        self.patch = patch
         self.now: datetime = START
         self.shop = Shop()
         self.markets = Marketplaces(

@@ -10,12 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.channels.port import ChannelReturn, ListedItem, Metric, MoneyFact, Payout
 from chalicelib.domain.stock import StockMove
+from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
+from chalicelib.runtime.clients import pause
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.stock import receipt_writes, stock_writes
 from chalicelib.store.tables import Key, Put
 from local.simulation.shop import PRICE
+from local.trade import START
+from tests.accounts import Account
 from tests.integration.crash_sandbox import OFFERS, Sandbox
 
 CHANNEL, NUMBER = "shop", "1001"
@@ -205,6 +210,9 @@ API = [
     Scenario("rule of a listing", lambda _: put("/api/listings/rule", channel="shop", channel_sku="MUG", buffer=2)),
     Scenario("rule of a channel", lambda _: put("/api/listings/rule", channel="shop", share_percent=50)),
     Scenario("one order read", after(allocate, then=("GET", ORDERS_PATH))),
+    Scenario("money of an order", after(settle, then=("GET", f"{ORDERS_PATH}/money"))),
+    Scenario("all channels", after(only_the_shop, sent("show_accounts", None), then=("GET", "/api/channels"))),
+    Scenario("one channel", after(only_the_shop, sent("show_accounts", None), then=("GET", "/api/channels/shop"))),
     Scenario("stock explained", after(only_the_shop, allocate, then=("GET", "/api/stock/MUG/explain"))),
 ]
 
@@ -390,6 +398,8 @@ def paid_late(box: Sandbox) -> Event:
 
 
 FUNDING = [
+    Scenario("refunds seen", after(enter, then=ask("refunds_seen", total_minor=250))),
+    Scenario("more refunds seen than was paid", after(enter, then=ask("refunds_seen", total_minor=5000))),
     Scenario("authorisation lapses", paid_late),
     Scenario("refund", after(enter, then=ask("refund", refund_id="r1", amount_minor=250))),
     Scenario(
@@ -546,6 +556,69 @@ RECONCILE = [
     Scenario("nothing to find", after(only_the_shop, allocate, later(minutes=20), then=None)),
 ]
 
+# --- what is read of accounts beside their orders: the account is a list, every call of ours is real ---------------
+
+
+def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
+    """The only account, `shop`, is a marketplace that answers from lists."""
+
+    def prepare(box: Sandbox) -> Event:
+        only_the_shop(box)
+        for step in steps:
+            step(box)
+        box.patch.setattr(accounts, "MARKETPLACES", ("shop",))
+        box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
+        return None
+
+    return prepare
+
+
+def booked(name: str, kind: str, amount_minor: int, order: str = NUMBER) -> MoneyFact:
+    return MoneyFact(name, kind, amount_minor, "EUR", 1, order)
+
+
+SOLD = (booked("s", "sale", 1000), booked("f", "fee", -120), booked("r", "refund", -250), booked("m", "fee", -39, ""))
+RETURNS = [
+    ChannelReturn("r1", NUMBER, "approve", (("1", 1),), "", 5),
+    ChannelReturn("r2", "old", "request", (("1", 1),), "", 5),
+]
+METRICS = [Metric("late", "3.1", "3", is_good=False), Metric("defects", "0", "2", is_good=True)]
+LISTED = [ListedItem("MUG", {}, quantity=99), ListedItem("SET", {}, quantity=0), ListedItem("OTHER", {}, "Other")]
+
+
+def acknowledged(box: Sandbox) -> None:
+    box.deliver("sync_shop", [{"sku": "MUG"}, {"sku": "CUP"}])
+    box.pass_time(minutes=20)
+
+
+STARTED_MS = round(START.timestamp() * 1000)
+UNHEARD_OF = [(str(number), b'{"id": "%d"}' % number, STARTED_MS) for number in range(12)]  # more than a batch
+
+
+ACCOUNTS = {
+    "poll_money": [
+        Scenario("transactions, one a refund", reading(Account(facts=list(SOLD)), ship)),
+        Scenario("a payout", reading(Account(paid=[Payout("po", "EUR", 5, 591, SOLD)]), ship)),
+        Scenario(
+            "transactions that are paid out, to a sum that is wrong",
+            reading(Account(facts=list(SOLD), paid=[Payout("po", "EUR", 5, 1, SOLD)]), ship),
+        ),
+    ],
+    "poll_returns": [Scenario("one known and one unknown", reading(Account(sent_back=RETURNS), ship))],
+    "check_accounts": [Scenario("a bad measure", reading(Account(metrics=METRICS)))],
+    "check_listings": [Scenario("one wrong, one unlinked", reading(Account(items=LISTED), acknowledged))],
+    "check_orders": [
+        Scenario(
+            "orders that slipped through, and one that has changed since",
+            reading(Account(orders=[*UNHEARD_OF, (NUMBER, b"{}", STARTED_MS)]), enter, later(hours=2)),
+        ),
+    ],
+    "show_accounts": [
+        Scenario("all accounts", lambda _: None),
+        Scenario("a paused account", after(only_the_shop, lambda box: pause(CHANNEL, "why", box.ports()), then=None)),
+    ],
+}
+
 SCENARIOS: dict[str, list[Scenario]] = {
     "api_handler": API,
     "amazon_notifications": [Scenario("two orders", notified)],
@@ -561,4 +634,5 @@ SCENARIOS: dict[str, list[Scenario]] = {
     **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", "shopify", "amazon", "ebay")},
     "sweep": SWEEP,
     "reconcile": RECONCILE,
+    **ACCOUNTS,
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from local.marketplaces import ebay_access, ebay_cancellations, ebay_finances, ebay_notifications, ebay_returns
+from local.marketplaces import ebay_access, ebay_cancellations, ebay_notifications, ebay_returns, ebay_transactions
 from local.marketplaces.catalogue import Listing, derived_digits, ebay_offer_id
 from local.marketplaces.ebay_back_office import Cancellation, Hold, Payout, ReturnRequest, Transfer
 from local.marketplaces.ebay_errors import error_response
@@ -186,4 +186,4 @@ class Ebay(Market):
 
     def pay_out(self, now: datetime) -> Payout | None:
         """Sends all available funds to the bank; None when there are none."""
-        return ebay_finances.pay_out(self, now)
+        return ebay_transactions.pay_out(self, now)

@@ -68,7 +68,8 @@ def assert_model(model: tuple[str, str, str], response: Response, status: int) -
     """The answer has this status, and a body as the model says; returns the body."""
     assert response.status == status, response
     body = response.json()
-    assert errors(ebay_response(*model, status), _as_documented(body)) == []
+    wrong = errors(ebay_response(*model, status), _as_documented(body))
+    assert wrong == [], wrong
     return body
 
 

@@ -135,6 +135,12 @@ class Ebay(Market):
         super().advance(now)
         complete_refunds(self, now)
 
+    def cancel(self, sale: Sale, now: datetime) -> None:
+        """A request that waited for the seller is answered by it."""
+        super().cancel(sale, now)
+        if sale.cancelled_at:
+            ebay_cancellations.complete_open(self, sale)
+
     def notices(self, change: Change) -> list[Notice]:
         """The signed messages that a change causes, each with its endpoint."""
         return ebay_notifications.notices(self, change)

@@ -6,7 +6,7 @@ Source: sell_finances_v1_oas3.json.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -80,7 +80,7 @@ def get_transactions(market: Ebay, request: Request, _names: dict[str, str]) -> 
     for name, allowed, error_id in (("transactionType", TYPES, 135006), ("transactionStatus", STATUSES, 135007)):
         if name in filters and not _values(filters[name]) <= allowed:
             raise _no(error_id, f"The value of {name} filter is invalid.")
-    readers = {
+    readers: dict[str, Callable[[Transaction], str]] = {
         "payoutId": lambda each: each.payout_id,
         "orderId": lambda each: each.order_id,
         "transactionId": lambda each: each.transaction_id,

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from local.marketplaces.catalogue import derived_digits, ebay_item_id
+from local.marketplaces.catalogue import ebay_item_id
+from local.marketplaces.ebay_buyers import user_id
 from local.marketplaces.ebay_errors import stamp
 from local.marketplaces.shelf import Change, Sale
 from local.marketplaces.wire import to_json
@@ -113,11 +114,6 @@ def public_key(market: Ebay) -> str:
     public = _key(market.seller_id)[1].public_key()
     der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return f"-----BEGIN PUBLIC KEY-----{base64.b64encode(der).decode()}-----END PUBLIC KEY-----"
-
-
-def user_id(username: str) -> str:
-    """The immutable id of a user, which does not give away the name."""
-    return f"u{derived_digits(f'ebay/user/{username}', 10)}"
 
 
 def _endpoints(market: Ebay, topic: str) -> list[str]:

@@ -103,7 +103,8 @@ def _lines_minor(market: Ebay, sale: Sale, body: dict[str, Any]) -> dict[str, in
         return _spread(left, _checked_minor(sale, whole))
     lines: dict[str, int] = {}
     for item in items if isinstance(items, list) else [items]:
-        line_id = item.get("lineItemId") if isinstance(item, dict) else None
+        item = item if isinstance(item, dict) else {}
+        line_id = item.get("lineItemId")
         if line_id is None:
             raise refuse(400, 34910, "Either legacyReference or lineItemId must be specified.")
         if line_id not in left:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.catalogue import ebay_item_id
 from local.marketplaces.ebay_back_office import Payout
+from local.marketplaces.ebay_buyers import shown_name
 from local.marketplaces.ebay_money import FEE_FIXED_MINOR, amount, fee_minor, line_total_minor, refunds_of
 from local.marketplaces.shelf import Sale
 
@@ -67,10 +68,12 @@ def transactions(market: Ebay, now: datetime) -> list[Transaction]:
 
 def _of_sale(market: Ebay, sale: Sale, now: datetime) -> Iterator[Transaction]:
     net_minor = sale.before_tax_minor - fee_minor(sale)
-    yield _made(market, now, "SALE", sale.order_id, sale.placed_at, net_minor, sale=sale, details=_sale_details(sale))
+    yield _made(
+        market, now, "SALE", sale.order_id, sale.placed_at, net_minor, sale=sale, details=_sale_details(market, sale)
+    )
     for refund in refunds_of(market, sale):
         if refund.status == "REFUNDED":
-            details = {"totalFeeAmount": amount(refund.fee_credit_minor, sale.currency), **_buyer(sale)}
+            details = {"totalFeeAmount": amount(refund.fee_credit_minor, sale.currency), **_buyer(market, sale)}
             facts = ("REFUND", refund.refund_id, refund.at, -refund.net_minor)
             yield _made(market, now, *facts, sale=sale, details=details)
     if sale.number % ADVERTISED_EVERY == 0:
@@ -107,11 +110,11 @@ def _made(
     return Transaction(kind, transaction_id, at, signed_minor, status, payout_id, order_id, details)
 
 
-def _buyer(sale: Sale) -> dict[str, Any]:
-    return {"buyer": {"username": sale.buyer.handle}}
+def _buyer(market: Ebay, sale: Sale) -> dict[str, Any]:
+    return {"buyer": {"username": shown_name(market, sale)}}
 
 
-def _sale_details(sale: Sale) -> dict[str, Any]:
+def _sale_details(market: Ebay, sale: Sale) -> dict[str, Any]:
     """Fees per line: the fixed one on the first, the rest by the lines' shares, to the cent."""
     left_minor, basis_left = fee_minor(sale) - FEE_FIXED_MINOR, sale.before_tax_minor + sale.tax_minor
     lines = []
@@ -130,7 +133,7 @@ def _sale_details(sale: Sale) -> dict[str, Any]:
         )
     tax = {"ebayCollectedTaxAmount": amount(sale.tax_minor, sale.currency)} if sale.tax_minor else {}
     return {
-        **_buyer(sale),
+        **_buyer(market, sale),
         "totalFeeBasisAmount": amount(sale.before_tax_minor + sale.tax_minor, sale.currency),
         "totalFeeAmount": amount(fee_minor(sale), sale.currency),
         "orderLineItems": lines,

@@ -158,7 +158,7 @@ def signing_key(market: Ebay) -> dict[str, Any]:
 
 
 def signature_headers(
-    market: Ebay, key: dict[str, Any], created: int, method: str, path: str, body: bytes
+    market: Ebay, key: dict[str, Any], created: int, method: str, path: str, body: bytes, host: str = ""
 ) -> dict[str, str]:
     """The four headers, made by the book and by nothing that the stand-in uses."""
     headers = {"x-ebay-signature-key": key["jwe"]}
@@ -168,7 +168,7 @@ def signature_headers(
         headers["Content-Digest"] = f"sha-256=:{digest}:"
         names.append("content-digest")
         lines.append(f'"content-digest": {headers["Content-Digest"]}')
-    base = urlsplit(market.base_url)
+    base = urlsplit(host or market.base_url)
     for name, value in (
         ("x-ebay-signature-key", key["jwe"]),
         ("@method", method),

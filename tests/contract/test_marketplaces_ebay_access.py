@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -205,6 +206,20 @@ def test_a_signature_that_is_not_right_is_refused(ebay: tuple[Ebay, Time], wrong
     changed = headers[wrong].replace("=", "=A", 1) if wrong == "Signature" else headers[wrong] + "1"
     assert_gateway_error(call(market, "GET", path, headers={**headers, wrong: changed}), 403, 215120)
     assert_gateway_error(call(market, "GET", f"{path}/1", headers=headers), 403, 215120)
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8801/ebay", "https://apiz.ebay.com"])
+def test_the_path_and_host_that_the_caller_sees_are_what_he_signs(ebay: tuple[Ebay, Time], host: str) -> None:
+    market, time = ebay
+    key, path = signing_key(market), f"{MONEY}/payout"
+    market.requires_signature = True
+    seen = urlsplit(host)
+    if seen.hostname == "127.0.0.1":
+        market.base_url = host
+    headers = signature_headers(market, key, int(time.now.timestamp()), "GET", path, b"", host)
+    assert call(market, "GET", path, headers=headers).status == 204
+    foreign = signature_headers(market, key, int(time.now.timestamp()), "GET", path, b"", "https://other.example")
+    assert_gateway_error(call(market, "GET", path, headers=foreign), 403, 215120)
 
 
 def test_an_old_signature_and_an_expired_key_are_refused(ebay: tuple[Ebay, Time]) -> None:

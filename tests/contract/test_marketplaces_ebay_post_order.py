@@ -136,6 +136,14 @@ def test_a_buyers_request_waits_and_is_approved(ebay: tuple[Ebay, Time]) -> None
     assert post_order_error(again) == (409, 1607)
 
 
+def test_a_request_that_the_buyers_own_cancellation_overtakes_is_done(ebay: tuple[Ebay, Time]) -> None:
+    market, time = ebay
+    sale = first(populated(market, time))
+    market.request_cancel(sale, time.now)
+    market.cancel(sale, time.pass_(minutes=1))
+    assert cancel_state(market, sale) == ("CANCELED", ["COMPLETED"])
+
+
 def test_a_request_is_rejected_with_a_body_and_the_order_lives_on(ebay: tuple[Ebay, Time]) -> None:
     market, time = ebay
     sale = first(populated(market, time))

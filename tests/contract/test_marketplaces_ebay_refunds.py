@@ -13,7 +13,17 @@ from local.marketplaces.ebay_order_body import order_body
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import Response
 from tests.contract.marketplaces_calls import Time, first, opened, populated
-from tests.contract.marketplaces_ebay_seller import FULFILLMENT, ORDER, assert_error, assert_model, call, cents, shipped
+from tests.contract.marketplaces_ebay_seller import (
+    FULFILLMENT,
+    MONEY,
+    ORDER,
+    RETURN,
+    assert_error,
+    assert_model,
+    call,
+    cents,
+    shipped,
+)
 from tests.contract.marketplaces_models import ebay_request_body, ebay_response, errors
 
 REFUND = (FULFILLMENT, "/order/{order_id}/issue_refund", "post")
@@ -228,3 +238,9 @@ def test_nothing_is_shown_of_a_buyer_whose_account_is_deleted(ebay: tuple[Ebay, 
     assert personal(market, sale) == set()
     body = order_body(market, sale, with_tax=False, with_cancel_requests=True)
     assert sale.buyer.handle not in str(body)
+    shipped(market, time, sale)
+    market.open_return(sale, sale.lines[0].line_id, 1, time.now)
+    for path in (f"{MONEY}/transaction", f"{RETURN}/search"):
+        answer = call(market, "GET", path)
+        assert answer.status == 200
+        assert sale.buyer.handle not in answer.body.decode()

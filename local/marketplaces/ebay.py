@@ -51,7 +51,8 @@ class Ebay(Market):
     `challenge` GETs the URL that a new destination is asked with: (status, body). `consented`: the seller has not
     taken back his consent. `out_of_stock_control`: a listing may stand at 0. `requires_signature`: he is in the EU or
     the UK. `throttled_until`, `down_until`: until then every call gets 429, or a gateway's 503. `over_budget` counts
-    the calls, grants and revisions that were refused because a day's limit was used up.
+    the calls, grants and revisions that were refused because a day's limit was used up; `limit_scale` multiplies those
+    limits, for a shop that sells in minutes what others sell in days.
     """
 
     name: ClassVar[str] = "ebay"
@@ -83,11 +84,13 @@ class Ebay(Market):
         *,
         base_url: str = "https://api.ebay.com",
         challenge: Challenge = nobody_answers,
+        limit_scale: float = 1.0,
     ) -> None:
         super().__init__(catalogue, clock, die)
         self.site = SITES[self.currency]
         self.base_url = base_url
         self.challenge = challenge
+        self.limit_scale = limit_scale
         self.sku_of_offer = {ebay_offer_id(listing.sku): listing.sku for listing in catalogue}
 
     def order_id(self, number: int) -> str:

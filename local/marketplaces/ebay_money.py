@@ -65,8 +65,7 @@ def refunds_of(market: Ebay, sale: Sale) -> list[RefundView]:
             each.gross_minor - _fee_credit_minor(sale, each.gross_minor),
             each.lines,
         )
-        for each in market.shelf.ebay.refunds
-        if each.order_id == sale.order_id
+        for each in market.shelf.ebay.refunds.get(sale.order_id, [])
     ]
     if sale.cancelled_at:
         views.append(_of_cancellation(sale, sale.cancelled_at, views))

@@ -54,14 +54,14 @@ def begin_refund(market: Ebay, sale: Sale, lines: dict[str, int], reason: str) -
     """A refund on its way: line id -> minor units."""
     number = market.shelf.ebay.number()
     refund = Refund(f"6{number:09}", sale.order_id, market.clock(), sum(lines.values()), lines, reason)
-    market.shelf.ebay.refunds.append(refund)
+    market.shelf.ebay.refunds.setdefault(sale.order_id, []).append(refund)
     sale.touch(market.clock())
     return refund
 
 
 def complete_refunds(market: Ebay, now: datetime) -> None:
     """Refunds asked for long enough ago reach the buyer."""
-    for refund in market.shelf.ebay.refunds:
+    for refund in (each for refunds in market.shelf.ebay.refunds.values() for each in refunds):
         due_at = refund.asked_at + timedelta(seconds=market.refund_takes_s)
         if refund.done_at is None and due_at <= now:
             sale = market.shelf.sales[refund.order_id]

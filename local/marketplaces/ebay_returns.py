@@ -147,7 +147,7 @@ def _summary(market: Ebay, each: ReturnRequest) -> dict[str, Any]:
     status, options = STATUSES[each.state]
     estimate = money(line.net_minor * each.units // line.quantity, sale.currency)
     refund: dict[str, Any] = {"estimatedRefundAmount": estimate}
-    for made in market.shelf.ebay.refunds:
+    for made in market.shelf.ebay.refunds.get(each.order_id, []):
         if made.refund_id == each.refund_id:
             refund["actualRefundAmount"] = money(made.gross_minor, sale.currency)
     body = {

@@ -12,6 +12,7 @@ from local.marketplaces.ebay_account import DEFECTS_MAX
 from local.marketplaces.ebay_budget import REVISIONS_A_DAY
 from local.marketplaces.faults import FaultDie, Faults
 from local.marketplaces.wire import Response
+from local.marketplaces.world import Marketplaces
 from tests.contract.marketplaces_calls import Time, ebay_token, opened, populated
 from tests.contract.marketplaces_ebay_seller import (
     ACCOUNT,
@@ -151,6 +152,14 @@ def test_a_listing_is_revised_250_times_a_day(ebay: tuple[Ebay, Time]) -> None:
     assert market.over_budget == {"revisions": 1}
     time.pass_(days=1)
     assert element(update(market, 999), 200) == (200, 0)
+
+
+def test_a_shop_in_a_hurry_has_its_limits_multiplied() -> None:
+    world = Marketplaces(7, CATALOGUE, rate_per_s=0, amazon_rate_scale=3, ebay_limit_scale=0.01)
+    token = ebay_token(world.ebay)
+    statuses = [update(world.ebay, number + 1, token=token).status for number in range(4)]
+    assert statuses == [200, 200, 200, 207]
+    assert Marketplaces(7, CATALOGUE, amazon_rate_scale=3).ebay.limit_scale == 3
 
 
 def test_some_elements_fail_though_nothing_is_wrong_with_them() -> None:

@@ -138,7 +138,7 @@ def test_a_refund_that_the_model_forbids_gets_its_error(
     market, time = ebay
     sale = first(populated(market, time))
     assert_error(REFUND, ask(market, sale, body), status, expected)
-    assert market.shelf.ebay.refunds == []
+    assert market.shelf.ebay.refunds == {}
 
 
 def test_a_line_gives_back_no_more_than_it_cost(ebay: tuple[Ebay, Time]) -> None:

@@ -158,29 +158,33 @@ def signing_key(market: Ebay) -> dict[str, Any]:
 
 
 def signature_headers(
-    market: Ebay, key: dict[str, Any], created: int, method: str, path: str, body: bytes, host: str = ""
+    market: Ebay,
+    key: dict[str, Any],
+    created: int,
+    method: str,
+    path: str,
+    body: bytes,
+    host: str = "",
+    left_out: tuple[str, ...] = (),
 ) -> dict[str, str]:
-    """The four headers, made by the book and by nothing that the stand-in uses."""
-    headers = {"x-ebay-signature-key": key["jwe"]}
-    lines, names = [], []
-    if body:
-        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        headers["Content-Digest"] = f"sha-256=:{digest}:"
-        names.append("content-digest")
-        lines.append(f'"content-digest": {headers["Content-Digest"]}')
+    """The four headers, made by the book, by nothing of the stand-in; `left_out` components are not signed."""
     base = urlsplit(host or market.base_url)
-    for name, value in (
-        ("x-ebay-signature-key", key["jwe"]),
-        ("@method", method),
-        ("@path", base.path + path),
-        ("@authority", base.netloc),
-    ):
-        names.append(name)
-        lines.append(f'"{name}": {value}')
-    parameters = "(" + " ".join(f'"{name}"' for name in names) + f");created={created}"
-    lines.append(f'"@signature-params": {parameters}')
+    headers = {"x-ebay-signature-key": key["jwe"]}
+    parts = {
+        "x-ebay-signature-key": key["jwe"],
+        "@method": method,
+        "@path": base.path + path,
+        "@authority": base.netloc,
+    }
+    if body:
+        headers["Content-Digest"] = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+        parts = {"content-digest": headers["Content-Digest"], **parts}
+    parts = {name: value for name, value in parts.items() if name not in left_out}
+    parameters = "(" + " ".join(f'"{name}"' for name in parts) + f");created={created}"
+    lines = [f'"{name}": {value}' for name, value in parts.items()]
     private: Any = load_der_private_key(base64.b64decode(key["privateKey"]), None)
-    signature = base64.b64encode(private.sign("\n".join(lines).encode())).decode()
+    text = "\n".join([*lines, f'"@signature-params": {parameters}'])
+    signature = base64.b64encode(private.sign(text.encode())).decode()
     return {**headers, "Signature-Input": f"sig1={parameters}", "Signature": f"sig1=:{signature}:"}
 
 

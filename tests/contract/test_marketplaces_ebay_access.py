@@ -91,6 +91,13 @@ def test_a_consent_taken_back_ends_the_sellers_tokens_and_only_those(ebay: tuple
     assert call(market, "GET", ORDER, token=old).status == 401
 
 
+def test_without_consent_a_token_that_lives_is_worth_nothing(ebay: tuple[Ebay, Time]) -> None:
+    market, _ = ebay
+    token = ebay_token(market)
+    market.consented = False
+    assert_gateway_error(call(market, "GET", ORDER, token=token), 401, 1001)
+
+
 # --- limits and outages -------------------------------------------------------------------------------
 
 
@@ -220,6 +227,18 @@ def test_the_path_and_host_that_the_caller_sees_are_what_he_signs(ebay: tuple[Eb
     assert call(market, "GET", path, headers=headers).status == 204
     foreign = signature_headers(market, key, int(time.now.timestamp()), "GET", path, b"", "https://other.example")
     assert_gateway_error(call(market, "GET", path, headers=foreign), 403, 215120)
+
+
+@pytest.mark.parametrize("left_out", ["content-digest", "x-ebay-signature-key", "@method", "@path", "@authority"])
+def test_a_signature_that_leaves_out_a_component_is_refused(ebay: tuple[Ebay, Time], left_out: str) -> None:
+    market, time = ebay
+    key, body = signing_key(market), b'{"legacyOrderId": "1"}'
+    market.requires_signature = True
+    created = int(time.now.timestamp())
+    for names, status in (((), 404), ((left_out,), 403)):
+        headers = signature_headers(market, key, created, "POST", CANCELLATION, body, left_out=names)
+        answer = call(market, "POST", CANCELLATION, body={"legacyOrderId": "1"}, headers=headers)
+        assert answer.status == status
 
 
 def test_an_old_signature_and_an_expired_key_are_refused(ebay: tuple[Ebay, Time]) -> None:

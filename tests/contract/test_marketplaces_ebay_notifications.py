@@ -130,7 +130,7 @@ def test_a_destination_is_made_once_read_changed_and_deleted(ebay: tuple[Ebay, T
 
 
 def test_a_subscription_is_made_once_switched_tested_and_deleted(ebay: tuple[Ebay, Time]) -> None:
-    market, _ = ebay
+    market, time = ebay
     destination_id = connected(market)
     body = subscription(ORDER_TOPIC, destination_id)
     assert errors(ebay_request_body(*SUBSCRIPTIONS), body) == []
@@ -140,6 +140,8 @@ def test_a_subscription_is_made_once_switched_tested_and_deleted(ebay: tuple[Eba
     assert assert_model(ONE, call(market, "GET", path), 200)["status"] == "ENABLED"
     assert call(market, "POST", f"{path}/disable").status == 204
     assert assert_model(ONE, call(market, "GET", path), 200)["status"] == "DISABLED"
+    market.sell(Random(5), time.now)
+    assert told(market) == []
     assert call(market, "POST", f"{path}/test").status == 202
     (notice,) = told(market)
     assert (notice.topic, data_of(notice)["order"]["orderId"]) == (ORDER_TOPIC, "00-00000-00000")

@@ -99,6 +99,10 @@ def test_a_withdrawn_offer_sells_nothing_until_it_is_published_again(ebay: tuple
     assert offer(market)["listing"]["listingStatus"] == "ACTIVE"
     assert element(update(market, 5), 200) == (200, 0)
     assert market.shelf.listings[SKU].available == 5
+    update(market, 0)
+    call(market, "POST", withdraw)
+    market.out_of_stock_control = False
+    assert_error((INVENTORY, "/offer/{offerId}/publish", "post"), call(market, "POST", publish), 400, 25004)
     unknown = call(market, "POST", f"{BASE}/offer/1/withdraw")
     assert_error(model, unknown, 404, 25713)
 

@@ -7,11 +7,13 @@ checked against lists written here out of Devzone/post-order/types.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from local.marketplaces.ebay import Ebay
+from local.marketplaces.ebay_errors import stamp
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import Request
 from tests.contract.marketplaces_calls import JSON, Time, ebay_token, first, opened, populated
@@ -155,6 +157,24 @@ def test_a_request_is_rejected_with_a_body_and_the_order_lives_on(ebay: tuple[Eb
     assert cancel_state(market, sale) == ("NONE_REQUESTED", ["REJECTED"])
     assert detail(market, asked.cancel_id)["cancelStatus"] == "CANCEL_REJECTED"
     assert sale.cancelled_at is None
+
+
+def test_a_request_and_its_answer_bring_the_order_back_into_the_window(ebay: tuple[Ebay, Time]) -> None:
+    market, time = ebay
+    sale = first(populated(market, time))
+
+    def changed_since(moment: datetime) -> list[str]:
+        page = call(market, "GET", ORDER, {"filter": f"lastmodifieddate:[{stamp(moment)}..]"}).json()
+        return [order["orderId"] for order in page["orders"]]
+
+    since = time.pass_(minutes=1)
+    asked = market.request_cancel(sale, time.pass_(minutes=1))
+    assert asked is not None
+    assert changed_since(since) == [sale.order_id]
+    since = time.pass_(minutes=1)
+    assert changed_since(since) == []
+    call(market, "POST", f"{CANCELLATION}/{asked.cancel_id}/reject", body={})
+    assert changed_since(since) == [sale.order_id]
 
 
 def test_the_seller_calls_a_whole_order_off(ebay: tuple[Ebay, Time]) -> None:

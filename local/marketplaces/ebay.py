@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from local.marketplaces.ebay_refunds import complete_refunds
 from local.marketplaces.ebay_routes import ROUTES
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
-from local.marketplaces.shelf import Change, Sale
+from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.wire import GATEWAY_PAGE, Request, Response
 
 SITES = {"USD": "EBAY_US", "CAD": "EBAY_CA", "GBP": "EBAY_GB", "EUR": "EBAY_DE", "AUD": "EBAY_AU"}
@@ -74,6 +75,9 @@ class Ebay(Market):
     # How long eBay takes, in seconds: to process a payment, to refund a buyer, to make funds available.
     payment_takes_s: float = 0.0
     refund_takes_s: float = 60.0
+    # What goes wrong with refunds: an errorId from 34925 to 34930 refuses them at once; or they end as FAILED.
+    refund_refusal: int = 0
+    refunds_fail: bool = False
     funds_take_s: float = 2 * 86_400.0
 
     def __init__(
@@ -143,6 +147,11 @@ class Ebay(Market):
         super().cancel(sale, now)
         if sale.cancelled_at:
             ebay_cancellations.complete_open(self, sale)
+
+    def ship(self, sale: Sale, parcel: Parcel) -> None:
+        """The change says which parcel it is about, for several may leave before anybody is told."""
+        super().ship(sale, parcel)
+        self.shelf.changes[-1] = replace(self.shelf.changes[-1], kind=f"shipped:{parcel.reference}")
 
     def notices(self, change: Change) -> list[Notice]:
         """The signed messages that a change causes, each with its endpoint."""

@@ -52,6 +52,14 @@ class Refund:
     lines: dict[str, int]
     reason: str
     done_at: datetime | None = None
+    failed: bool = False
+
+    @property
+    def status(self) -> str:
+        """RefundStatusEnum"""
+        if self.done_at is None:
+            return "PENDING"
+        return "FAILED" if self.failed else "REFUNDED"
 
 
 @dataclass

@@ -50,7 +50,7 @@ def notices(market: Ebay, change: Change) -> list[Notice]:
     """The messages that a change causes: none when nobody has subscribed to its topic."""
     if change.kind.startswith(TEST):
         return _test(market, change)
-    topic = TOPIC_OF_CHANGE.get(change.kind)
+    topic = TOPIC_OF_CHANGE.get(change.kind.partition(":")[0])
     if topic is None:
         return []
     body, headers = signed(market, message(market, topic, change))
@@ -157,8 +157,10 @@ def _confirmed(market: Ebay, change: Change) -> dict[str, Any]:
 
 
 def _shipped(market: Ebay, change: Change) -> dict[str, Any]:
-    sale = market.shelf.sales.get(change.order_id)
-    return _order(market, sale, sale.parcels[-1].units if sale else {})
+    sale, reference = market.shelf.sales.get(change.order_id), change.kind.partition(":")[2]
+    parcels = sale.parcels if sale else []
+    units = next((parcel.units for parcel in parcels if parcel.reference == reference), {})
+    return _order(market, sale, units)
 
 
 def _order(market: Ebay, sale: Sale | None, units: dict[str, int]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from local.marketplaces.ebay_money import (
     line_total_minor,
     payment_status,
     refunds_of,
+    standing,
 )
 from local.marketplaces.shelf import Sale, SoldLine
 
@@ -187,7 +188,7 @@ def _line(market: Ebay, sale: Sale, line: SoldLine, refunds: list[RefundView]) -
                 "refundDate": stamp(each.at),
                 "amount": amount(each.lines[line.line_id], currency),
             }
-            for each in refunds
+            for each in standing(refunds)
             if each.lines.get(line.line_id)
         ],
         "properties": {"buyerProtection": True},

@@ -20,6 +20,7 @@ from local.marketplaces.catalogue import CATALOGUE, ebay_item_id
 from local.marketplaces.deliver import to_seller
 from local.marketplaces.ebay import Ebay
 from local.marketplaces.ebay_notifications import Notice
+from local.marketplaces.shelf import Parcel
 from local.marketplaces.world import Delivery, Marketplaces
 from tests.contract.marketplaces_calls import START, Time, first, opened, populated
 from tests.contract.marketplaces_ebay_seller import (
@@ -236,6 +237,19 @@ def test_a_confirmed_order_is_a_thin_message_like_the_live_one(ebay: tuple[Ebay,
     line = data_of(notices[two_lines])["order"]["orderLineItems"][0]
     sold = sales[two_lines].lines[0]
     assert line == {"orderLineItemId": sold.line_id, "listingId": ebay_item_id(sold.sku), "quantity": sold.quantity}
+
+
+def test_each_parcel_is_told_with_its_own_units(ebay: tuple[Ebay, Time]) -> None:
+    market, time = ebay
+    subscribed(market, SHIPPED_TOPIC, connected(market))
+    sale = next(each for each in populated(market, time) if len(each.lines) > 1 and not each.cancelled_at)
+    for number, line in enumerate(sale.lines[:2]):
+        parcel = Parcel(f"94{number}", "USPS", f"94{number}", time.now, time.now, {line.line_id: line.quantity})
+        market.ship(sale, parcel)
+    told_lines = [data_of(notice)["order"]["orderLineItems"] for notice in told(market)]
+    assert [[each["orderLineItemId"] for each in lines] for lines in told_lines] == [
+        [line.line_id] for line in sale.lines[:2]
+    ]
 
 
 def shape(value: Any) -> Any:

@@ -102,6 +102,36 @@ def test_a_refund_is_not_idempotent_once_the_first_is_done(ebay: tuple[Ebay, Tim
     assert len(order_of(market, sale)["paymentSummary"]["refunds"]) == 2
 
 
+def test_a_refund_that_fails_moves_no_money_and_may_be_asked_for_again(ebay: tuple[Ebay, Time]) -> None:
+    market, time = ebay
+    sale = first(populated(market, time))
+    due = order_of(market, sale)["paymentSummary"]["totalDueSeller"]
+    market.refunds_fail = True
+    assert ask(market, sale, whole(sale.before_tax_minor)).status == 200
+    wait(market, time)
+    order = order_of(market, sale)
+    assert [each["refundStatus"] for each in order["paymentSummary"]["refunds"]] == ["FAILED"]
+    assert (order["orderPaymentStatus"], order["paymentSummary"]["totalDueSeller"]) == ("FAILED", due)
+    assert order["lineItems"][0]["refunds"] == []
+    rows = call(market, "GET", f"{MONEY}/transaction", {"filter": f"orderId:{{{sale.order_id}}}"}).json()[
+        "transactions"
+    ]
+    assert [row["transactionType"] for row in rows] == ["SALE"]
+    market.refunds_fail = False
+    assert ask(market, sale, whole(sale.before_tax_minor)).status == 200
+    wait(market, time)
+    assert order_of(market, sale)["orderPaymentStatus"] == "FULLY_REFUNDED"
+
+
+@pytest.mark.parametrize("trouble", [34925, 34926, 34927, 34928, 34930])
+def test_a_seller_without_funds_cannot_refund(ebay: tuple[Ebay, Time], trouble: int) -> None:
+    market, time = ebay
+    sale = first(populated(market, time))
+    market.refund_refusal = trouble
+    assert_error(REFUND, ask(market, sale, whole(100)), 409, trouble)
+    assert market.shelf.ebay.refunds == {}
+
+
 def test_all_of_it_given_back_leaves_the_seller_with_the_fixed_fee(ebay: tuple[Ebay, Time]) -> None:
     market, time = ebay
     sale = next(sale for sale in populated(market, time) if len(sale.lines) > 1 and not sale.cancelled_at)

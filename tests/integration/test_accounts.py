@@ -17,6 +17,7 @@ from chalicelib.store.accounts import add_account
 from chalicelib.store.budgets import Bucket, draw
 from chalicelib.store.findings import list_health, read_account_views, read_unlinked
 from chalicelib.store.listings import Listing, acknowledge, listing_writes, listings_of, sku_writes
+from chalicelib.store.listings import Shown as ShownNow
 from chalicelib.store.orders import order_writes, read_order
 from local.memory.world import World
 from tests.accounts import DAY_MS, NOW_MS, Account, connected, quiet_world
@@ -199,7 +200,7 @@ def lists(world: World, channel_sku: str, quantity: int, acked_ms: int) -> None:
     world.tables.write(*listing_writes(Listing("ebay", channel_sku, channel_sku, {})))
     (listing,) = listings_of(world.tables, [channel_sku])
     if acked_ms:
-        acknowledge(world.tables, listing, quantity, 1, acked_ms, acked_ms)
+        acknowledge(world.tables, listing, ShownNow(quantity, 1, acked_ms), acked_ms)
 
 
 @pytest.mark.parametrize(

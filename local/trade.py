@@ -40,6 +40,7 @@ class Business:
             start=START,
             clock=lambda: self.now,
             amazon_rate_scale=amazon_rate_scale,
+            public_url=BASE,
         )
         self.world = World(transport=self._send)
         self.pass_clock(0)

@@ -101,10 +101,15 @@ def error_list(market: str, spec: str) -> dict[str, Any]:
     }
 
 
+def closed(schema: Any) -> Any:
+    """The schema with every object closed that names its properties."""
+    return _closed(schema, frozenset(), frozenset())
+
+
 @functools.cache
 def file_validator(path: str, *, is_closed: bool = True) -> Validator:
     """A JSON schema file below the shared folder, such as one notification's of Amazon."""
-    schema = _closed(document(path), frozenset(), frozenset()) if is_closed else document(path)
+    schema = closed(document(path)) if is_closed else document(path)
     return Draft7Validator(_without_ids(schema), format_checker=FORMATS)
 
 

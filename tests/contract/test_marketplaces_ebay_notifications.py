@@ -39,7 +39,8 @@ from tests.contract.marketplaces_ebay_seller import (
     subscribed,
     subscription,
 )
-from tests.contract.marketplaces_models import _closed, ebay_request_body, errors
+from tests.contract.marketplaces_models import ebay_request_body, errors
+from tests.contract.official_schemas import closed
 from tests.shared_data import shared
 
 ORDER_TOPIC, SHIPPED_TOPIC = "ORDER_CONFIRMATION", "ITEM_MARKED_SHIPPED"
@@ -277,7 +278,7 @@ def test_account_messages_are_as_their_contract_says(ebay: tuple[Ebay, Time], to
     (notice,) = told(market)
     contract = yaml.safe_load(shared(f"specs/ebay/asyncapi/{file}").read_text())
     payload = contract["components"]["messages"]["message"]["payload"]
-    schemas = {name: _closed(schema) for name, schema in contract["components"]["schemas"].items()}
+    schemas = {name: closed(schema) for name, schema in contract["components"]["schemas"].items()}
     validator = Draft7Validator({**payload, "components": {"schemas": schemas}})
     assert errors(validator, json.loads(notice.body)) == []
     name = "buyer00001" if topic == DELETED_TOPIC else market.seller_id

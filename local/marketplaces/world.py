@@ -63,6 +63,7 @@ class Marketplaces:
     """Shopify, Amazon and eBay with one catalogue.
 
     `rate_per_s`: orders a second over all three. `clock`: the time of API calls; by default the time of the last tick.
+    `payout_every_s`: how often Amazon and eBay pay the seller; 0: only when told to.
     `ebay_limit_scale` multiplies eBay's limits of a day; by default as much as Amazon's rates are multiplied.
     """
 
@@ -78,8 +79,11 @@ class Marketplaces:
         amazon_rate_scale: float = 1.0,
         ebay_limit_scale: float | None = None,
         public_url: str = "",
+        payout_every_s: float = 0.0,
     ) -> None:
         self.rate_per_s = rate_per_s
+        self.payout_every_s = payout_every_s
+        self.paid_out_at = start
         self.now = start
         self.paused = False
         self.outbox: list[Delivery] = []
@@ -89,7 +93,8 @@ class Marketplaces:
         }
         clock = clock or (lambda: self.now)
         self.shopify = Shopify(catalogue, clock, self.dice["shopify"])
-        self.amazon = Amazon(catalogue, clock, self.dice["amazon"], rate_scale=amazon_rate_scale)
+        amazon_url = f"{public_url}/amazon" if public_url else "https://sellingpartnerapi-na.amazon.com"
+        self.amazon = Amazon(catalogue, clock, self.dice["amazon"], rate_scale=amazon_rate_scale, base_url=amazon_url)
         ebay_url = f"{public_url}/ebay" if public_url else "https://api.ebay.com"
         limit_scale = amazon_rate_scale if ebay_limit_scale is None else ebay_limit_scale
         self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url, limit_scale=limit_scale)
@@ -113,10 +118,18 @@ class Marketplaces:
         self._sell_until(now)
         for market in self.markets.values():
             market.advance(now)
+        if 0 < self.payout_every_s <= (now - self.paid_out_at).total_seconds():
+            self.pay_out(now)
         self.notify()
         due = sorted((delivery for delivery in self.outbox if delivery.due_at <= now), key=lambda each: each.due_at)
         self.outbox = [delivery for delivery in self.outbox if delivery.due_at > now]
         return due
+
+    def pay_out(self, now: datetime) -> None:
+        """Amazon and eBay pay what is due to the seller, with a statement of each."""
+        self.paid_out_at = now
+        self.amazon.close_settlement(now)
+        self.ebay.pay_out(now)
 
     def sell(self, marketplace: str, count: int = 1, sku: str | None = None) -> list[str]:
         """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out."""

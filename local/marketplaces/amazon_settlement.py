@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from local.marketplaces import amazon_documents
 from local.marketplaces.amazon_back_office import Job, MoneyItem, Transaction
-from local.marketplaces.amazon_finances import settlement_id
+from local.marketplaces.amazon_finances import network, settlement_id
 from local.marketplaces.amazon_money import charge, release
 from local.marketplaces.money import amount_text
 
@@ -142,7 +142,7 @@ def _item(market: Amazon, transaction: Transaction, item: MoneyItem, label: str)
     sale = market.shelf.sales.get(transaction.order_id)
     return {
         "adjustment-id": transaction.transaction_id if transaction.kind == "Refund" else "",
-        "fulfillment-id": "MFN",
+        "fulfillment-id": network(market, transaction),
         "order-item-code": item.line_id,
         "sku": item.sku,
         "quantity-purchased": str(item.units) if item.units else "",

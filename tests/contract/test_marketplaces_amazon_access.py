@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -137,11 +138,10 @@ def test_the_seller_takes_part_in_his_store(amazon: tuple[Amazon, Time]) -> None
     assert store["participation"]["hasSuspendedListings"] is True
 
 
-def searched(market: Amazon, status: int = 200, **query: str) -> dict[str, object]:
+def searched(market: Amazon, status: int = 200, /, **query: str) -> Any:
     names = {"sellerId": market.seller_id}
     asked = {"marketplaceIds": market.marketplace_id, **query}
-    answer: dict[str, object] = call(market, "GET", SEARCH, status, names=names, query=asked)
-    return answer
+    return call(market, "GET", SEARCH, status, names=names, query=asked)
 
 
 def test_pages_of_listings_hold_each_listing_once(amazon: tuple[Amazon, Time]) -> None:
@@ -151,9 +151,8 @@ def test_pages_of_listings_hold_each_listing_once(amazon: tuple[Amazon, Time]) -
     while True:
         answer = searched(market, pageSize="5", includedData="summaries,fulfillmentAvailability,offers,issues", **token)
         assert answer["numberOfResults"] == len(CATALOGUE)
-        items: list[dict[str, str]] = answer["items"]  # type: ignore[assignment]
-        seen += [item["sku"] for item in items]
-        pagination: dict[str, str] = answer.get("pagination", {})  # type: ignore[assignment]
+        seen += [item["sku"] for item in answer["items"]]
+        pagination = answer.get("pagination", {})
         assert ("previousToken" in pagination) == bool(token)
         if "nextToken" not in pagination:
             break
@@ -166,7 +165,7 @@ def test_listings_are_found_by_identifier_and_status(amazon: tuple[Amazon, Time]
     market, _ = amazon
     sku = CATALOGUE[0].sku
     for kind, value in (("SKU", sku), ("ASIN", asin(sku))):
-        found: list[dict[str, str]] = searched(market, identifiers=value, identifiersType=kind)["items"]  # type: ignore[assignment]
+        found = searched(market, identifiers=value, identifiersType=kind)["items"]
         assert [item["sku"] for item in found] == [sku]
     market.shelf.listings[sku].quantity = 0
     assert searched(market, withStatus="BUYABLE")["numberOfResults"] == len(CATALOGUE) - 1

@@ -6,10 +6,14 @@ import json
 from typing import Any
 
 import pytest
+import urllib3
 
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE
+from local.marketplaces.faults import Faults
+from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.shelf import Sale
+from local.marketplaces.world import Marketplaces
 from tests.contract.marketplaces_amazon_office import (
     CANCELS,
     FEEDS,
@@ -81,6 +85,27 @@ def test_a_result_is_compressed_only_when_it_says_so(amazon: tuple[Amazon, Time]
         document = call(market, "GET", f"{FEEDS}/documents/{{feedDocumentId}}", 200, names=names)
         assert ("compressionAlgorithm" in document) == compressed
         assert (at(market, "GET", document["url"]).body[:2] == b"\x1f\x8b") == compressed
+
+
+def test_the_storage_says_in_its_own_way_that_there_are_too_many_calls(amazon: tuple[Amazon, Time]) -> None:
+    market, _ = amazon
+    made = call(market, "POST", f"{FEEDS}/documents", 201, body={"contentType": TABBED})
+    market.die.faults = Faults(throttled=1.0)
+    refused = at(market, "PUT", made["url"], TABBED, b"x")
+    assert (refused.status, b"SlowDown" in refused.body) == (503, True)
+
+
+def test_a_document_goes_up_and_down_over_http() -> None:
+    world = Marketplaces(1, clock=utc_now, start=utc_now(), rate_per_s=0)
+    with MarketplaceServer(world, lambda _delivery: True) as server:
+        market = world.amazon
+        market.base_url = f"http://127.0.0.1:{server.port}/amazon"
+        made = call(market, "POST", f"{FEEDS}/documents", 201, body={"contentType": TABBED})
+        put = urllib3.request("PUT", made["url"], body=b"a\tb\n", headers={"Content-Type": TABBED})
+        assert put.status == 200
+        names = {"feedDocumentId": made["feedDocumentId"]}
+        document = call(market, "GET", f"{FEEDS}/documents/{{feedDocumentId}}", 200, names=names)
+        assert urllib3.request("GET", document["url"]).data == b"a\tb\n"
 
 
 # --- a feed's life ------------------------------------------------------------------------------------

@@ -142,9 +142,7 @@ def test_money_that_is_booked_is_told(amazon: tuple[Amazon, Time]) -> None:
     (notification,) = told(market, "TRANSACTION_UPDATE")
     update = notification["Payload"]["TransactionUpdateNotification"]
     assert update["TransactionType"] == "Shipment"
-    assert {"RelatedIdentifierName": "ORDER_ID", "RelatedIdentifierValue": sale.order_id} in update[
-        "RelatedIdentifiers"
-    ]
+    assert {"RelatedIdentifierName": "OrderId", "RelatedIdentifierValue": sale.order_id} in update["RelatedIdentifiers"]
 
 
 def test_the_end_of_feeds_and_reports_is_told_in_camel_case(amazon: tuple[Amazon, Time]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from local.marketplaces.amazon_back_office import AmazonOffice
 from local.marketplaces.buyers import Buyer
 from local.marketplaces.ebay_back_office import BackOffice
 
@@ -193,3 +194,4 @@ class Shelf:
     replays: dict[str, Replay] = field(default_factory=dict)
     submissions: int = 0
     ebay: BackOffice = field(default_factory=BackOffice)
+    amazon: AmazonOffice | None = None

@@ -65,7 +65,17 @@ def amazon_parameters(spec_file: str, path: str, method: str) -> set[str]:
 
 def amazon_order_change() -> Validator:
     """The SQS body of an ORDER_CHANGE notification."""
-    return file_validator("specs/amazon/schemas/notifications/OrderChangeNotification.json")
+    return amazon_notification("OrderChangeNotification")
+
+
+def amazon_notification(schema_file: str) -> Validator:
+    """The SQS body of a notification, e.g. "FeedProcessingFinishedNotification"."""
+    return file_validator(f"specs/amazon/schemas/notifications/{schema_file}.json")
+
+
+def amazon_file(path: str) -> Validator:
+    """The content of a feed or report, e.g. "feeds/listings-feed-processing-report-schema-v2"; its objects are open."""
+    return file_validator(f"specs/amazon/schemas/{path}.json", is_closed=False)
 
 
 # --- eBay ---------------------------------------------------------------------------------------------

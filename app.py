@@ -2,7 +2,17 @@
 
 from chalice import Chalice
 
-from chalicelib.inbound import api, commands, fetch, notifications, polls, stock_api, webhooks
+from chalicelib.inbound import (
+    api,
+    commands,
+    ebay_notifications,
+    erasure,
+    fetch,
+    notifications,
+    polls,
+    stock_api,
+    webhooks,
+)
 from chalicelib.outbound import reconcile, relay, sweep, sync
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
@@ -14,6 +24,8 @@ for module in (
     stock_api,
     webhooks,
     notifications,
+    ebay_notifications,
+    erasure,
     fetch,
     polls,
     entry,

@@ -16,7 +16,7 @@ SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
-QUEUES = ("amazon-notifications", "hints", "entry", *STAGES, *SYNC_QUEUES)
+QUEUES = ("amazon-notifications", "ebay-notifications", "erasure", "hints", "entry", *STAGES, *SYNC_QUEUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ def puts_bodies() -> tuple[May, ...]:
     return (May("s3", "bodies", ("PutObject",)),)
 
 
+def deletes_bodies() -> tuple[May, ...]:
+    return (May("s3", "bodies", ("DeleteObject",)),)
+
+
 def opens(*names: str) -> tuple[May, ...]:
     """Secrets below /headrace/<stage>/ ; a star stands for the rest of one channel account's name."""
     return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
@@ -131,6 +135,7 @@ class Function:
 # Partitions of the table `channels`; the third kind, CHANNEL#…, holds access tokens.
 COUNTERS = ("COUNTERS",)
 SETTINGS = ("SETTINGS",)
+KEYS = ("KEYS#ebay",)  # public keys only
 
 
 # Time is billed by memory, and most of it is waiting for somebody's answer. Measured: all four clients of AWS and
@@ -174,11 +179,14 @@ FUNCTIONS = (
         (
             *reads("orders"),
             *reads("channels", only=COUNTERS + SETTINGS),
+            *writes("channels", only=KEYS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
+            *sends("ebay-notifications", "erasure"),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
+            *opens_accounts_of("ebay"),  # to fetch the keys with which eBay signs
         ),
         memory_mb=512,
         timeout_s=29,  # API Gateway waits no longer
@@ -188,6 +196,19 @@ FUNCTIONS = (
         FromQueue("amazon-notifications"),
         (*reads("channels"), *sends("hints", "amazon-notifications")),
         memory_mb=WAITING_MB,
+    ),
+    Function(
+        "ebay_notifications",
+        FromQueue("ebay-notifications"),
+        (*writes("channels"), *sends("hints", "ebay-notifications")),
+        memory_mb=WAITING_MB,
+    ),
+    Function(
+        "erase",
+        FromQueue("erasure", max_concurrency=2),
+        (*writes("contacts"), *sends("erasure"), *deletes_bodies()),
+        memory_mb=WAITING_MB,
+        timeout_s=120,
     ),
     Function(
         "fetch",

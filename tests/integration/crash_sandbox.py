@@ -192,7 +192,7 @@ class Sandbox:
     def saved(self) -> Any:
         """All state, to be handed to `restore`."""
         items = {name: copy.deepcopy(table.items) for name, table in _tables().items()}
-        return items, self._objects(), copy.deepcopy((self.shop, self.markets)), self.now
+        return items, self._bodies(), copy.deepcopy((self.shop, self.markets)), self.now
 
     def restore(self, saved: Any) -> None:
         """Put everything back as it was; queues and streams are empty."""
@@ -200,8 +200,11 @@ class Sandbox:
         self.drain()
         for name, table in _tables().items():
             table.items = copy.deepcopy(items[name])
-        for key in self._objects().keys() - objects.keys():
-            self.ports().bodies._client.delete_object(Bucket="headrace-bodies", Key=key)  # type: ignore[attr-defined]
+        bodies, there = self.ports().bodies, self._bodies()
+        for key in there.keys() - objects.keys():
+            bodies.delete(key)
+        for key in objects.keys() - there.keys():
+            bodies.put(key, objects[key])
         self.shop, self.markets = copy.deepcopy(channels)
         self.calls, self.crash_at = 0, None
 
@@ -220,8 +223,11 @@ class Sandbox:
         }
 
     def _objects(self) -> dict[str, str]:
+        return {name: hashlib.sha256(body).hexdigest() for name, body in self._bodies().items()}
+
+    def _bodies(self) -> dict[str, bytes]:
         bucket = get_backend("s3")[ACCOUNT]["aws"].buckets["headrace-bodies"]
-        return {name: hashlib.sha256(key.value).hexdigest() for name, key in bucket.keys.items()}
+        return {name: key.value for name, key in bucket.keys.items()}
 
 
 @contextmanager

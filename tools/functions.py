@@ -194,7 +194,7 @@ FUNCTIONS = (
     Function(
         "amazon_notifications",
         FromQueue("amazon-notifications"),
-        (*reads("channels"), *sends("hints", "amazon-notifications")),
+        (*reads("channels", "listings"), *sends("hints", "amazon-notifications", "sync-amazon")),
         memory_mb=WAITING_MB,
     ),
     Function(

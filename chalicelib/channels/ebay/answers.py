@@ -1,7 +1,7 @@
 """What an answer of eBay's means: status before body, and the error id before the status where it tells more.
 
-Sources: the `x-response-codes` of the OpenAPI documents; Error of sell_inventory_v1_oas3.json. Four shapes of a body with
-errors are about: `errors`, `error` (a list, or OAuth's word) and Post-Order's `errorMessage.error`.
+Sources: the `x-response-codes` of the OpenAPI documents; Error of sell_inventory_v1_oas3.json. Errors come as `errors`, as
+`error` (a list, or OAuth's word) or as Post-Order's `errorMessage.error`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Throttled(Busy):
 def read_answer(response: HttpResponse) -> Any:
     """The JSON of a success, None when it has no body.
 
-    Raises `TokenRejected`, `Throttled`, `Unanswered` or another `Busy` for what passes, `Declined` for what does not, and
-    `Refused` (signing_key_expired) where eBay demands a digital signature that it has not got.
+    Raises `TokenRejected`, `Throttled`, `Unanswered` or another `Busy` for what passes, `Declined` for what does not,
+    and `Refused` (signing_key_expired) where eBay demands a digital signature that it has not got.
     """
     status = response.status
     if 200 <= status < 300:

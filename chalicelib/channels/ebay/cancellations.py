@@ -1,9 +1,9 @@
 """Calling orders off, and answering buyers who ask for it: Post-Order v2, whole orders only.
 
 Sources: developer.ebay.com/Devzone/post-order (CreateCancelRequest, CancelStatusEnum, EligibilityFailureReasonEnum);
-api-docs/user-guides/static/post-order-user-guide/post-order-cancellations.html. A buyer's request that is approved is no
-defect of the seller, a cancellation of his own is one: so an open request is always answered, never passed over. Job
-`cancel/<cancellation id>`: when we asked for a cancellation whose answer we have not had.
+api-docs/user-guides/static/post-order-user-guide/post-order-cancellations.html. A buyer's request that is approved is
+no defect of the seller, a cancellation of his own is one: an open request is always answered, never passed over.
+Job `cancel/<cancellation id>`: when we asked for a cancellation whose answer we have not had.
 """
 
 from __future__ import annotations

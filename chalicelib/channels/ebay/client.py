@@ -112,11 +112,11 @@ class EbayClient(Basic):
             offset = following
 
     def _whole(self, order: Any) -> bytes:
-        order_id = id_in(order, "orderId")
-        status = order.get("cancelStatus") if order_id else None
-        state = status.get("cancelState") if isinstance(status, dict) else None
-        if order_id and isinstance(state, str) and state not in _NO_REQUEST and not status.get("cancelRequests"):
-            return self.get_order(order_id)
+        status = order.get("cancelStatus") if isinstance(order, dict) else None
+        if isinstance(status, dict) and not status.get("cancelRequests"):
+            order_id = id_in(order, "orderId")
+            if order_id and str(status.get("cancelState") or "") not in _NO_REQUEST:
+                return self.get_order(order_id)
         return json.dumps(order).encode()
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:

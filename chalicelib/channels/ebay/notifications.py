@@ -45,7 +45,7 @@ class Told:
 
 
 def challenge_response(challenge_code: str, verification_token: str, endpoint: str) -> str:
-    """What proves that the endpoint is ours: hex SHA-256 of the three, with the endpoint exactly as it was registered."""
+    """What proves that the endpoint is ours: hex SHA-256 of the three, the endpoint exactly as registered."""
     return hashlib.sha256(f"{challenge_code}{verification_token}{endpoint}".encode()).hexdigest()
 
 

@@ -23,8 +23,8 @@ _MARGIN_S = 300  # a token that ends while a call is under way is of no use
 
 
 def scopes_of(credentials: Mapping[str, Any]) -> str:
-    """The scopes to ask for. A refresh that asks for more than the seller has consented to fails as a whole, so a seller
-    who consented to less has what he consented to in his secret as `scopes` (spaced text or a list)."""
+    """The scopes to ask for. A refresh that asks for more than the seller has consented to fails as a whole: one who
+    consented to less has what he consented to in his secret as `scopes` (spaced text or a list)."""
     consented = credentials.get("scopes") or SCOPES
     return " ".join(consented.split() if isinstance(consented, str) else consented)
 

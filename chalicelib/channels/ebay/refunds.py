@@ -24,8 +24,8 @@ from chalicelib.domain.money import to_text
 ORDERS = "/sell/fulfillment/v1/order"
 _ALREADY_REFUNDED = 34917
 _SETTLES_MS = 120_000  # so long a refund may be on its way before the order shows it
-_REASONS = ("BUYER_CANCEL", "SELLER_CANCEL", "ITEM_NOT_RECEIVED", "BUYER_RETURN", "ITEM_NOT_AS_DESCRIBED")
-_REASONS += ("OTHER_ADJUSTMENT", "SHIPPING_DISCOUNT")
+_REASONS = frozenset({"BUYER_CANCEL", "SELLER_CANCEL", "ITEM_NOT_RECEIVED", "BUYER_RETURN", "ITEM_NOT_AS_DESCRIBED"})
+_REASONS |= {"OTHER_ADJUSTMENT", "SHIPPING_DISCOUNT"}
 # Words that a person uses, and eBay's reason.
 _WORDS = {"return": "BUYER_RETURN", "cancel": "SELLER_CANCEL", "lost": "ITEM_NOT_RECEIVED"}
 _WORDS |= {"not received": "ITEM_NOT_RECEIVED", "shipping": "SHIPPING_DISCOUNT"}

@@ -19,7 +19,7 @@ _BELOW = "BELOW_STANDARD"
 
 @dataclass(frozen=True)
 class RateLimit:
-    """What is left of one API's calls. `api` is eBay's name (`sell.fulfillment`); `resets_ms` 0 when it does not say."""
+    """What is left of one API's calls. `api` is eBay's name (`sell.fulfillment`); `resets_ms`: 0 when not told."""
 
     api: str
     resource: str

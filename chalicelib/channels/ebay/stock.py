@@ -1,7 +1,7 @@
 """Showing quantities and prices; where a listing may not stand at 0, its offer is taken off the site instead.
 
 Source: sell_inventory_v1_oas3.json. Job `withdrawn/<offer id>`: the offer that we took off, and whether eBay said so.
-An offer that is off the site takes no quantity: the item's is set, the offer put back (it kept its last quantity, so the
+An offer that is off the site takes no quantity: the item's is set, the offer put back (it kept its last quantity, so a
 buyer sees no more than the item's), and then the offer's is set too.
 """
 
@@ -29,13 +29,13 @@ def show_quantities(
     plain: list[int] = []
     for index, each in enumerate(wanted):
         if _may_be_withdrawn(each) and jobs.get(_job(each)):
-            outcomes[index] = _caught(lambda each=each: _of_withdrawn(wire, jobs, each))  # type: ignore[misc]
+            outcomes[index] = _caught(_of_withdrawn, wire, jobs, each)
         else:
             plain.append(index)
     for index, outcome in zip(plain, _in_bulk(wire, [wanted[i] for i in plain], request_of, size), strict=True):
         each = wanted[index]
         if _refused_zero(each, outcome):
-            outcome = _caught(lambda each=each: _withdraw(wire, jobs, each))  # type: ignore[misc]  # noqa: PLW2901
+            outcome = _caught(_withdraw, wire, jobs, each)
         outcomes[index] = outcome
     return [outcomes[index] for index in range(len(wanted))]
 
@@ -145,9 +145,11 @@ def _raise_first(outcomes: Sequence[HeadraceError | None]) -> None:
             raise error
 
 
-def _caught(work: Callable[[], None]) -> HeadraceError | None:
+def _caught(
+    work: Callable[[EbayWire, Jobs, Availability], None], wire: EbayWire, jobs: Jobs, wanted: Availability
+) -> HeadraceError | None:
     try:
-        work()
+        work(wire, jobs, wanted)
     except HeadraceError as error:
         return error
     return None

@@ -1,7 +1,7 @@
 """What an answer of eBay's means: status before body, and the error id before the status where it tells more.
 
-Sources: the `x-response-codes` of the OpenAPI documents; Error of sell_inventory_v1_oas3.json. Errors come as `errors`, as
-`error` (a list, or OAuth's word) or as Post-Order's `errorMessage.error`.
+Sources: the `x-response-codes` of the OpenAPI documents; Error of sell_inventory_v1_oas3.json. Errors come as `errors`,
+as `error` (a list, or OAuth's word) or as Post-Order's `errorMessage.error`.
 """
 
 from __future__ import annotations

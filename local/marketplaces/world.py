@@ -32,13 +32,17 @@ FIRST_RETRY_S = 5
 
 @dataclass
 class Delivery:
-    """One notification on its way: a webhook to POST (with headers), or the body of an SQS message (without)."""
+    """One notification on its way: a webhook to POST (with headers), or the body of an SQS message (without).
+
+    `url`: where it goes, when the marketplace knows that itself (eBay).
+    """
 
     marketplace: str
     due_at: datetime
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     attempts: int = 0
+    url: str = ""
 
 
 @dataclass
@@ -138,19 +142,23 @@ class Marketplaces:
                 self._send("shopify", change, webhook.body, webhook.headers)
         for change in self.amazon.drain_changes():
             self._send("amazon", change, self.amazon.notification(change))
-        self.ebay.drain_changes()  # nobody is told
+        for change in self.ebay.drain_changes():
+            for notice in self.ebay.notices(change):
+                self._send("ebay", change, notice.body, notice.headers, notice.url)
 
-    def _send(self, marketplace: str, change: Change, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def _send(
+        self, marketplace: str, change: Change, body: bytes, headers: dict[str, str] | None = None, url: str = ""
+    ) -> None:
         """Puts it into the outbox once, twice, late, or not at all."""
         die = self.dice["deliveries"]
         if die.hits(die.faults.lost):
             return
         late_s = die.rng.uniform(*die.faults.late_by_s) if die.hits(die.faults.late) else 0.0
         due_at = change.at + timedelta(seconds=late_s)
-        self.outbox.append(Delivery(marketplace, due_at, body, headers or {}))
+        self.outbox.append(Delivery(marketplace, due_at, body, headers or {}, url=url))
         if die.hits(die.faults.duplicated):
             again_at = due_at + timedelta(seconds=die.rng.uniform(0, 20))
-            self.outbox.append(Delivery(marketplace, again_at, body, headers or {}))
+            self.outbox.append(Delivery(marketplace, again_at, body, headers or {}, url=url))
 
     def undelivered(self, delivery: Delivery, now: datetime) -> None:
         """The seller did not take it: tried again later, with the original body, until the attempts are used up."""

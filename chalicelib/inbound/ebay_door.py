@@ -7,14 +7,12 @@ Source: Notification API, getPublicKey; eBay/event-notification-nodejs-sdk for t
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from typing import Any
 
 from chalice import Response
 
-from chalicelib.channels.ebay.notifications import Told, challenge_response, told_of, verify
+from chalicelib.channels.ebay.notifications import DELETED, Told, challenge_response, key_id_of, told_of, verify
 from chalicelib.channels.registry import client_class
 from chalicelib.domain.errors import Busy, Forged, Refused, Retry, Unauthorised, Unreadable
 from chalicelib.inbound.guard import answer
@@ -35,7 +33,6 @@ from chalicelib.store.signing_keys import (
 )
 
 KIND = "ebay"
-DELETION = "MARKETPLACE_ACCOUNT_DELETION"
 _BAD_SIGNATURE = 412  # what eBay's own SDKs answer
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -73,7 +70,7 @@ def receive(channel: str, raw: bytes, header: str, ports: Runtime) -> Response:
 
 def _pass_on(channel: str, told: Told, notification_id: str, ports: Runtime) -> None:
     """Whom eBay deletes is passed on as digests: his name waits in no queue."""
-    if told.topic == DELETION:
+    if told.topic == DELETED:
         buyers = [buyer_of(KIND, name) for name in (told.user_id, told.username) if name]
         ports.queues.send("erasure", [{"notification_id": notification_id, "buyers": buyers}])
         return
@@ -83,12 +80,9 @@ def _pass_on(channel: str, told: Told, notification_id: str, ports: Runtime) -> 
 
 
 def _key_id(header: str) -> str:
-    """The id of the key in the header: base64 of JSON with `kid`. Raises `Forged`."""
-    try:
-        found: Any = json.loads(base64.b64decode(header, validate=True))["kid"]
-    except (ValueError, KeyError, TypeError):
-        found = None
-    if not isinstance(found, str) or not _KEY_ID.fullmatch(found):
+    """The id of the key that the header names. Raises `Forged`, also for one that is no id: it goes into a path."""
+    found = key_id_of(header)
+    if not _KEY_ID.fullmatch(found):
         raise Forged("bad_signature", "x-ebay-signature names no key")
     return found
 
@@ -125,7 +119,7 @@ def _looked_up(key_id: str, channel: str, ports: Runtime) -> str:
         client: Any = client_class(KIND)(
             ports.transport(), account, ports.secrets.get(f"{channel}/api"), _OwnTokens(), ports.clock()
         )
-        pem: str = client.public_key(key_id)
+        pem = str(client.public_key(key_id)["key"])
     except Refused as refused:
         if isinstance(refused, Unauthorised) or refused.reason in ("not_authorised", "no_secret"):
             log("keys_out_of_reach", channel=channel, reason=refused.reason)

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalice import Blueprint
 
+from chalicelib.channels.ebay.notifications import ORDER_TOPICS, REVOKED
 from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.clients import pause
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
@@ -21,8 +22,6 @@ from chalicelib.store.accounts import channels, read_account
 blueprint = Blueprint(__name__)
 
 QUEUE = "ebay-notifications"
-_OF_ORDERS = ("ORDER_CONFIRMATION", "ITEM_MARKED_SHIPPED")
-_REVOKED = "AUTHORIZATION_REVOCATION"
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -41,9 +40,9 @@ def hear(message: Message, runtime: Runtime) -> list[Message]:
     channel, topic = message["channel"], message["topic"]
     sellers = runtime.settled("ebay sellers", lambda: _sellers(runtime))
     named = accounts_of(sellers, message["sellers"])
-    if topic in _OF_ORDERS:
+    if topic in ORDER_TOPICS:
         return [{"channel": name, "external_id": i} for name in named or [channel] for i in message["order_ids"]]
-    if topic == _REVOKED:
+    if topic == REVOKED:
         # One app may serve sellers who are none of ours; their revocations must not pause ours.
         ours = named or [name for name in (channel,) if sellers.get(name) == ""]
         for name in ours:

@@ -12,8 +12,7 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.channels.amazon.notifications import hint_of
-from chalicelib.channels.fields import Node
+from chalicelib.channels.amazon.notifications import ORDER_CHANGE, told_of
 from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
@@ -24,7 +23,6 @@ from chalicelib.store.listings import Listing, link_key, read_entry
 
 blueprint = Blueprint(__name__)
 
-_QUANTITY = "LISTINGS_ITEM_MFN_QUANTITY_CHANGE"
 # Less than we have said is mostly a sale whose order is still on its way here. To repeat our number now would put the
 # sold unit on offer again; by then the order has come, or it was no sale.
 _SALE_ARRIVES_S = 900
@@ -43,29 +41,26 @@ def amazon_notifications(event: Any) -> None:
 
 def hear(message: Message, runtime: Runtime) -> list[Message]:
     """Which orders to look at, for the account whose seller the notification names."""
-    root = _folded(message)
-    if root.text("notificationtype").upper() == _QUANTITY:
-        _hear_quantity(_folded(root.at("payload").value), runtime)
-        return []
-    hint = hint_of(json.dumps(message))
-    return [
-        {"channel": channel, "external_id": order_id}
-        for channel in _accounts_of(hint.seller_id, runtime)
-        for order_id in hint.order_ids
-    ]
+    told = told_of(json.dumps(message))
+    accounts = _accounts_of(told.seller_id, runtime)
+    for channel in accounts:
+        for channel_sku, shown in told.skus:
+            _compare(channel, channel_sku, shown, runtime)
+    order_ids = told.order_ids if told.kind == ORDER_CHANGE else ()
+    return [{"channel": channel, "external_id": order_id} for channel in accounts for order_id in order_ids]
 
 
-def _hear_quantity(payload: Node, runtime: Runtime) -> None:
+def _compare(channel: str, channel_sku: str, shown: int, runtime: Runtime) -> None:
     """Say our number again when Amazon shows another one than it acknowledged: at once when it shows more."""
-    shown, channel_sku = payload.whole("quantity", -1), payload.identity("sku")
-    for channel in _accounts_of(payload.text("sellerid"), runtime):
-        listing = _listing(channel, channel_sku, runtime)
-        if listing is None or -1 in (shown, listing.acked_quantity) or shown == listing.acked_quantity:
-            continue  # a number that is not told, or told for the first time, differs from nothing
-        delay_s = 0 if shown > listing.acked_quantity else _SALE_ARRIVES_S
-        again = {"sku": listing.sku, "again": True}
-        runtime.queues.send(SYNC_QUEUES["amazon"], [again], delay_s=delay_s)
-        log("quantity_differs", channel=channel, sku=listing.sku, shown=shown, acknowledged=listing.acked_quantity)
+    listing = _listing(channel, channel_sku, runtime)
+    if listing is None or listing.acked_quantity in (
+        -1,
+        shown,
+    ):  # what was told for the first time differs from nothing
+        return
+    delay_s = 0 if shown > listing.acked_quantity else _SALE_ARRIVES_S
+    runtime.queues.send(SYNC_QUEUES["amazon"], [{"sku": listing.sku, "again": True}], delay_s=delay_s)
+    log("quantity_differs", channel=channel, sku=listing.sku, shown=shown, acknowledged=listing.acked_quantity)
 
 
 def _listing(channel: str, channel_sku: str, runtime: Runtime) -> Listing | None:
@@ -84,10 +79,3 @@ def _sellers(runtime: Runtime) -> dict[str, str]:
     """The seller of each Amazon account."""
     names = channels(runtime.tables, "amazon")
     return {name: str(read_account(runtime.tables, name).get("seller_id", "")) for name in names}
-
-
-def _folded(value: Any) -> Node:
-    """An object with lower-case keys: Amazon writes some types in PascalCase, others in camelCase."""
-    if not isinstance(value, dict):
-        Node(value).refuse("an object")
-    return Node({str(key).lower(): found for key, found in value.items()})

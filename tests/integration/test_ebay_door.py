@@ -54,13 +54,13 @@ class Keys:
 
         return make
 
-    def public_key(self, key_id: str) -> str:
+    def public_key(self, key_id: str) -> dict[str, str]:
         self.asked.append(key_id)
         if self.error:
             raise self.error
         if key_id not in self.known:
             raise Refused("channel_refused", "ebay answered 400: 195001")
-        return self.known[key_id]
+        return {"key": self.known[key_id], "algorithm": "ECDSA", "digest": "SHA1"}
 
 
 @pytest.fixture
@@ -228,14 +228,14 @@ def test_an_old_key_serves_while_ebay_is_out_of_reach_but_not_for_ever(
 
 def test_a_revoked_consent_pauses_the_sellers_account_only(world: World, client: Client) -> None:
     add_account(world.tables, "ebay-uk", {"seller_id": "another"})
-    assert post(client, body_of("AUTHORIZATION_REVOCATION", user={"userId": SELLER_ID}), channel="ebay") == 204
+    assert post(client, body_of("AUTHORIZATION_REVOCATION", userId=SELLER_ID), channel="ebay") == 204
     assert hints(world) == []
     assert read_pause(world.tables, "ebay")
     assert read_pause(world.tables, "ebay-uk") is None
 
 
 def test_the_revocation_of_a_stranger_pauses_nobody(world: World, client: Client) -> None:
-    assert post(client, body_of("AUTHORIZATION_REVOCATION", user={"userId": "a stranger"})) == 204
+    assert post(client, body_of("AUTHORIZATION_REVOCATION", userId="a stranger")) == 204
     assert hints(world) == []
     assert read_pause(world.tables, "ebay") is None
 

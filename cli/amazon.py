@@ -19,9 +19,7 @@ SUBSCRIPTIONS = ("ORDER_CHANGE", "LISTINGS_ITEM_MFN_QUANTITY_CHANGE")
 _QUEUE = "amazon-notifications"
 
 
-def steps(
-    client: Any, channel: str, settings: Mapping[str, Any], stage: Stage, findings: Findings, *, act: bool
-) -> bool:
+def steps(client: Any, settings: Mapping[str, Any], stage: Stage, findings: Findings, *, act: bool) -> bool:
     """Go through all that Amazon wants; False when nothing else can be tried. `act`: change what is missing."""
     found = findings.attempt(
         "credentials", client.participations, "authorise the app again in Seller Central and give the new refresh token"
@@ -33,7 +31,7 @@ def steps(
     if not act:
         findings.add("notifications", SKIPPED, "would be ensured: " + ", ".join(SUBSCRIPTIONS))
         return True
-    _notifications(client, channel, stage, findings)
+    _notifications(client, stage, findings)
     return True
 
 
@@ -50,7 +48,7 @@ def _participation(found: list[Mapping[str, Any]], wanted: str, findings: Findin
     findings.add(step, MISSING, f"the seller takes no part in {wanted or 'any marketplace'}", remedy)
 
 
-def _notifications(client: Any, channel: str, stage: Stage, findings: Findings) -> None:
+def _notifications(client: Any, stage: Stage, findings: Findings) -> None:
     arn = findings.attempt(
         "notification queue", lambda: stage.queue_arn(_QUEUE), "deploy the stage, then run this again"
     )

@@ -93,7 +93,7 @@ def _steps(
     client: Any, channel: str, settings: Mapping[str, Any], stage: Stage, findings: Findings, wishes: ebay.Wishes
 ) -> bool:
     if kind_of(channel) == "amazon":
-        return amazon.steps(client, channel, settings, stage, findings, act=wishes.act)
+        return amazon.steps(client, settings, stage, findings, act=wishes.act)
     return ebay.steps(client, channel, settings, stage, findings, wishes)
 
 

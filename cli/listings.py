@@ -1,4 +1,4 @@
-"""Links what a channel lists to our SKUs where both have the same name; what has another name is listed for a person."""
+"""Links what a channel lists to our SKUs where both have the same name; the rest is listed for a person."""
 
 from __future__ import annotations
 

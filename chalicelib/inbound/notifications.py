@@ -53,10 +53,7 @@ def hear(message: Message, runtime: Runtime) -> list[Message]:
 def _compare(channel: str, channel_sku: str, shown: int, runtime: Runtime) -> None:
     """Say our number again when Amazon shows another one than it acknowledged: at once when it shows more."""
     listing = _listing(channel, channel_sku, runtime)
-    if listing is None or listing.acked_quantity in (
-        -1,
-        shown,
-    ):  # what was told for the first time differs from nothing
+    if listing is None or listing.acked_quantity in (-1, shown):  # -1: nothing was said yet
         return
     delay_s = 0 if shown > listing.acked_quantity else _SALE_ARRIVES_S
     runtime.queues.send(SYNC_QUEUES["amazon"], [{"sku": listing.sku, "again": True}], delay_s=delay_s)

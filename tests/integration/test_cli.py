@@ -61,6 +61,7 @@ class FakeAmazon:
         return [{"marketplace": {"id": name}, "participation": told} for name in self.marketplaces]
 
     def ensure_destination(self, sqs_arn: str, name: str) -> str:
+        assert name == f"headrace-{STAGE}"
         self.destinations.append(sqs_arn)
         return "d-1"
 
@@ -94,9 +95,7 @@ class Box:
     now: datetime = START
 
     def run(self, *arguments: str) -> int:
-        return main(
-            ["channels", *arguments, *(() if "--stage" in arguments else ("--stage", STAGE))], lambda *_: self.stage
-        )
+        return main(["channels", *arguments, "--stage", STAGE], lambda *_: self.stage)
 
     def json(self, *arguments: str) -> tuple[int, Any]:
         self.out()
@@ -185,6 +184,7 @@ def ebay(file: str, *more: str) -> tuple[str, ...]:
 
 
 def test_an_ebay_account_is_connected_down_to_its_notifications(box: Box, file: str) -> None:
+    box.markets.ebay.out_of_stock_control = False
     states = box.states(*ebay(file, "--fix"))
     assert {step for step, state in states.items() if state == "ok"} >= {
         "account",
@@ -230,6 +230,7 @@ def test_going_through_it_again_changes_nothing(box: Box, file: str) -> None:
 
 
 def test_a_dry_run_stores_and_makes_nothing(box: Box, file: str) -> None:
+    box.markets.ebay.out_of_stock_control = False
     states = box.states(*ebay(file, "--fix", "--dry-run", "--digital-signatures"))
     assert (states["account"], states["credentials"], states["webhook"]) == ("skipped", "ok", "skipped")
     assert box.stage.read_secret("ebay/api") == box.stage.read_secret("ebay/webhook") == {}

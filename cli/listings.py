@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from chalicelib.channels.port import ListedItem
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.catalogue import Sku
+from chalicelib.domain.errors import Busy
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.store.accounts import read_locations
 from chalicelib.store.listings import Listing, link_key, listing_writes, read_entry, read_skus
@@ -17,6 +20,7 @@ from chalicelib.store.stock import read_stock
 from cli.stage import Stage
 
 _PAGE = 100
+_WAITS = 60
 
 
 @dataclass
@@ -30,13 +34,38 @@ class Matched:
     unknown: list[str] = field(default_factory=list)
 
 
-def import_listings(channel: str, items: Iterable[ListedItem], stage: Stage, *, apply: bool) -> Matched:
+def import_listings(
+    channel: str,
+    items: Iterable[ListedItem],
+    stage: Stage,
+    *,
+    apply: bool,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Matched:
     """Match every item; link those with the name of a SKU if `apply`. Doing it twice changes nothing more, and a link
     that a person made stays. An item without a SKU of the channel's cannot be linked."""
-    matched, each = Matched(), iter(items)
+    matched, each = Matched(), patiently(items, sleep)
     while page := list(islice(each, _PAGE)):
         _match(channel, [item for item in page if item.channel_sku], stage, matched, apply=apply)
     return matched
+
+
+def patiently(items: Iterable[ListedItem], sleep: Callable[[float], None]) -> Iterator[ListedItem]:
+    """All items, with waits where the channel asks for patience. A generator that has raised is at its end, and would
+    pass for a list that is complete: there `Busy` goes on to the caller."""
+    each, waits = iter(items), 0
+    while True:
+        try:
+            item = next(each)
+        except StopIteration:
+            return
+        except Busy as busy:
+            waits += 1
+            if inspect.isgenerator(each) or waits > _WAITS:
+                raise
+            sleep(max(busy.after_s, 1))
+            continue
+        yield item
 
 
 def _match(channel: str, items: Sequence[ListedItem], stage: Stage, matched: Matched, *, apply: bool) -> None:

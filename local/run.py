@@ -27,7 +27,7 @@ from local.api import Api
 from local.engine import Deployment, Engine, EngineError, is_port_taken
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
-from local.marketplaces.deliver import post_webhooks, send_to_queue
+from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
 from local.marketplaces.faults import EVERYDAY
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Marketplaces
@@ -95,7 +95,9 @@ def marketplaces(run: Run) -> Iterator[None]:
     notify = {
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
         "amazon": send_to_queue(queue_url, run.engine.client("sqs")),
+        "ebay": post_webhooks(),  # to the destination that was registered; there is none unless somebody connects it
     }
+    world.ebay.challenge = ask_challenge
     state = run.folder / "marketplaces.json"
     server = MarketplaceServer(world, lambda delivery: notify[delivery.marketplace](delivery), state=state)
     run.marketplaces_url = f"http://127.0.0.1:{server.port}"

@@ -91,6 +91,8 @@ class Sandbox:
 
     def _seed(self, ssm: Any) -> None:
         connected = accounts(self.markets, BASE)
+        door = {"verification_token": "t" * 32, "endpoint": "https://oms.example/webhooks/ebay"}
+        connected["ebay"]["webhook"] = {**door, "base_url": connected["ebay"]["settings"]["base_url"]}
         connected["shop"] = {"settings": {"base_url": "https://shop.example"}, "api": {"token": "t"}}
         put_secrets(ssm, connected, TOKEN)
         tables = self.ports().tables
@@ -283,6 +285,8 @@ def _items(table: Any) -> dict[tuple[str, str], Any]:
             plain["version"] -= plain.pop("listings")
         if key[1] == "RULE":
             del plain["changes"]  # the same count for the rule of a channel
+        if key[1] == "LOOKUPS":  # how often a key was asked for
+            plain = {}
         found[key] = "a token" if key[1] == "TOKEN" else plain
     return found
 

@@ -17,6 +17,8 @@ from chalicelib.store.codec import SCHEMA
 from chalicelib.store.contacts import buyer_of, contact_write, index_writes
 from chalicelib.store.stock import receipt_writes, stock_writes
 from chalicelib.store.tables import Key, Put
+from local.marketplaces.ebay_notifications import message, signed
+from local.marketplaces.shelf import Change
 from local.simulation.shop import PRICE
 from tests.integration.crash_sandbox import OFFERS, Sandbox
 
@@ -161,8 +163,22 @@ def only_the_shop(box: Sandbox) -> None:
     box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), {"schema": SCHEMA, "names": [CHANNEL]}))
 
 
+def signed_by_ebay(topic: str) -> Prepare:
+    """A notification whose key nobody has fetched yet."""
+
+    def prepare(box: Sandbox) -> Event:
+        about = "ada" if topic.endswith("DELETION") else box.markets.sell("ebay", 1)[0]
+        change = Change(about, "created", box.now)
+        body, headers = signed(box.markets.ebay, message(box.markets.ebay, topic, change))
+        return "POST", "/webhooks/ebay", body, headers
+
+    return prepare
+
+
 API = [
     Scenario("shopify webhook", signed_webhook),
+    Scenario("confirmation by ebay", signed_by_ebay("ORDER_CONFIRMATION")),
+    Scenario("deletion by ebay", signed_by_ebay("MARKETPLACE_ACCOUNT_DELETION")),
     Scenario("order of the shop", small_document),
     Scenario("order too large for a queue", large_document),
     Scenario("shipment", after(allocate, then=post(f"{ORDERS_PATH}/shipments", shipment_id="p1", lines=LINES))),

@@ -18,13 +18,14 @@ from chalice.test import Client
 from app import app
 from chalicelib.channels.port import ListedItem
 from chalicelib.channels.transport import HttpRequest, HttpResponse
-from chalicelib.domain.errors import Refused, Unauthorised
+from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.runtime import log, wiring
 from chalicelib.store.accounts import pause_account, read_account, read_pause
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.listings import Listing, listing_writes, listings_of, sku_writes
 from chalicelib.store.tables import Key
 from cli.__main__ import main
+from cli.listings import patiently
 from cli.stage import NoStage, Stage, connect
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.wire import Request
@@ -345,6 +346,37 @@ def test_listings_with_the_name_of_a_sku_are_linked_once_and_only_when_told(
     assert [(each.channel_sku, each.refs) for each in listings_of(tables, ["CUP"])] == [("CUP", {"offer_id": "o-CUP"})]
     code, told = box.json("import-listings", "amazon", "--apply")
     assert (told["listings"]["new"], told["listings"]["known"]) == ([], ["MUG", "CUP"])
+
+
+class Patient:
+    """An iterator that goes on after it has asked for patience, as Amazon's does."""
+
+    def __init__(self) -> None:
+        self.left: list[Any] = [Busy("throttled", after_s=7), *listed("MUG"), Busy("throttled"), *listed("CUP")]
+
+    def __iter__(self) -> Patient:
+        return self
+
+    def __next__(self) -> ListedItem:
+        if not self.left:
+            raise StopIteration
+        found = self.left.pop(0)
+        if isinstance(found, Busy):
+            raise found
+        return found
+
+
+def test_a_throttled_list_is_waited_for_and_a_broken_one_is_not_taken_for_whole() -> None:
+    slept: list[float] = []
+    assert [item.channel_sku for item in patiently(Patient(), slept.append)] == ["MUG", "CUP"]
+    assert slept == [7, 1]
+
+    def breaks() -> Iterator[ListedItem]:
+        yield from listed("MUG")
+        raise Busy("throttled", after_s=1)
+
+    with pytest.raises(Busy):
+        list(patiently(breaks(), slept.append))
 
 
 # --- list, check, resume, credentials ----------------------------------------------------------------------

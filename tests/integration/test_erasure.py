@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.channel_order import Contact
+from chalicelib.inbound import ebay_door
 from chalicelib.runtime.bodies import claim_of
 from chalicelib.store.contacts import (
     REMEMBER_DAYS,
@@ -20,8 +21,10 @@ from chalicelib.store.contacts import (
 )
 from chalicelib.store.orders import read_order
 from chalicelib.store.tables import Key
+from local.marketplaces.ebay_notifications import message, signed
+from local.marketplaces.shelf import Change
 from local.memory.world import World
-from tests.trade import Trade
+from tests.trade import BASE, Trade
 
 USER_ID, NAME = "uid-ada", "Ada-Example"
 BUYERS = [buyer_of("ebay", USER_ID), buyer_of("ebay", NAME)]
@@ -154,6 +157,36 @@ def test_a_word_that_comes_later_does_not_bring_him_back() -> None:
     assert read_contact(trade.world.tables, order_id) is None
     assert read_order(trade.world.tables, order_id)
     assert traces_of(trade.world.tables, [buyer_of("ebay", ref) for ref in _buyers(trade)]) == ((), ())
+
+
+def test_ebay_tells_us_and_he_is_gone_and_stays_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    trade = Trade()
+    world, ebay = trade.world, trade.markets.ebay
+    world.secrets.kept["ebay/webhook"] = {"verification_token": "t", "endpoint": "https://oms.example/w"}
+    world.secrets.kept["ebay/webhook"] |= {"base_url": f"{BASE}/ebay"}
+    trade.markets.sell("ebay", 4)
+    trade.pass_time(300)
+    trade.poll_all()
+    username = _buyers(trade)[0]
+    mine = {f"ebay:{sale.order_id}" for sale in ebay.shelf.sales.values() if sale.buyer.handle == username}
+    before = {i: order for i, order in trade.orders().items() if i in mine}
+    assert before
+    assert all(read_contact(world.tables, i) for i in mine)
+    body, headers = signed(ebay, message(ebay, "MARKETPLACE_ACCOUNT_DELETION", Change(username, "x", trade.now)))
+    assert ebay_door.receive("ebay", body, headers["x-ebay-signature"], world.runtime).status_code == 204
+    assert not [text for _, text, _ in world.queues.waiting["erasure"] if username in text]
+    ebay.delete_buyer(username, trade.now)
+    world.run()
+    trade.ship_everything()
+    trade.pass_time(900)
+    trade.poll_all()
+    assert [i for i in mine if read_contact(world.tables, i)] == []
+    left = [key for key, item in world.tables.items.items() if username in repr((key, item))]
+    assert left == []
+    assert {i: order.lines for i, order in trade.orders().items() if i in mine} == {
+        i: o.lines for i, o in before.items()
+    }
+    assert trade.wrong() == []
 
 
 def test_he_is_remembered_for_as_long_as_a_channel_shows_old_orders() -> None:

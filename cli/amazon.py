@@ -29,7 +29,7 @@ def steps(client: Any, settings: Mapping[str, Any], stage: Stage, findings: Find
     findings.add("credentials", OK, "Amazon grants a token")
     _participation([_plain(each) for each in found], str(settings.get("marketplace_id", "")), findings)
     if not act:
-        findings.add("notifications", SKIPPED, "would be ensured: " + ", ".join(SUBSCRIPTIONS))
+        findings.add("notifications", SKIPPED, "not looked at; --fix ensures " + ", ".join(SUBSCRIPTIONS))
         return True
     _notifications(client, stage, findings)
     return True

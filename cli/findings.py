@@ -62,14 +62,17 @@ class Findings:
 
     def end(self, **more: Any) -> int:
         """Say what is missing; the exit code: 0 when nothing is."""
-        missing = [each for each in self.all if each.state == MISSING]
+        missing = [each.step for each in self.all if each.state == MISSING]
+        warned = [each.step for each in self.all if each.state == WARNING]
         if self._as_json:
             body = {**more, "ok": self.is_good, "steps": [asdict(each) for each in self.all]}
             self._out.write(json.dumps(body, ensure_ascii=False) + "\n")
-        elif missing:
-            self._out.write(f"\n{len(missing)} missing: {', '.join(each.step for each in missing)}\n")
         else:
-            self._out.write("\nnothing is missing\n")
+            self._out.write(
+                f"\n{len(missing)} missing: {', '.join(missing)}\n" if missing else "\nnothing is missing\n"
+            )
+            if warned:
+                self._out.write(f"{len(warned)} to look at: {', '.join(warned)}\n")
         return 0 if self.is_good else 1
 
 

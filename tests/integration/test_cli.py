@@ -458,7 +458,8 @@ def test_people_read_a_mark_a_remedy_and_what_is_missing(box: Box, file: str) ->
     assert (
         "✗ out-of-stock control: off: a listing that sells out ends for good\n    run this again with --fix\n" in shown
     )
-    assert shown.endswith("1 missing: out-of-stock control\n")
+    assert "\n1 missing: out-of-stock control\n" in shown
+    assert shown.endswith("1 to look at: unknown SKUs\n")
 
 
 def test_a_stage_that_is_not_there_is_named() -> None:

@@ -24,7 +24,7 @@ from typing import Any
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
 from local.api import Api
-from local.engine import Deployment, Engine, EngineError, is_port_taken
+from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, is_port_taken
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
@@ -206,6 +206,7 @@ def go(port: int) -> None:
 
 
 def greeting(run: Run) -> str:
+    owner = " ".join(f"{name}={value}" for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}.items())
     news = "as you left it" if run.deployment.took_over else "deployed"
     return f"""
 Headrace is running ({news}). Orders come in from three stand-in marketplaces.
@@ -214,6 +215,7 @@ Headrace is running ({news}). Orders come in from three stand-in marketplaces.
   stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages
   an order  see README, "Send your first own order"
   markets   {run.marketplaces_url}/_control/state
+  channels  AWS_ENDPOINT_URL={run.engine.endpoint} {owner} ./headrace channels list --stage local
 
 Ctrl-C stops all of it and keeps what there is; make run FRESH=1 starts over."""
 

@@ -75,7 +75,8 @@ def _pass_on(channel: str, told: Told, notification_id: str, ports: Runtime) -> 
         ports.queues.send("erasure", [{"notification_id": notification_id, "buyers": buyers}])
         return
     sellers = [name for name in (told.user_id, told.username) if name]
-    message = {"channel": channel, "topic": told.topic, "sellers": sellers, "order_ids": list(told.order_ids)}
+    about = {"channel": channel, "topic": told.topic, "notification_id": notification_id}
+    message = {**about, "sellers": sellers, "order_ids": list(told.order_ids)}
     ports.queues.send("ebay-notifications", [message])
 
 

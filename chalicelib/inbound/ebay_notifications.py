@@ -1,6 +1,7 @@
 """What eBay has told of and the door has verified: orders to look at, and a seller who has taken back his consent.
 
-Messages: {channel, topic, sellers, order_ids}; `sellers` are the user id and the name of the seller concerned.
+Messages: {channel, topic, notification_id, sellers, order_ids}; `sellers` are the user id and the name of the seller
+concerned.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import channels, read_account
+from chalicelib.store.jobs import StoredJobs
 
 blueprint = Blueprint(__name__)
 
@@ -46,11 +48,19 @@ def hear(message: Message, runtime: Runtime) -> list[Message]:
         # One app may serve sellers who are none of ours; their revocations must not pause ours.
         ours = named or [name for name in (channel,) if sellers.get(name) == ""]
         for name in ours:
-            pause(name, "the seller has taken back his consent at eBay: authorise the account again", runtime)
-        log("consent_revoked", channel=channel, paused=len(ours))
+            _revoke(name, f"revoked/{message['notification_id']}", runtime)
+        log("consent_revoked", channel=channel, accounts=len(ours))
         return []
     log("topic_ignored", channel=channel, topic=topic[:80])
     return []
+
+
+def _revoke(channel: str, name: str, runtime: Runtime) -> None:
+    """Pause the account, once: told again after the seller has consented anew, it must not pause him again."""
+    heard = StoredJobs(runtime.tables, channel)
+    if heard.get(name) is None:
+        pause(channel, "the seller has taken back his consent at eBay: authorise the account again", runtime)
+        heard.put(name, {"at_ms": runtime.clock()})
 
 
 def accounts_of(sellers: Mapping[str, str], names: Sequence[str]) -> list[str]:

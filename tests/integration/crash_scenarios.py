@@ -239,7 +239,8 @@ def notified(box: Sandbox) -> Event:
 def told_by_ebay(topic: str, *order_ids: str) -> Prepare:
     def prepare(box: Sandbox) -> Event:
         sellers = [box.markets.ebay.seller_id]
-        return [{"channel": "ebay", "topic": topic, "sellers": sellers, "order_ids": list(order_ids)}]
+        about = {"channel": "ebay", "topic": topic, "notification_id": "n-1"}
+        return [{**about, "sellers": sellers, "order_ids": list(order_ids)}]
 
     return prepare
 

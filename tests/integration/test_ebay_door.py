@@ -19,7 +19,7 @@ from app import app
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.inbound import ebay_door
 from chalicelib.runtime import log
-from chalicelib.store.accounts import add_account, read_pause
+from chalicelib.store.accounts import add_account, read_pause, resume_account
 from chalicelib.store.contacts import buyer_of
 from chalicelib.store.signing_keys import FRESH_MS, LOOKUPS_A_MINUTE, MOST_UNKNOWN, STALE_MS, UNKNOWN_MS
 from chalicelib.store.tables import Key
@@ -138,11 +138,13 @@ def test_the_challenge_is_answered_with_the_digest_of_code_token_and_endpoint(wo
     ("path", "status"),
     [
         ("/webhooks/ebay", 400),
-        ("/webhooks/ebay-uk?challenge_code=a", 400),  # its secret is not set
+        ("/webhooks/ebay-de?challenge_code=a", 400),  # its secret is not set
+        ("/webhooks/ebay-uk?challenge_code=a", 404),  # nobody has added it
         ("/webhooks/shopify?challenge_code=a", 404),
     ],
 )
 def test_no_other_challenge_is_answered(world: World, client: Client, path: str, status: int) -> None:
+    add_account(world.tables, "ebay-de", {})
     assert client.http.get(path).status_code == status
 
 
@@ -232,6 +234,23 @@ def test_a_revoked_consent_pauses_the_sellers_account_only(world: World, client:
     assert hints(world) == []
     assert read_pause(world.tables, "ebay")
     assert read_pause(world.tables, "ebay-uk") is None
+
+
+def test_a_revocation_that_comes_again_after_a_new_consent_pauses_nobody(world: World, client: Client) -> None:
+    revoked = body_of("AUTHORIZATION_REVOCATION", userId=SELLER_ID)
+    post(client, revoked)
+    hints(world)
+    resume_account(world.tables, "ebay")
+    assert post(client, revoked) == 204
+    hints(world)
+    assert read_pause(world.tables, "ebay") is None
+
+
+def test_a_notification_for_an_account_that_nobody_has_added_is_refused(
+    world: World, client: Client, keys: Keys
+) -> None:
+    assert post(client, confirmation(), channel="ebay-made-up") == 404
+    assert (waiting(world), keys.asked) == ({}, [])
 
 
 def test_the_revocation_of_a_stranger_pauses_nobody(world: World, client: Client) -> None:

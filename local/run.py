@@ -24,7 +24,7 @@ from typing import Any
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
 from local.api import Api
-from local.engine import Deployment, Engine, EngineError, is_port_taken
+from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, is_port_taken
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
@@ -102,13 +102,13 @@ def marketplaces(run: Run) -> Iterator[None]:
     )
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
-    world.ebay.challenge = ask_challenge
     queue_url = run.deployment.queues["amazon-notifications"]
     notify = {
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
         "amazon": send_to_queue(queue_url, run.engine.client("sqs")),
         "ebay": post_webhooks(),
     }
+    world.ebay.challenge = ask_challenge
     state = run.folder / "marketplaces.json"
     server = MarketplaceServer(world, lambda delivery: notify[delivery.marketplace](delivery), state=state)
     run.marketplaces_url = f"http://127.0.0.1:{server.port}"
@@ -227,6 +227,7 @@ def go(port: int) -> None:
 
 
 def greeting(run: Run) -> str:
+    owner = " ".join(f"{name}={value}" for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}.items())
     news = "as you left it" if run.deployment.took_over else "deployed"
     return f"""
 Headrace is running ({news}). Orders come in from three stand-in marketplaces.
@@ -235,6 +236,7 @@ Headrace is running ({news}). Orders come in from three stand-in marketplaces.
   stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages
   an order  see README, "Send your first own order"
   markets   {run.marketplaces_url}/_control/state
+  channels  AWS_ENDPOINT_URL={run.engine.endpoint} {owner} ./headrace channels list --stage local
 
 Ctrl-C stops all of it and keeps what there is; make run FRESH=1 starts over."""
 

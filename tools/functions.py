@@ -16,7 +16,7 @@ SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
-QUEUES = ("amazon-notifications", "hints", "entry", *STAGES, *SYNC_QUEUES)
+QUEUES = ("amazon-notifications", "ebay-notifications", "erasure", "hints", "entry", *STAGES, *SYNC_QUEUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ def puts_bodies() -> tuple[May, ...]:
     return (May("s3", "bodies", ("PutObject",)),)
 
 
+def deletes_bodies() -> tuple[May, ...]:
+    return (May("s3", "bodies", ("DeleteObject",)),)
+
+
 def opens(*names: str) -> tuple[May, ...]:
     """Secrets below /headrace/<stage>/ ; a star stands for the rest of one channel account's name."""
     return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
@@ -132,6 +136,7 @@ class Function:
 COUNTERS = ("COUNTERS",)
 SETTINGS = ("SETTINGS",)
 FINDINGS = ("ACCOUNTS", "HEALTH", "UNLINKED")
+KEYS = ("KEYS#ebay",)  # public keys only
 
 
 # Time is billed by memory, and most of it is waiting for somebody's answer. Measured: all four clients of AWS and
@@ -185,11 +190,14 @@ FUNCTIONS = (
         (
             *reads("orders", "ledger"),
             *reads("channels", only=COUNTERS + SETTINGS + FINDINGS),
+            *writes("channels", only=KEYS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
+            *sends("ebay-notifications", "erasure"),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
+            *opens_accounts_of("ebay"),  # to fetch the keys with which eBay signs
         ),
         memory_mb=512,
         timeout_s=29,  # API Gateway waits no longer
@@ -197,8 +205,21 @@ FUNCTIONS = (
     Function(
         "amazon_notifications",
         FromQueue("amazon-notifications"),
-        (*reads("channels"), *sends("hints", "amazon-notifications")),
+        (*reads("channels", "listings"), *sends("hints", "amazon-notifications", "sync-amazon")),
         memory_mb=WAITING_MB,
+    ),
+    Function(
+        "ebay_notifications",
+        FromQueue("ebay-notifications"),
+        (*writes("channels"), *sends("hints", "ebay-notifications")),
+        memory_mb=WAITING_MB,
+    ),
+    Function(
+        "erase",
+        FromQueue("erasure", max_concurrency=2),
+        (*writes("contacts"), *sends("erasure"), *deletes_bodies()),
+        memory_mb=WAITING_MB,
+        timeout_s=120,
     ),
     Function(
         "fetch",

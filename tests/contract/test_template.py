@@ -155,7 +155,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
             readers.add(function)
     kinds = ("Shopify", "Amazon", "Ebay", "Shop")
     of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
-    of_several = {"Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
+    of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
     assert readers == of_one_kind | of_several
 
 
@@ -183,6 +183,14 @@ def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resource
             assert may_open is (account.split("-")[0] == kind), (function, account)
 
 
+def test_what_is_open_to_the_world_opens_the_credentials_of_ebay_only(resources: Json) -> None:
+    """It fetches the keys with which eBay signs."""
+    patterns = [pattern for pattern in secrets_opened_by(resources, "APIHandler") if pattern.endswith("/api")]
+    accounts = ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de")
+    opened = [each for each in accounts if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
+    assert opened == ["ebay", "ebay-uk"]
+
+
 def tables_changed_by(resources: Json, function: str) -> set[str]:
     changing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
     found = [s for s in statements(resources, function) if changing & set(s["Action"])]
@@ -190,17 +198,25 @@ def tables_changed_by(resources: Json, function: str) -> set[str]:
 
 
 def test_what_is_open_to_the_world_changes_no_order_and_no_money(resources: Json) -> None:
-    assert tables_changed_by(resources, "APIHandler") == {"StockTable", "ListingsTable"}
+    """Of the channels it may write the keys with which eBay signs, and nothing else."""
+    assert tables_changed_by(resources, "APIHandler") == {"StockTable", "ListingsTable", "ChannelsTable"}
+    on_channels = [
+        statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+        for statement in statements(resources, "APIHandler")
+        if "dynamodb:PutItem" in statement["Action"]
+        and {"Fn::GetAtt": ["ChannelsTable", "Arn"]} in statement["Resource"]
+    ]
+    assert on_channels == [["KEYS#ebay"]]
 
 
-def test_only_entry_handles_buyers_data(resources: Json) -> None:
+def test_only_entry_and_erasing_handle_buyers_data(resources: Json) -> None:
     readers = {
         function
         for function in functions(resources)
         for statement in statements(resources, function)
         if {"Fn::GetAtt": ["ContactsTable", "Arn"]} in statement["Resource"]
     }
-    assert readers == {"Entry"}
+    assert readers == {"Entry", "Erase"}
 
 
 def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resources: Json) -> None:
@@ -213,7 +229,7 @@ def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resour
         assert on_channels
         for statement in on_channels:
             keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-            assert set(keys) <= {"COUNTERS", "SETTINGS", "ACCOUNTS", "HEALTH", "UNLINKED"}
+            assert set(keys) <= {"COUNTERS", "SETTINGS", "ACCOUNTS", "HEALTH", "UNLINKED", "KEYS#ebay"}
 
 
 def test_schedules_are_those_of_the_table(resources: Json, stage: Stage) -> None:

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.channels.port import ChannelReturn, ListedItem, Metric, MoneyFact, Payout
+from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.stock import StockMove
 from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
 from chalicelib.runtime.clients import pause
 from chalicelib.store.codec import SCHEMA
+from chalicelib.store.contacts import buyer_of, contact_write, index_writes
 from chalicelib.store.stock import receipt_writes, stock_writes
 from chalicelib.store.tables import Key, Put
+from local.marketplaces.ebay_notifications import message, signed
+from local.marketplaces.shelf import Change
 from local.simulation.shop import PRICE
 from local.trade import START
 from tests.accounts import Account
@@ -164,8 +168,22 @@ def only_the_shop(box: Sandbox) -> None:
     box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), {"schema": SCHEMA, "names": [CHANNEL]}))
 
 
+def signed_by_ebay(topic: str) -> Prepare:
+    """A notification whose key nobody has fetched yet."""
+
+    def prepare(box: Sandbox) -> Event:
+        about = "ada" if topic.endswith("DELETION") else box.markets.sell("ebay", 1)[0]
+        change = Change(about, "created", box.now)
+        body, headers = signed(box.markets.ebay, message(box.markets.ebay, topic, change))
+        return "POST", "/webhooks/ebay", body, headers
+
+    return prepare
+
+
 API = [
     Scenario("shopify webhook", signed_webhook),
+    Scenario("confirmation by ebay", signed_by_ebay("ORDER_CONFIRMATION")),
+    Scenario("deletion by ebay", signed_by_ebay("MARKETPLACE_ACCOUNT_DELETION")),
     Scenario("order of the shop", small_document),
     Scenario("order too large for a queue", large_document),
     Scenario("shipment", after(allocate, then=post(f"{ORDERS_PATH}/shipments", shipment_id="p1", lines=LINES))),
@@ -224,6 +242,28 @@ def notified(box: Sandbox) -> Event:
     box.markets.sell("amazon", 2)
     box.markets.notify()
     return [json.loads(delivery.body) for delivery in box.markets.outbox if delivery.marketplace == "amazon"]
+
+
+def told_by_ebay(topic: str, *order_ids: str) -> Prepare:
+    def prepare(box: Sandbox) -> Event:
+        sellers = [box.markets.ebay.seller_id]
+        about = {"channel": "ebay", "topic": topic, "notification_id": "n-1"}
+        return [{**about, "sellers": sellers, "order_ids": list(order_ids)}]
+
+    return prepare
+
+
+def erased(box: Sandbox) -> Event:
+    """A buyer with two orders, one of them held and one large, is to be erased."""
+    ports, buyer = box.ports(), Contact(name="Ada Example", buyer_ref="ada uid-ada")
+    claim = "claims/ebay/large"
+    for order_id in ("ebay:1", "ebay:2"):
+        for index in index_writes("ebay", order_id, buyer, box.now_ms, claim if order_id == "ebay:2" else ""):
+            ports.tables.write(index)
+        ports.tables.write(contact_write(order_id, buyer, box.now_ms))
+    for key in ("held/ebay:1", claim):
+        ports.bodies.put(key, b"Ada Example")
+    return [{"notification_id": "n-1", "buyers": [buyer_of("ebay", ref) for ref in ("uid-ada", "ada")]}]
 
 
 def hinted(channel: str) -> Prepare:
@@ -622,6 +662,11 @@ ACCOUNTS = {
 SCENARIOS: dict[str, list[Scenario]] = {
     "api_handler": API,
     "amazon_notifications": [Scenario("two orders", notified)],
+    "ebay_notifications": [
+        Scenario("two orders", told_by_ebay("ORDER_CONFIRMATION", "1", "2")),
+        Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
+    ],
+    "erase": [Scenario("a buyer with two orders", erased)],
     "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", "shopify", "amazon", "ebay")],
     "entry": ENTRY,
     "funding": FUNDING,

@@ -1,23 +1,42 @@
-"""Amazon's Selling Partner API, the few operations that we need.
+"""Amazon's Selling Partner API as the app's `ChannelClient`.
 
-Sources: SP-API models orders_2026-01-01, listingsItems_2021-08-01 and ordersV0 (confirmShipment).
+Sources: SP-API models orders_2026-01-01, listingsItems_2021-08-01, ordersV0 (confirmShipment), feeds_2021-06-30,
+reports_2021-06-30, finances_2024-06-19, notifications and sellers.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from chalicelib.channels.amazon.finances import read_transactions
+from chalicelib.channels.amazon.health import PERFORMANCE, read_performance
+from chalicelib.channels.amazon.listings import Listings, wanted_price, wanted_quantity
+from chalicelib.channels.amazon.offers import Offers
+from chalicelib.channels.amazon.order_feeds import OrderFeeds
+from chalicelib.channels.amazon.reports import Reports
+from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, read_returns
+from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlement
+from chalicelib.channels.amazon.shipments import confirm_shipment
+from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
+from chalicelib.channels.amazon.wire import USER_AGENT, Wire, having, iso
 from chalicelib.channels.fields import parse
 from chalicelib.channels.port import (
     Availability,
     Basic,
     Budget,
+    CancellationRequest,
+    ChannelReturn,
     Jobs,
     JobsInMemory,
+    ListedItem,
+    Metric,
+    MoneyFact,
+    Payout,
+    Price,
+    RefundRequest,
     ShipmentConfirmation,
     Skip,
     TokenStore,
@@ -25,17 +44,14 @@ from chalicelib.channels.port import (
     id_in,
     read_all,
 )
-from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, with_token
-from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
+from chalicelib.channels.transport import Transport
+from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
 
-USER_AGENT = "Headrace/0.1 (Language=Python)"
-_LWA_URL = "https://api.amazon.com/auth/o2/token"
+__all__ = ["USER_AGENT", "AmazonClient"]
+
+# TAX is left out: it tells of the buyer's tax registration, which nothing here needs; amounts come with PROCEEDS.
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"
 _PAGE = 100
-_EARLY_MS = 300_000  # a token is taken for ended this long before it is
-_CARRIERS = {
-    name.lower(): name for name in ("UPS", "USPS", "FedEx", "DHL", "OnTrac", "Royal Mail", "Hermes", "DPD", "GLS")
-}
 
 
 class AmazonClient(Basic):
@@ -51,19 +67,15 @@ class AmazonClient(Basic):
         budget: Budget | None = None,
         jobs: Jobs | None = None,
     ) -> None:
-        self._transport = transport
-        self._base_url = str(account["base_url"]).rstrip("/")
-        self._account = account
-        self._credentials = credentials
-        self._tokens = tokens
-        self._now_ms = now_ms
-        self._budget = budget or Unlimited()
+        self._wire = Wire(transport, account, credentials, tokens, now_ms, budget or Unlimited())
         self._jobs = jobs or JobsInMemory()
+
+    # --- orders -----------------------------------------------------------------------------------
 
     def get_order(self, external_id: str) -> bytes:
         """getOrder: the order with everything that our role may see, as Amazon wrote it."""
         path = f"/orders/2026-01-01/orders/{quote(external_id, safe='')}?{urlencode({'includedData': _INCLUDED})}"
-        return json.dumps(_having(self._call("GET", path), "order")).encode()
+        return json.dumps(having(self._wire.call("getOrder", "GET", path), "order")).encode()
 
     def changed_orders(self, since_ms: int, skip: Skip = read_all, position: str = "") -> Iterator[tuple[bytes, int]]:
         """searchOrders by time of last update, all pages: each order raw, and when it changed.
@@ -72,101 +84,106 @@ class AmazonClient(Basic):
         """
         query = {
             **({"paginationToken": position} if position else {}),
-            "lastUpdatedAfter": _iso(since_ms),
-            "marketplaceIds": str(self._account["marketplace_id"]),
+            "lastUpdatedAfter": iso(since_ms),
+            "marketplaceIds": self._wire.marketplace_id,
             "fulfilledBy": "MERCHANT",
             "includedData": _INCLUDED,
             "maxResultsPerPage": str(_PAGE),
         }
         while True:
-            answer = _having(self._call("GET", f"/orders/2026-01-01/orders?{urlencode(query)}"), "orders")
-            for order in answer["orders"]:
+            answer = self._wire.call("searchOrders", "GET", f"/orders/2026-01-01/orders?{urlencode(query)}")
+            page = having(answer, "orders")
+            for order in page["orders"]:
                 raw = json.dumps({"order": order}).encode()
                 changed_ms = _changed_ms(raw, since_ms)
                 if not skip(id_in(order, "orderId"), changed_ms):
                     yield raw, changed_ms
-            token = (answer.get("pagination") or {}).get("nextToken")
+            token = (page.get("pagination") or {}).get("nextToken")
             if not token:
                 self.position = ""
                 return
             self.position = query["paginationToken"] = str(token)
 
+    def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
+        """confirmShipment. The package's number is its place in the order, and the same number again only edits it.
+
+        Raises `Refused` tracking_missing for a parcel without a tracking number.
+        """
+        confirm_shipment(self._wire, external_id, parcel)
+
+    def cancel(self, external_id: str, wish: CancellationRequest) -> None:
+        """Call whole lines off by a feed: see `OrderFeeds.cancel`."""
+        OrderFeeds(self._wire, self._jobs).cancel(external_id, wish, self.get_order)
+
+    def refund(self, external_id: str, wish: RefundRequest) -> bool:
+        """Pay back by a feed: see `OrderFeeds.refund`."""
+        return OrderFeeds(self._wire, self._jobs).refund(external_id, wish, self.get_order)
+
+    def returns(self, since_ms: int) -> Iterator[ChannelReturn]:  # noqa: ARG002
+        """Every return asked for in the last 60 days, whenever it changed: the report tells only when it was asked for,
+        and reaches no further back. `Busy` while it is being made."""
+        start_ms = self._wire.now_ms - REACH_MS
+        # Rounded to days, so that a report asked for a little earlier still serves.
+        report = Reports(self._wire, self._jobs).fetch(RETURNS, start_ms - start_ms % 86_400_000 + 86_400_000)
+        yield from read_returns(report)
+
+    # --- listings ---------------------------------------------------------------------------------
+
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
-        """patchListingsItem for each listing; merging keeps lead time and restock date. After a throttle the rest waits
-        without being sent, since they would be throttled too."""
-        outcome: list[HeadraceError | None] = []
-        for item in wanted:
-            if outcome and isinstance(outcome[-1], Busy):
-                outcome.append(Busy("behind a throttled call", after_s=2))
+        """Patch by patch in the order given; more than 20 at once by one feed, but for those that fall to 0. `Busy`
+        for a listing whose feed is not finished, and for what stands behind a throttled call."""
+        return Listings(self._wire, self._jobs, "listing").show([wanted_quantity(item) for item in wanted])
+
+    def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
+        """The same for prices; smallest and largest price and those for businesses stay."""
+        prices = [wanted_price(item, self._wire.marketplace_id) for item in wanted]
+        return Listings(self._wire, self._jobs, "price").show(prices)
+
+    def listings(self) -> Iterator[ListedItem]:
+        """Everything that the seller lists in this store: see `Offers`, which goes on after `Busy`."""
+        return Offers(self._wire)
+
+    # --- money and metrics ------------------------------------------------------------------------
+
+    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+        """listTransactions since then and 48 hours before: see `read_transactions`."""
+        return read_transactions(self._wire, since_ms)
+
+    def payouts(self, since_ms: int) -> Iterator[Payout]:
+        """Every settlement report made since then. One that cannot be read or does not add up is raised last, when
+        the others have been given."""
+        reports = Reports(self._wire, self._jobs)
+        refused: Refused | None = None
+        for report in reports.made(SETTLEMENTS, since_ms):
+            if report.text("processingStatus") != "DONE":
                 continue
             try:
-                outcome.append(self._set_quantity(item))
-            except HeadraceError as error:
-                outcome.append(error)
-        return outcome
+                payout = read_settlement(reports.document(report.identity("reportDocumentId")))
+            except Refused as error:
+                refused = error
+                continue
+            yield payout
+        if refused:
+            raise refused
 
-    def _set_quantity(self, item: Availability) -> HeadraceError | None:
-        sku = quote(item.channel_sku, safe="")
-        query = urlencode({"marketplaceIds": str(self._account["marketplace_id"])})
-        availability = {"fulfillment_channel_code": "DEFAULT", "quantity": item.quantity}
-        patch = {"op": "merge", "path": "/attributes/fulfillment_availability", "value": [availability]}
-        path = f"/listings/2021-08-01/items/{quote(str(self._account['seller_id']), safe='')}/{sku}?{query}"
-        answer = _having(self._call("PATCH", path, {"productType": "PRODUCT", "patches": [patch]}), "status")
-        if answer["status"] == "ACCEPTED":
-            return None
-        codes = ", ".join(str(issue.get("code")) for issue in answer.get("issues") or [])
-        return Refused("listing_refused", f"{answer['status']}: {codes}")
+    def health(self) -> list[Metric]:
+        """The report of the seller's performance, asked for anew. `Busy` while it is being made."""
+        report = Reports(self._wire, self._jobs).fetch(PERFORMANCE)
+        return read_performance(report, self._wire.marketplace_id) if report else []
 
-    def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
-        """confirmShipment. The package's number is its place in the order, and the same number again only edits it."""
-        carrier = _CARRIERS.get(parcel.carrier.lower())
-        detail: dict[str, Any] = {
-            "packageReferenceId": str(parcel.sequence),
-            "carrierCode": carrier or "Other",
-            "trackingNumber": parcel.tracking_number or parcel.shipment_id,
-            "shipDate": _iso(parcel.shipped_ms),
-            "orderItems": [{"orderItemId": line_id, "quantity": units} for line_id, units in parcel.items],
-        }
-        if not carrier:
-            detail["carrierName"] = parcel.carrier or "Other"
-        body = {"marketplaceId": self._account["marketplace_id"], "packageDetail": detail}
-        self._call("POST", f"/orders/v0/orders/{quote(external_id, safe='')}/shipmentConfirmation", body)
+    # --- setting an account up --------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        def call(token: str) -> Any:
-            headers = {
-                "x-amz-access-token": token,
-                "x-amz-date": datetime.fromtimestamp(self._now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ"),
-                "user-agent": USER_AGENT,
-                "accept": "application/json",
-                **({"content-type": "application/json"} if body is not None else {}),
-            }
-            sent = json.dumps(body).encode() if body is not None else b""
-            return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), "Amazon")
+    def participations(self) -> list[dict[str, Any]]:
+        """The stores that the seller sells in: see `subscriptions.participations`."""
+        return participations(self._wire)
 
-        return with_token(self._tokens, self._fetch_token, call)
+    def ensure_destination(self, sqs_arn: str, name: str) -> str:
+        """The id of the app's destination for this queue: see `subscriptions.ensure_destination`."""
+        return ensure_destination(self._wire, sqs_arn, name)
 
-    def _fetch_token(self) -> tuple[str, int]:
-        """A new access token of Login with Amazon. `Refused` when consent or our own credentials are no longer good."""
-        is_amazon = self._base_url.endswith(".amazon.com")
-        url = str(self._account.get("lwa_url") or (_LWA_URL if is_amazon else f"{self._base_url}/auth/o2/token"))
-        fields = {"grant_type": "refresh_token"} | {
-            name: str(self._credentials[name]) for name in ("refresh_token", "client_id", "client_secret")
-        }
-        headers = {"content-type": "application/x-www-form-urlencoded;charset=UTF-8", "user-agent": USER_AGENT}
-        response = self._transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))
-        try:
-            answer = _having(checked(response, "Login with Amazon"), "access_token", "expires_in")
-        except (Refused, TokenRejected) as error:
-            raise Unauthorised(f"{error}: authorise again, or correct the client id and secret") from None
-        return str(answer["access_token"]), self._now_ms + int(answer["expires_in"]) * 1000 - _EARLY_MS
-
-
-def _having(answer: Any, *names: str) -> dict[str, Any]:
-    """The answer, when it is an object with these fields; a success without them is a fault that will pass."""
-    if not isinstance(answer, dict) or any(answer.get(name) is None for name in names):
-        raise Busy(f"Amazon answered without {', '.join(names)}", after_s=5)
-    return answer
+    def ensure_subscription(self, notification_type: str, destination_id: str) -> str:
+        """The id of the seller's subscription: see `subscriptions.ensure_subscription`."""
+        return ensure_subscription(self._wire, notification_type, destination_id)
 
 
 def _changed_ms(raw: bytes, otherwise_ms: int) -> int:
@@ -174,7 +191,3 @@ def _changed_ms(raw: bytes, otherwise_ms: int) -> int:
         return parse(raw).at("order").time_ms("lastUpdatedTime")
     except Unreadable:
         return otherwise_ms
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,6 +15,7 @@ PLANS = {
     "patchListingsItem": Plan(5, 5, lease=2),
     "searchListingsItems": Plan(5, 5),
     "createFeed": Plan(0.0083, 15),
+    "JSON_LISTINGS_FEED": Plan(5 / 300, 5),  # this type of feed has a limit of its own: five in five minutes
     "createFeedDocument": Plan(0.5, 15),
     "getFeed": Plan(2, 15),
     "getFeeds": Plan(0.0222, 10),

@@ -1,0 +1,97 @@
+"""A settlement report: one payment to the seller's bank, and every amount in it.
+
+Source: the 23 columns of GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2 in the SP-API documentation. It says nothing of the
+values, of a 24th column that files bear, nor that stores of the EU write a comma in amounts and the day first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+
+from chalicelib.channels.amazon.dates import time_ms
+from chalicelib.channels.amazon.documents import decoded, rows_of
+from chalicelib.channels.amazon.money_kinds import kind_of
+from chalicelib.channels.port import MoneyFact, Payout
+from chalicelib.domain.errors import Refused, Unreadable
+from chalicelib.domain.money import currency_code, to_minor, to_text
+
+SETTLEMENTS = "GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2"
+_SUMMARY = ("settlement-start-date", "settlement-end-date", "deposit-date", "total-amount")
+_NOT_IDENTITY = ("promotion-id", *_SUMMARY)
+
+
+def read_settlement(report: bytes | str) -> Payout:
+    """The payout with a fact for each row.
+
+    A fact's id is the settlement's and a digest of what its row says, counted on where rows are alike, so that it is
+    the same whenever and in whatever order the file is read. Raises `Unreadable` naming the column, and `Refused`
+    settlement_unbalanced when the rows do not add up to the total.
+    """
+    rows = rows_of(report if isinstance(report, str) else decoded(report))
+    if not rows:
+        raise Unreadable("empty_settlement", "the file holds no row")
+    head = next((row for row in rows if row.get("total-amount")), None)
+    if head is None or "amount" not in head:
+        raise Unreadable("missing_field", "total-amount must stand in a row, and there must be a column amount")
+    settlement_id = head.get("settlement-id", "")
+    if not settlement_id:
+        raise Unreadable("missing_field", "settlement-id must be told")
+    currency = currency_code(head.get("currency", ""), "currency")
+    paid_ms = time_ms(head.get("deposit-date", "")) or time_ms(head.get("settlement-end-date", ""))
+    seen: Counter[str] = Counter()
+    facts = []
+    for row in rows:
+        if row.get("amount"):
+            identity = _identity(row)
+            seen[identity] += 1
+            facts.append(_fact(row, f"{settlement_id}/{identity}.{seen[identity]}", settlement_id, currency, paid_ms))
+    payout = Payout(settlement_id, currency, paid_ms, _minor(head["total-amount"], currency), tuple(facts))
+    found_minor = sum(fact.amount_minor for fact in facts)
+    if found_minor != payout.amount_minor:
+        told = (
+            f"rows add up to {to_text(found_minor, currency)}, total-amount is {to_text(payout.amount_minor, currency)}"
+        )
+        raise Refused("settlement_unbalanced", f"{settlement_id[:40]}: {told} {currency}")
+    return payout
+
+
+def _fact(row: Mapping[str, str], fact_id: str, settlement_id: str, currency: str, paid_ms: int) -> MoneyFact:
+    words = [row.get(name, "") for name in ("transaction-type", "amount-type", "amount-description")]
+    at_ms = time_ms(row.get("posted-date-time", "")) or time_ms(row.get("posted-date", "")) or paid_ms
+    return MoneyFact(
+        fact_id=fact_id,
+        kind=settled_kind(*words),
+        amount_minor=_minor(row["amount"], row.get("currency") or currency),
+        currency=currency_code(row.get("currency") or currency, "currency"),
+        at_ms=at_ms,
+        external_id=row.get("order-id", "")[:200],
+        payout_id=settlement_id,
+        status="paid",
+        what=" / ".join(word for word in words if word)[:120],
+    )
+
+
+def settled_kind(transaction: str, amount_type: str, description: str) -> str:
+    """One of `MONEY_KINDS`, by the three columns that say what an amount is."""
+    folded = amount_type.lower()
+    kind = kind_of(transaction, amount_type, description)
+    if folded in ("itemfees", "shipment-fees") and kind in ("sale", "refund", "dispute", "adjustment", "other"):
+        return "fee"
+    if folded in ("itemprice", "promotion") and kind in ("fee", "other"):  # a restocking fee is kept from a refund
+        return kind_of(transaction, "principal")
+    return kind
+
+
+def _identity(row: Mapping[str, str]) -> str:
+    cells = [f"{name}={text}" for name, text in sorted(row.items()) if text and name not in _NOT_IDENTITY]
+    return hashlib.sha256("\t".join(cells).encode()).hexdigest()[:24]
+
+
+def _minor(text: str, currency: str) -> int:
+    """An amount with a point or a comma before its decimals, and perhaps the other between its thousands."""
+    plain = text.replace("\u00a0", "").replace(" ", "").replace("\u202f", "")
+    if plain.rfind(",") > plain.rfind("."):
+        plain = plain.replace(".", "").replace(",", ".")
+    return to_minor(plain.replace(",", ""), currency, "amount")

@@ -15,7 +15,7 @@ from chalicelib.channels.ebay.reader import read_orders
 from chalicelib.channels.fields import Node, parse
 from chalicelib.channels.port import MoneyFact
 from chalicelib.channels.transport import HttpResponse
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import Busy, Refused
 from local.marketplaces.ebay_finances import transactions
 from tests.contract.ebay_seller import START_MS, Seller, answer, seller
 from tests.contract.marketplaces_calls import populated
@@ -196,3 +196,13 @@ def test_every_call_to_finances_is_signed_where_ebay_demands_it(on: Seller) -> N
         list(on.later(signing_key=key).payouts(START_MS))
     assert refused.value.reason == "signing_key_expired"
     assert on.tokens.why_lost == ""  # the rest of the account goes on
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"null", b"<html>"])
+def test_an_answer_that_is_no_list_does_not_say_that_nothing_was_booked(on: Seller, body: bytes) -> None:
+    on.tokens.put("t", START_MS)
+    on.wire.instead = [HttpResponse(200, {}, body)] * 2
+    with pytest.raises(Busy):
+        list(on.client.transactions(START_MS))
+    with pytest.raises(Busy):
+        list(on.client.payouts(START_MS))

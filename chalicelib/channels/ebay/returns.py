@@ -79,7 +79,7 @@ def _summaries(wire: EbayWire) -> Iterator[Node]:
     start = stamp(wire.now_ms - _REACH_MS)
     for page in range(_MOST_PAGES):
         query = {"creation_date_range_from": start, "limit": str(_PAGE), "offset": str(page * _PAGE)}
-        found = Node(wire.call(Call("GET", f"{_PATH}/search?{urlencode(query)}")) or {})
+        found = Node(wire.found(Call("GET", f"{_PATH}/search?{urlencode(query)}")))
         members = found.each("members")
         yield from (each for each in members if each.text("returnId"))
         if len(members) < _PAGE:

@@ -59,7 +59,7 @@ def offers_of(wire: EbayWire, channel_sku: str) -> list[dict[str, Any]]:
     while True:
         query = urlencode({"sku": channel_sku, "limit": "100", "offset": str(page)})
         try:
-            found = wire.call(Call("GET", f"{OFFERS}?{query}")) or {}
+            found = wire.ask(Call("GET", f"{OFFERS}?{query}"), "total")
         except Declined as error:
             if error.status == 404:
                 return offers

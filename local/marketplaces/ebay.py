@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from local.marketplaces import ebay_access, ebay_cancellations, ebay_finances, ebay_notifications, ebay_returns
+from local.marketplaces import ebay_access, ebay_cancellations, ebay_notifications, ebay_returns, ebay_transactions
 from local.marketplaces.catalogue import Listing, derived_digits, ebay_offer_id
 from local.marketplaces.ebay_back_office import Cancellation, Hold, Payout, ReturnRequest, Transfer
 from local.marketplaces.ebay_errors import error_response
@@ -20,7 +21,7 @@ from local.marketplaces.ebay_refunds import complete_refunds
 from local.marketplaces.ebay_routes import ROUTES
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
-from local.marketplaces.shelf import Change, Sale
+from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.wire import GATEWAY_PAGE, Request, Response
 
 SITES = {"USD": "EBAY_US", "CAD": "EBAY_CA", "GBP": "EBAY_GB", "EUR": "EBAY_DE", "AUD": "EBAY_AU"}
@@ -51,7 +52,8 @@ class Ebay(Market):
     `challenge` GETs the URL that a new destination is asked with: (status, body). `consented`: the seller has not
     taken back his consent. `out_of_stock_control`: a listing may stand at 0. `requires_signature`: he is in the EU or
     the UK. `throttled_until`, `down_until`: until then every call gets 429, or a gateway's 503. `over_budget` counts
-    the calls, grants and revisions that were refused because a day's limit was used up.
+    the calls, grants and revisions that were refused because a day's limit was used up; `limit_scale` multiplies those
+    limits, for a shop that sells in minutes what others sell in days.
     """
 
     name: ClassVar[str] = "ebay"
@@ -73,6 +75,9 @@ class Ebay(Market):
     # How long eBay takes, in seconds: to process a payment, to refund a buyer, to make funds available.
     payment_takes_s: float = 0.0
     refund_takes_s: float = 60.0
+    # What goes wrong with refunds: an errorId from 34925 to 34930 refuses them at once; or they end as FAILED.
+    refund_refusal: int = 0
+    refunds_fail: bool = False
     funds_take_s: float = 2 * 86_400.0
 
     def __init__(
@@ -83,11 +88,13 @@ class Ebay(Market):
         *,
         base_url: str = "https://api.ebay.com",
         challenge: Challenge = nobody_answers,
+        limit_scale: float = 1.0,
     ) -> None:
         super().__init__(catalogue, clock, die)
         self.site = SITES[self.currency]
         self.base_url = base_url
         self.challenge = challenge
+        self.limit_scale = limit_scale
         self.sku_of_offer = {ebay_offer_id(listing.sku): listing.sku for listing in catalogue}
 
     def order_id(self, number: int) -> str:
@@ -134,6 +141,17 @@ class Ebay(Market):
         """Refunds that were asked for arrive, too."""
         super().advance(now)
         complete_refunds(self, now)
+
+    def cancel(self, sale: Sale, now: datetime) -> None:
+        """A request that waited for the seller is answered by it."""
+        super().cancel(sale, now)
+        if sale.cancelled_at:
+            ebay_cancellations.complete_open(self, sale)
+
+    def ship(self, sale: Sale, parcel: Parcel) -> None:
+        """The change says which parcel it is about, for several may leave before anybody is told."""
+        super().ship(sale, parcel)
+        self.shelf.changes[-1] = replace(self.shelf.changes[-1], kind=f"shipped:{parcel.reference}")
 
     def notices(self, change: Change) -> list[Notice]:
         """The signed messages that a change causes, each with its endpoint."""
@@ -186,4 +204,4 @@ class Ebay(Market):
 
     def pay_out(self, now: datetime) -> Payout | None:
         """Sends all available funds to the bank; None when there are none."""
-        return ebay_finances.pay_out(self, now)
+        return ebay_transactions.pay_out(self, now)

@@ -106,7 +106,7 @@ def _profile(market: Ebay, program: str, cycle: str) -> dict[str, Any]:
         {
             "metricKey": "DEFECTIVE_TRANSACTION_RATE",
             "name": "Transaction defect rate",
-            "type": "RATE",
+            "type": "FRACTION",
             "level": level,
             "value": {"value": f"{rate * 100:.2f}", "numerator": defects, "denominator": len(sales)},
             "thresholdUpperBound": {"value": f"{DEFECTS_MAX * 100:.2f}"},
@@ -114,7 +114,7 @@ def _profile(market: Ebay, program: str, cycle: str) -> dict[str, Any]:
             **window,
         },
         {
-            "metricKey": "TRANSACTION_COUNT",
+            "metricKey": "MIN_TXN_COUNT",
             "name": "Transactions",
             "type": "NUMBER",
             "level": level,

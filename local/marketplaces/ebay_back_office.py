@@ -52,6 +52,14 @@ class Refund:
     lines: dict[str, int]
     reason: str
     done_at: datetime | None = None
+    failed: bool = False
+
+    @property
+    def status(self) -> str:
+        """RefundStatusEnum"""
+        if self.done_at is None:
+            return "PENDING"
+        return "FAILED" if self.failed else "REFUNDED"
 
 
 @dataclass
@@ -112,7 +120,7 @@ class Payout:
 
 @dataclass
 class BackOffice:
-    """All of it. `payout_of`: type/id of a transaction -> payout id. `day`: the day that the counters are about."""
+    """All of it. `refunds`: by order id. `payout_of`: type/id of a transaction -> payout id. `day`: of the counters."""
 
     consented: bool = True
     out_of_stock_control: bool = True
@@ -121,7 +129,7 @@ class BackOffice:
     destinations: list[Destination] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
     signing_keys: list[SigningKey] = field(default_factory=list)
-    refunds: list[Refund] = field(default_factory=list)
+    refunds: dict[str, list[Refund]] = field(default_factory=dict)
     cancellations: list[Cancellation] = field(default_factory=list)
     returns: list[ReturnRequest] = field(default_factory=list)
     holds: dict[str, Hold] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """eBay's limits: calls a day for each API of one application, revisions a day for each listing.
 
 Sources: developer.ebay.com/develop/api/sell/api_call_limits, api-docs/static/oauth-rate-limits.html. The day begins at
-midnight, Pacific time. Each call over a limit is refused, and counted in `over_budget`.
+midnight, Pacific time. Each call over a limit is refused, and counted in `over_budget`. The market's `limit_scale`
+multiplies all limits.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def spend_revision(market: Ebay, sku: str) -> bool:
     """Counts a change of a listing; False when it has been changed too often today."""
     office = market.shelf.ebay
     _begin_day(market)
-    if office.revisions[sku] >= REVISIONS_A_DAY:
+    if office.revisions[sku] >= REVISIONS_A_DAY * market.limit_scale:
         office.over_budget["revisions"] += 1
         return False
     office.revisions[sku] += 1
@@ -93,11 +94,11 @@ def rate_limits(market: Ebay, request: Request, _names: dict[str, str]) -> Respo
 
 
 def _rate_limit(market: Ebay, limit: Limit) -> dict[str, Any]:
-    count = market.shelf.ebay.calls[limit.name]
+    count, most = market.shelf.ebay.calls[limit.name], int(limit.calls_a_day * market.limit_scale)
     rate = {
         "count": count,
-        "limit": limit.calls_a_day,
-        "remaining": max(0, limit.calls_a_day - count),
+        "limit": most,
+        "remaining": max(0, most - count),
         "reset": stamp(_next_midnight(market.clock())),
         "timeWindow": DAY_S,
     }
@@ -114,7 +115,7 @@ def _spend(market: Ebay, name: str, most: int) -> bool:
     office = market.shelf.ebay
     _begin_day(market)
     office.calls[name] += 1
-    if office.calls[name] > most:
+    if office.calls[name] > most * market.limit_scale:
         office.over_budget[name] += 1
         return False
     return True

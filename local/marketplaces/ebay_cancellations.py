@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.catalogue import ebay_item_id
 from local.marketplaces.ebay_back_office import Cancellation
+from local.marketplaces.ebay_buyers import shown_name
 from local.marketplaces.ebay_post_order import between, body_of, date_value, money, no, paged, sale_named
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import Request, Response, json_response
@@ -54,6 +55,12 @@ def open_request(market: Ebay, sale: Sale) -> Cancellation | None:
     return next((each for each in of_order(market, sale) if each.state == "REQUESTED"), None)
 
 
+def complete_open(market: Ebay, sale: Sale) -> None:
+    """The order has been called off: what waited for that is done."""
+    if found := open_request(market, sale):
+        found.state, found.closed_at = "COMPLETED", sale.cancelled_at
+
+
 def _make(market: Ebay, sale: Sale, initiator: str, reason: str, now: datetime) -> Cancellation:
     cancel_id = f"5{market.shelf.ebay.number():09}"
     made = Cancellation(cancel_id, sale.order_id, initiator, reason, "REQUESTED", now)
@@ -83,7 +90,7 @@ def create(market: Ebay, request: Request, _names: dict[str, str]) -> Response:
     if reason := _why_not(market, sale):
         raise no(409, 1605, f"The order is not eligible for cancellation: {reason}")
     made = _make(market, sale, "SELLER", str(body["cancelReason"]), market.clock())
-    _complete(market, made, sale)
+    market.cancel(sale, market.clock())
     return json_response(201, {"cancelId": made.cancel_id})
 
 
@@ -116,7 +123,7 @@ def approve(market: Ebay, _request: Request, names: dict[str, str]) -> Response:
     sale = market.shelf.sales[found.order_id]
     if sale.parcels:
         raise no(409, 1605, "The order has been shipped.")
-    _complete(market, found, sale)
+    market.cancel(sale, market.clock())
     return Response(200)
 
 
@@ -128,11 +135,6 @@ def reject(market: Ebay, request: Request, names: dict[str, str]) -> Response:
     found.state, found.closed_at = "REJECTED", market.clock()
     sale.touch(market.clock())
     return Response(200)
-
-
-def _complete(market: Ebay, found: Cancellation, sale: Sale) -> None:
-    found.state, found.closed_at = "COMPLETED", market.clock()
-    market.cancel(sale, market.clock())
 
 
 def _why_not(market: Ebay, sale: Sale) -> str:
@@ -172,7 +174,7 @@ def _summary(market: Ebay, each: Cancellation) -> dict[str, Any]:
         "cancelStatus": status,
         "cancelReason": each.reason,
         "paymentStatus": "PAID",
-        "buyerLoginName": sale.buyer.handle,
+        "buyerLoginName": shown_name(market, sale),
         "sellerLoginName": market.seller_id,
         "requestRefundAmount": money(sale.before_tax_minor + sale.tax_minor, sale.currency),
         "cancelRequestDate": date_value(each.asked_at),

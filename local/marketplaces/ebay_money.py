@@ -60,17 +60,21 @@ def refunds_of(market: Ebay, sale: Sale) -> list[RefundView]:
         RefundView(
             each.refund_id,
             each.done_at or each.asked_at,
-            "REFUNDED" if each.done_at else "PENDING",
+            each.status,
             each.gross_minor,
             each.gross_minor - _fee_credit_minor(sale, each.gross_minor),
             each.lines,
         )
-        for each in market.shelf.ebay.refunds
-        if each.order_id == sale.order_id
+        for each in market.shelf.ebay.refunds.get(sale.order_id, [])
     ]
     if sale.cancelled_at:
         views.append(_of_cancellation(sale, sale.cancelled_at, views))
     return views
+
+
+def standing(refunds: list[RefundView]) -> list[RefundView]:
+    """Those that have not failed."""
+    return [refund for refund in refunds if refund.status != "FAILED"]
 
 
 def due_seller_minor(sale: Sale, refunds: list[RefundView]) -> int:
@@ -80,9 +84,11 @@ def due_seller_minor(sale: Sale, refunds: list[RefundView]) -> int:
 
 
 def payment_status(sale: Sale, refunds: list[RefundView]) -> str:
-    """OrderPaymentStatusEnum"""
+    """OrderPaymentStatusEnum; FAILED is said of a refund too."""
     if not sale.paid:
         return "PENDING"
+    if refunds and refunds[-1].status == "FAILED":
+        return "FAILED"
     done_minor = sum(refund.gross_minor for refund in refunds if refund.status == "REFUNDED")
     if done_minor <= 0:
         return "PAID"
@@ -96,6 +102,7 @@ def _fee_credit_minor(sale: Sale, gross_minor: int) -> int:
 
 def _of_cancellation(sale: Sale, at: datetime, earlier: list[RefundView]) -> RefundView:
     """Everything that is left, all fees with it: the seller is left with nothing."""
+    earlier = standing(earlier)
     taken = {line.line_id: sum(view.lines.get(line.line_id, 0) for view in earlier) for line in sale.lines}
     return RefundView(
         f"5{sale.number:09}",

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from local.marketplaces.catalogue import derived_digits, ebay_item_id
+from local.marketplaces.catalogue import ebay_item_id
+from local.marketplaces.ebay_buyers import user_id
 from local.marketplaces.ebay_errors import stamp
 from local.marketplaces.shelf import Change, Sale
 from local.marketplaces.wire import to_json
@@ -49,7 +50,7 @@ def notices(market: Ebay, change: Change) -> list[Notice]:
     """The messages that a change causes: none when nobody has subscribed to its topic."""
     if change.kind.startswith(TEST):
         return _test(market, change)
-    topic = TOPIC_OF_CHANGE.get(change.kind)
+    topic = TOPIC_OF_CHANGE.get(change.kind.partition(":")[0])
     if topic is None:
         return []
     body, headers = signed(market, message(market, topic, change))
@@ -115,11 +116,6 @@ def public_key(market: Ebay) -> str:
     return f"-----BEGIN PUBLIC KEY-----{base64.b64encode(der).decode()}-----END PUBLIC KEY-----"
 
 
-def user_id(username: str) -> str:
-    """The immutable id of a user, which does not give away the name."""
-    return f"u{derived_digits(f'ebay/user/{username}', 10)}"
-
-
 def _endpoints(market: Ebay, topic: str) -> list[str]:
     """Of the enabled subscriptions; a deleted account is told to every destination if nobody has subscribed."""
     office = market.shelf.ebay
@@ -161,8 +157,10 @@ def _confirmed(market: Ebay, change: Change) -> dict[str, Any]:
 
 
 def _shipped(market: Ebay, change: Change) -> dict[str, Any]:
-    sale = market.shelf.sales.get(change.order_id)
-    return _order(market, sale, sale.parcels[-1].units if sale else {})
+    sale, reference = market.shelf.sales.get(change.order_id), change.kind.partition(":")[2]
+    parcels = sale.parcels if sale else []
+    units = next((parcel.units for parcel in parcels if parcel.reference == reference), {})
+    return _order(market, sale, units)
 
 
 def _order(market: Ebay, sale: Sale | None, units: dict[str, int]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.marketplaces.catalogue import ebay_item_id, ebay_offer_id
+from local.marketplaces.catalogue import derived_digits, ebay_item_id, ebay_offer_id
 from local.marketplaces.ebay_errors import INVENTORY, refuse
 from local.marketplaces.ebay_money import amount
 from local.marketplaces.shelf import ShelfListing
@@ -112,6 +112,12 @@ def _offer(market: Ebay, listing: ShelfListing) -> dict[str, Any]:
         "format": "FIXED_PRICE",
         "availableQuantity": _shown_quantity(listing),
         "listingDuration": "GTC",
+        "listingPolicies": {
+            policy: derived_digits(f"ebay/{policy}", 10)
+            for policy in ("fulfillmentPolicyId", "paymentPolicyId", "returnPolicyId")
+        },
+        "hideBuyerDetails": False,
+        "includeCatalogProductDetails": False,
         "pricingSummary": {"price": amount(listing.price_minor, listing.currency)},
         "status": "PUBLISHED" if listing.live else "UNPUBLISHED",
     }

@@ -1,8 +1,7 @@
 """An order as eBay's Sell Fulfillment API shows it.
 
 The sums hold as on real payloads: totalDueSeller = total - totalMarketplaceFee - refunds; tax that eBay collects
-and remits is outside the total (unless TAX_BREAKDOWN is asked for) and inside the fee's basis. What is personal goes:
-the e-mail address after 14 days, name, street and phone after 90, everything with the buyer's account.
+and remits is outside the total (unless TAX_BREAKDOWN is asked for) and inside the fee's basis.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.catalogue import ebay_item_id
+from local.marketplaces.ebay_buyers import contact as buyer_contact
+from local.marketplaces.ebay_buyers import shown_name
 from local.marketplaces.ebay_cancellations import of_order, open_request
 from local.marketplaces.ebay_errors import stamp
 from local.marketplaces.ebay_money import (
@@ -21,14 +22,13 @@ from local.marketplaces.ebay_money import (
     line_total_minor,
     payment_status,
     refunds_of,
+    standing,
 )
-from local.marketplaces.ebay_notifications import user_id
 from local.marketplaces.shelf import Sale, SoldLine
 
 if TYPE_CHECKING:
     from local.marketplaces.ebay import Ebay
 
-EMAIL_SHOWN, CONTACT_SHOWN = timedelta(days=14), timedelta(days=90)
 HELD_FOR = timedelta(days=21)
 
 
@@ -44,8 +44,7 @@ def fulfillment_status(sale: Sale) -> str:
 def order_body(market: Ebay, sale: Sale, *, with_tax: bool, with_cancel_requests: bool) -> dict[str, Any]:
     """Order"""
     buyer, tax_minor = sale.buyer, sale.tax_minor
-    refunds, contact = refunds_of(market, sale), _contact(market, sale)
-    deleted = buyer.handle in market.shelf.ebay.deleted_buyers
+    refunds, contact = refunds_of(market, sale), buyer_contact(market, sale)
     place = {
         "city": buyer.town.name,
         "stateOrProvince": buyer.town.state_code,
@@ -61,7 +60,7 @@ def order_body(market: Ebay, sale: Sale, *, with_tax: bool, with_cancel_requests
         "orderPaymentStatus": payment_status(sale, refunds),
         "sellerId": market.seller_id,
         "buyer": {
-            "username": user_id(buyer.handle) if deleted else buyer.handle,
+            "username": shown_name(market, sale),
             "taxAddress": place,
             "buyerRegistrationAddress": contact,
         },
@@ -76,26 +75,6 @@ def order_body(market: Ebay, sale: Sale, *, with_tax: bool, with_cancel_requests
         "totalMarketplaceFee": amount(fee_minor(sale), sale.currency),
     }
     return body | ({"ebayCollectAndRemitTax": True} if tax_minor else {})
-
-
-def _contact(market: Ebay, sale: Sale) -> dict[str, Any]:
-    buyer, age = sale.buyer, market.clock() - sale.placed_at
-    known = buyer.handle not in market.shelf.ebay.deleted_buyers
-    personal = known and age <= CONTACT_SHOWN
-    address = {
-        "addressLine1": buyer.street if personal else "",
-        "addressLine2": buyer.street_2 if personal else "",
-        "city": buyer.town.name,
-        "stateOrProvince": buyer.town.state_code,
-        "postalCode": buyer.town.postal_code,
-        "countryCode": "US",
-    }
-    contact: dict[str, Any] = {"contactAddress": {field: value for field, value in address.items() if value}}
-    if personal:
-        contact |= {"fullName": buyer.name, "primaryPhone": {"phoneNumber": buyer.phone}}
-    if known and age <= EMAIL_SHOWN:
-        contact["email"] = f"{buyer.handle}@members.ebay.example"
-    return contact
 
 
 def _pricing(sale: Sale, shown_tax_minor: int) -> dict[str, Any]:
@@ -209,7 +188,7 @@ def _line(market: Ebay, sale: Sale, line: SoldLine, refunds: list[RefundView]) -
                 "refundDate": stamp(each.at),
                 "amount": amount(each.lines[line.line_id], currency),
             }
-            for each in refunds
+            for each in standing(refunds)
             if each.lines.get(line.line_id)
         ],
         "properties": {"buyerProtection": True},

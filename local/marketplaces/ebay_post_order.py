@@ -21,7 +21,7 @@ PAGE, MAX_PAGE = 25, 200
 
 def no(status: int, error_id: int, message: str) -> RefusalError:
     """{"errorMessage": {"error": [...]}}"""
-    error = {
+    error: dict[str, Any] = {
         "errorId": error_id,
         "domain": "returnErrorDomain" if 1700 <= error_id < 1800 else "cancelErrorDomain",
         "severity": "ERROR",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.ebay_back_office import Refund
 from local.marketplaces.ebay_errors import FULFILLMENT, json_object, refuse
-from local.marketplaces.ebay_money import line_total_minor, refunds_of
+from local.marketplaces.ebay_money import line_total_minor, refunds_of, standing
 from local.marketplaces.money import amount_minor
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import Request, Response, json_response
@@ -54,24 +54,24 @@ def begin_refund(market: Ebay, sale: Sale, lines: dict[str, int], reason: str) -
     """A refund on its way: line id -> minor units."""
     number = market.shelf.ebay.number()
     refund = Refund(f"6{number:09}", sale.order_id, market.clock(), sum(lines.values()), lines, reason)
-    market.shelf.ebay.refunds.append(refund)
+    market.shelf.ebay.refunds.setdefault(sale.order_id, []).append(refund)
     sale.touch(market.clock())
     return refund
 
 
 def complete_refunds(market: Ebay, now: datetime) -> None:
     """Refunds asked for long enough ago reach the buyer."""
-    for refund in market.shelf.ebay.refunds:
+    for refund in (each for refunds in market.shelf.ebay.refunds.values() for each in refunds):
         due_at = refund.asked_at + timedelta(seconds=market.refund_takes_s)
         if refund.done_at is None and due_at <= now:
             sale = market.shelf.sales[refund.order_id]
             sale.touch(due_at)
-            refund.done_at = due_at
+            refund.done_at, refund.failed = due_at, market.refunds_fail
 
 
 def remaining_minor(market: Ebay, sale: Sale) -> dict[str, int]:
     """Line id -> what may still be given back of it."""
-    refunds = refunds_of(market, sale)
+    refunds = standing(refunds_of(market, sale))
     return {
         line.line_id: line_total_minor(sale, line) - sum(each.lines.get(line.line_id, 0) for each in refunds)
         for line in sale.lines
@@ -80,7 +80,9 @@ def remaining_minor(market: Ebay, sale: Sale) -> dict[str, int]:
 
 def _check_possible(market: Ebay, sale: Sale) -> None:
     now = market.clock()
-    refunds = refunds_of(market, sale)
+    refunds = standing(refunds_of(market, sale))
+    if market.refund_refusal:
+        raise refuse(409, market.refund_refusal, "The refund operation could not be completed.", category="BUSINESS")
     if not sale.paid or now < sale.placed_at + timedelta(seconds=market.payment_takes_s):
         raise refuse(409, 34929, "You cannot refund this order yet since the payment has not been processed.")
     if any(each.order_id == sale.order_id and each.state != "CLOSED" for each in market.shelf.ebay.returns):
@@ -103,7 +105,8 @@ def _lines_minor(market: Ebay, sale: Sale, body: dict[str, Any]) -> dict[str, in
         return _spread(left, _checked_minor(sale, whole))
     lines: dict[str, int] = {}
     for item in items if isinstance(items, list) else [items]:
-        line_id = item.get("lineItemId") if isinstance(item, dict) else None
+        item = item if isinstance(item, dict) else {}
+        line_id = item.get("lineItemId")
         if line_id is None:
             raise refuse(400, 34910, "Either legacyReference or lineItemId must be specified.")
         if line_id not in left:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.catalogue import ebay_item_id
 from local.marketplaces.ebay_back_office import ReturnRequest
+from local.marketplaces.ebay_buyers import shown_name
 from local.marketplaces.ebay_post_order import between, body_of, date_value, money, no, paged
 from local.marketplaces.ebay_refunds import begin_refund, remaining_minor
 from local.marketplaces.money import amount_minor
@@ -146,13 +147,13 @@ def _summary(market: Ebay, each: ReturnRequest) -> dict[str, Any]:
     status, options = STATUSES[each.state]
     estimate = money(line.net_minor * each.units // line.quantity, sale.currency)
     refund: dict[str, Any] = {"estimatedRefundAmount": estimate}
-    for made in market.shelf.ebay.refunds:
+    for made in market.shelf.ebay.refunds.get(each.order_id, []):
         if made.refund_id == each.refund_id:
             refund["actualRefundAmount"] = money(made.gross_minor, sale.currency)
     body = {
         "returnId": each.return_id,
         "orderId": each.order_id,
-        "buyerLoginName": sale.buyer.handle,
+        "buyerLoginName": shown_name(market, sale),
         "sellerLoginName": market.seller_id,
         "currentType": "MONEY_BACK",
         "state": each.state,

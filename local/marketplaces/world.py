@@ -63,6 +63,7 @@ class Marketplaces:
     """Shopify, Amazon and eBay with one catalogue.
 
     `rate_per_s`: orders a second over all three. `clock`: the time of API calls; by default the time of the last tick.
+    `ebay_limit_scale` multiplies eBay's limits of a day; by default as much as Amazon's rates are multiplied.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Marketplaces:
         start: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC),
         clock: Clock | None = None,
         amazon_rate_scale: float = 1.0,
+        ebay_limit_scale: float | None = None,
         public_url: str = "",
     ) -> None:
         self.rate_per_s = rate_per_s
@@ -89,7 +91,8 @@ class Marketplaces:
         self.shopify = Shopify(catalogue, clock, self.dice["shopify"])
         self.amazon = Amazon(catalogue, clock, self.dice["amazon"], rate_scale=amazon_rate_scale)
         ebay_url = f"{public_url}/ebay" if public_url else "https://api.ebay.com"
-        self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url)
+        limit_scale = amazon_rate_scale if ebay_limit_scale is None else ebay_limit_scale
+        self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url, limit_scale=limit_scale)
         self.markets: dict[str, Market] = {market.name: market for market in (self.shopify, self.amazon, self.ebay)}
 
     def handle(self, marketplace: str, request: Request) -> Response:

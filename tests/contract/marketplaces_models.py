@@ -92,15 +92,16 @@ def _ebay(spec_file: str, path: str, method: str, status: int | None) -> Validat
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
     else:
         response = operation["responses"][str(status)]
-        schema = _ebay_errors() if status >= 400 else response["content"]["application/json"]["schema"]
+        schema = _ebay_errors(document) if status >= 400 else response["content"]["application/json"]["schema"]
     schemas = {name: _closed(each) for name, each in document["components"]["schemas"].items()}
     whole = {"allOf": [_reference_only(schema)], "components": {"schemas": schemas}}
     return Draft4Validator(whole, format_checker=FORMATS)
 
 
-def _ebay_errors() -> dict[str, Any]:
+def _ebay_errors(document: dict[str, Any]) -> dict[str, Any]:
+    name = "ErrorDetailV3" if "ErrorDetailV3" in document["components"]["schemas"] else "Error"
     element = {
-        "allOf": [{"$ref": "#/components/schemas/ErrorDetailV3"}],
+        "allOf": [{"$ref": f"#/components/schemas/{name}"}],
         "required": ["errorId", "domain", "category", "message"],
     }
     return {

@@ -37,7 +37,7 @@ def wish(amount_minor: int = 100, refund_id: str = "r1", reason: str = "") -> Re
 
 
 def refunds(on: Seller) -> list[int]:
-    return [refund.gross_minor for refund in on.market.shelf.ebay.refunds]
+    return [refund.gross_minor for of_order in on.market.shelf.ebay.refunds.values() for refund in of_order]
 
 
 def arrived(on: Seller) -> None:
@@ -165,12 +165,35 @@ def test_the_line_tells_what_the_buyer_got_where_the_order_tells_what_it_cost() 
 
 
 def test_a_refund_that_failed_is_left_to_a_person(on: Seller, sale: Sale) -> None:
+    on.market.refunds_fail = True
+    assert on.later().refund(sale.order_id, wish()) is False
+    arrived(on)
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            on.later().refund(sale.order_id, wish())
+        assert refused.value.reason == "refund_failed"
+    assert refunds(on) == [100]
+    on.market.refunds_fail = False
+    assert on.later().refund(sale.order_id, wish(refund_id="r2")) is False
+    assert refunds(on) == [100, 100]
+
+
+def test_a_refund_that_failed_at_once_is_left_to_a_person(on: Seller, sale: Sale) -> None:
     client = on.later()
     shown = answer(json.loads(client.get_order(sale.order_id)))
     on.wire.instead = [shown, answer({"refundStatus": "FAILED"})]
     with pytest.raises(Refused) as refused:
         client.refund(sale.order_id, wish())
     assert refused.value.reason == "refund_failed"
+
+
+def test_a_seller_who_cannot_pay_may_ask_again_once_he_can(on: Seller, sale: Sale) -> None:
+    on.market.refund_refusal = 34925
+    with pytest.raises(Refused, match="34925"):
+        on.later().refund(sale.order_id, wish())
+    on.market.refund_refusal = 0
+    assert on.later().refund(sale.order_id, wish()) is False
+    assert refunds(on) == [100]
 
 
 @pytest.mark.parametrize(

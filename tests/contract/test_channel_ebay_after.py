@@ -354,6 +354,13 @@ def test_a_list_hides_the_request_that_the_order_itself_shows(on: Seller, sale: 
     assert [each.reason for each in order.problems] == ["cancel_requested"]
 
 
+def test_a_request_that_cannot_be_read_hides_no_order(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    listed = {"orderId": "12-1", "cancelStatus": {"cancelState": "IN_PROGRESS", "cancelRequests": []}}
+    on.wire.instead = [answer({"total": 1, "orders": [listed]}), problem(32100, 404)]
+    assert [json.loads(raw) for raw, _ in on.client.changed_orders(START_MS)] == [listed]
+
+
 def test_the_recorded_cancellation_is_the_end_of_it(on: Seller) -> None:
     """The fragment of a cancelled order: nothing more is asked of eBay."""
     fragment = json.loads(

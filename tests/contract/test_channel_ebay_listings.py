@@ -86,6 +86,23 @@ def test_an_offer_is_moved_once_though_the_answer_was_lost(on: Seller, quantity:
         assert listing.available == quantity
 
 
+def test_an_offer_that_we_withdrew_comes_back_even_if_that_was_forgotten(on: Seller) -> None:
+    on.market.out_of_stock_control = False
+    on.client.push_availability([availability(SKU, 0)])
+    forgotten = dataclasses.replace(availability(SKU, 6), shown=3)
+    assert on.later().push_availability([forgotten]) == [None]
+    assert on.market.shelf.listings[SKU].available == 6
+
+
+def test_an_offer_that_somebody_else_withdrew_stays_withdrawn(on: Seller) -> None:
+    listing = on.market.shelf.listings[SKU]
+    listing.live = False
+    (outcome,) = on.client.push_availability([availability(SKU, 6)])
+    assert isinstance(outcome, Refused)
+    assert "25713" in outcome.detail
+    assert not listing.live
+
+
 def test_0_of_a_listing_whose_offer_is_not_known_is_refused(on: Seller) -> None:
     on.market.out_of_stock_control = False
     (outcome,) = on.client.push_availability([availability(SKU, 0, item_id="1")])

@@ -18,7 +18,7 @@ from chalicelib.channels.ebay.notifications import (
     verify,
 )
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told
-from chalicelib.channels.ebay.signing import sign
+from chalicelib.channels.ebay.signing import SigningKey, sign, signing_key_of
 from chalicelib.channels.port import ShipmentConfirmation
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Forged, Refused, Unreadable
@@ -80,6 +80,32 @@ def test_a_request_without_a_body_covers_no_digest() -> None:
     headers = signed(vector, body=b"")
     assert headers["Signature-Input"] == vector["signature-input-without-body"]
     assert "Content-Digest" not in headers
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        None,
+        "",
+        "no json",
+        "[]",
+        {},
+        {"jwe": "j"},
+        {"jwe": "j", "private_key": "k", "expires_ms": "soon"},
+        {"jwe": "j", "private_key": "k", "expires_ms": 999},
+        {"jwe": "j", "private_key": "k", "expires_ms": 1000},
+    ],
+)
+def test_a_key_that_is_missing_broken_or_over_is_no_key(held: Any) -> None:
+    assert signing_key_of({"signing_key": held}, 1000) is None
+
+
+def test_a_key_is_held_as_an_object_or_as_its_text() -> None:
+    held = {"jwe": "j", "private_key": "k", "expires_ms": 1001}
+    expected = SigningKey("j", "k", 1001)
+    assert signing_key_of({"signing_key": held}, 1000) == expected
+    assert signing_key_of({"signing_key": json.dumps(held)}, 1000) == expected
+    assert signing_key_of({"signing_key": {"jwe": "j", "private_key": "k"}}, 1000) == SigningKey("j", "k")
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "no base64!", "publicKey"])
@@ -199,7 +225,16 @@ def test_a_platform_notification_is_refused_by_name(name: str) -> None:
     assert refused.value.reason == "platform_notification"
 
 
-@pytest.mark.parametrize("name", ["GetOrders.active-unpaid.taxes.xml", "error.auth-token-invalid.xml"])
+TRADING = [
+    "GetOrders.active-unpaid.taxes.xml",
+    "GetOrders.cancelled.monetary-details.xml",
+    "GetOrders.completed.three-variation-lines.xml",
+    "ReviseInventoryStatus.success.xml",
+    "error.auth-token-invalid.xml",
+]
+
+
+@pytest.mark.parametrize("name", TRADING)
 def test_an_answer_of_the_old_trading_api_is_no_json_and_passes(name: str) -> None:
     with pytest.raises(Busy):
         read_answer(HttpResponse(200, {}, sample(f"trading-xml/{name}")))

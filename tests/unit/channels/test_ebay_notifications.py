@@ -22,6 +22,11 @@ def test_a_parcel_that_ebay_knows_of_points_at_its_order() -> None:
     assert hint_of(body) == Hint("u1", ("12-3",))
 
 
+def test_a_parcel_without_an_order_is_taken_and_points_at_nothing() -> None:
+    body = message("ITEM_MARKED_SHIPPED", {"user": {"userId": "u1"}, "item": {}})
+    assert told_of(body) == Told("ITEM_MARKED_SHIPPED", "n-1", "u1")
+
+
 @pytest.mark.parametrize("topic", [REVOKED, DELETED])
 def test_a_user_is_named_by_either_of_his_names(topic: str) -> None:
     assert told_of(message(topic, {"userId": "u1"})) == Told(topic, "n-1", "u1")

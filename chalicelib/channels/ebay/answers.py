@@ -21,7 +21,7 @@ _FINAL |= {195003, 195012, 195014, 195015, 195020, 195021, 195024}
 _ACCESS = frozenset({1001, 1100})
 _SIGNATURE = range(215000, 216000)
 _REQUEST_IDS = ("x-ebay-request-id", "x-ebay-c-request-id", "rlogid")
-_DRAINED_S = 10  # a 429 without Retry-After
+_DRAINED_S = 5  # a 429 without Retry-After
 
 
 class Declined(Refused):

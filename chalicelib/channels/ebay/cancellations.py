@@ -88,12 +88,12 @@ def _search(wire: EbayWire, external_id: str) -> list[Node]:
     """Every cancellation of the order, as summaries."""
     query = urlencode({"legacy_order_id": external_id, "limit": "200"})
     try:
-        found = wire.call(Call("GET", f"{_PATH}/search?{query}"))
+        found = wire.found(Call("GET", f"{_PATH}/search?{query}"))
     except Declined as error:
         if error.status == _MISSING:
             return []
         raise
-    return [each for each in Node(found or {}).each("cancellations") if _of(each, external_id)]
+    return [each for each in Node(found).each("cancellations") if _of(each, external_id)]
 
 
 def _of(each: Node, external_id: str) -> bool:

@@ -21,6 +21,7 @@ from chalicelib.channels.ebay import (
     standards,
     stock,
 )
+from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.availability import MOST_ENTRIES
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
 from chalicelib.channels.ebay.refunds import ORDERS, order_path
@@ -116,7 +117,10 @@ class EbayClient(Basic):
         if isinstance(status, dict) and not status.get("cancelRequests"):
             order_id = id_in(order, "orderId")
             if order_id and str(status.get("cancelState") or "") not in _NO_REQUEST:
-                return self.get_order(order_id)
+                try:
+                    return self.get_order(order_id)
+                except Declined:
+                    pass  # what the list shows is better than no order
         return json.dumps(order).encode()
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:

@@ -25,7 +25,7 @@ def read_listings(wire: EbayWire) -> Iterator[ListedItem]:
     """One item for each offer; a SKU without an offer is not listed. `offset` counts pages here, not items."""
     for page in range(_MOST_PAGES):
         query = urlencode({"limit": str(_PAGE), "offset": str(page)})
-        found = wire.call(Call("GET", f"{_ITEMS}?{query}")) or {}
+        found = wire.ask(Call("GET", f"{_ITEMS}?{query}"), "total")
         items = [each for each in found.get("inventoryItems") or [] if isinstance(each, dict)]
         for item in items:
             if sku := str(item.get("sku") or ""):

@@ -87,8 +87,10 @@ def told_of(body: str | bytes) -> Told:
     notification = root.at("notification")
     notification_id, data = notification.text("notificationId"), notification.at("data")
     if topic in ORDER_TOPICS:
-        user = data.at("user")
-        order_ids = (data.at("order").identity("orderId"),)
+        user, order = data.at("user"), data.at("order")
+        # No contract of the second topic is at hand: one that names no order is no reason to refuse it.
+        known = topic != ORDER_TOPICS[0] and not order.text("orderId")
+        order_ids = () if known else (order.identity("orderId"),)
         return Told(topic, notification_id, user.text("userId"), user.text("username"), order_ids)
     if topic in (REVOKED, DELETED):
         return _about_user(topic, notification_id, data)

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.parcels import stamp
 from chalicelib.channels.ebay.refunds import order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import ChannelReturn, Jobs
-from chalicelib.domain.errors import HeadraceError, Refused, Retry, Unreadable
+from chalicelib.domain.errors import Refused, Unreadable
 
 _PATH = "/post-order/v2/return"
 _JOB = "returns"
@@ -78,7 +79,7 @@ def _summaries(wire: EbayWire) -> Iterator[Node]:
     start = stamp(wire.now_ms - _REACH_MS)
     for page in range(_MOST_PAGES):
         query = {"creation_date_range_from": start, "limit": str(_PAGE), "offset": str(page * _PAGE)}
-        found = Node(wire.call(Call("GET", f"{_PATH}/search?{urlencode(query)}")) or {})
+        found = Node(wire.found(Call("GET", f"{_PATH}/search?{urlencode(query)}")))
         members = found.each("members")
         yield from (each for each in members if each.text("returnId"))
         if len(members) < _PAGE:
@@ -111,7 +112,7 @@ def _read(wire: EbayWire, summary: Node, step: str, changed_ms: int) -> ChannelR
         info = root.at("creationInfo")
         items = _items(wire, external_id, info)
         return ChannelReturn(summary.identity("returnId"), external_id, step, items, info.text("reason"), changed_ms)
-    except Unreadable:
+    except (Unreadable, Declined):
         return None
 
 
@@ -127,9 +128,7 @@ def _items(wire: EbayWire, external_id: str, info: Node) -> tuple[tuple[str, int
     units = max(item.whole("returnQuantity", 1), 1)
     try:
         lines = Node(wire.ask(Call("GET", order_path(external_id)), "orderId")).each("lineItems")
-    except Retry:
-        raise
-    except HeadraceError:
+    except Declined:
         lines = []  # an order that eBay does not show any more
     wanted = item.text("transactionId")
     own = [line.text("lineItemId") for line in lines if line.text("lineItemId") == wanted]

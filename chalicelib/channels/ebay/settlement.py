@@ -88,6 +88,6 @@ def _all_of(wire: EbayWire, payout_id: str) -> Iterator[Node]:
 def _page(wire: EbayWire, name: str, chosen: str, offset: int, sort: str) -> tuple[list[Node], bool]:
     limit = _PAGES[name]
     query = urlencode({"filter": chosen, "limit": str(limit), "offset": str(offset), "sort": sort})
-    answer = Node(wire.call(Call("GET", f"{_BASE}/{name}?{query}", signed=True)) or {})
+    answer = Node(wire.found(Call("GET", f"{_BASE}/{name}?{query}", signed=True)))
     rows = answer.each(f"{name}s")
     return rows, bool(rows) and (answer.has("next") or answer.whole("total") > offset + len(rows))

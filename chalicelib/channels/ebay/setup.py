@@ -23,7 +23,7 @@ APP_TOPICS = frozenset({"MARKETPLACE_ACCOUNT_DELETION", "AUTHORIZATION_REVOCATIO
 
 def opted_in_programs(wire: EbayWire) -> list[str]:
     """The seller's programmes, e.g. OUT_OF_STOCK_CONTROL."""
-    found = wire.call(Call("GET", f"{_PROGRAM}/get_opted_in_programs")) or {}
+    found = wire.found(Call("GET", f"{_PROGRAM}/get_opted_in_programs"))
     programs = [each for each in found.get("programs") or [] if isinstance(each, dict)]
     return [str(each["programType"]) for each in programs if each.get("programType")]
 
@@ -116,7 +116,7 @@ def _unless(exists: int, work: Any) -> Any:
 def _listed(wire: EbayWire, name: str, *, as_app: bool) -> Iterator[Mapping[str, Any]]:
     query = {"limit": "100"}
     for _ in range(_MOST_PAGES):
-        found = wire.call(Call("GET", f"{_NOTIFICATION}/{name}?{urlencode(query)}", as_app=as_app)) or {}
+        found = wire.found(Call("GET", f"{_NOTIFICATION}/{name}?{urlencode(query)}", as_app=as_app))
         yield from (each for each in found.get(f"{name}s") or [] if isinstance(each, dict))
         following = parse_qs(urlsplit(str(found.get("next") or "")).query).get("continuation_token")
         if not following:

@@ -31,11 +31,11 @@ def signing_key_of(credentials: Mapping[str, Any], now_ms: int) -> SigningKey | 
     held = credentials.get("signing_key")
     try:
         held = json.loads(held) if isinstance(held, str) and held else held
-    except ValueError:
-        held = None
-    if not isinstance(held, dict) or not held.get("jwe") or not held.get("private_key"):
+        if not isinstance(held, dict) or not held.get("jwe") or not held.get("private_key"):
+            return None
+        key = SigningKey(str(held["jwe"]), str(held["private_key"]), int(held.get("expires_ms") or 0))
+    except (ValueError, TypeError):
         return None
-    key = SigningKey(str(held["jwe"]), str(held["private_key"]), int(held.get("expires_ms") or 0))
     return None if 0 < key.expires_ms <= now_ms else key
 
 

@@ -30,7 +30,7 @@ class RateLimit:
 
 def read_standards(wire: EbayWire) -> list[Metric]:
     """Every measure of the programme that the seller is judged by; all programmes when none is named so."""
-    found = Node(wire.call(Call("GET", "/sell/analytics/v1/seller_standards_profile")) or {})
+    found = Node(wire.found(Call("GET", "/sell/analytics/v1/seller_standards_profile")))
     profiles = found.each("standardsProfiles")
     own = [each for each in profiles if each.at("defaultProgram").value is True]
     return [metric for profile in own or profiles for metric in _metrics(profile)]
@@ -38,7 +38,7 @@ def read_standards(wire: EbayWire) -> list[Metric]:
 
 def read_rate_limits(wire: EbayWire) -> list[RateLimit]:
     """What is left of the application's calls, for all its sellers together."""
-    found = Node(wire.call(Call("GET", "/developer/analytics/v1_beta/rate_limit/", as_app=True)) or {})
+    found = Node(wire.found(Call("GET", "/developer/analytics/v1_beta/rate_limit/", as_app=True)))
     return [
         RateLimit(
             f"{api.text('apiContext')}.{api.text('apiName')}",

@@ -33,10 +33,7 @@ def show_quantities(
         else:
             plain.append(index)
     for index, outcome in zip(plain, _in_bulk(wire, [wanted[i] for i in plain], request_of, size), strict=True):
-        each = wanted[index]
-        if _refused_zero(each, outcome):
-            outcome = _caught(_withdraw, wire, jobs, each)
-        outcomes[index] = outcome
+        outcomes[index] = _second_try(wire, jobs, wanted[index], outcome)
     return [outcomes[index] for index in range(len(wanted))]
 
 
@@ -59,7 +56,7 @@ def offers_of(wire: EbayWire, channel_sku: str) -> list[dict[str, Any]]:
     while True:
         query = urlencode({"sku": channel_sku, "limit": "100", "offset": str(page)})
         try:
-            found = wire.call(Call("GET", f"{OFFERS}?{query}")) or {}
+            found = wire.ask(Call("GET", f"{OFFERS}?{query}"), "total")
         except Declined as error:
             if error.status == 404:
                 return offers
@@ -95,14 +92,20 @@ def _chunk(
     return [outcome_of(each.channel_sku, each.refs, responses, wire.now_ms) for each in chunk]
 
 
+def _second_try(
+    wire: EbayWire, jobs: Jobs, wanted: Availability, outcome: HeadraceError | None
+) -> HeadraceError | None:
+    """What a refusal of one listing's quantity leaves to be done."""
+    if not isinstance(outcome, Declined) or not wanted.refs.get("offer_id"):
+        return outcome
+    if wanted.quantity == 0 and NOT_ABOVE_ZERO in outcome.codes:
+        return _caught(_withdraw, wire, jobs, wanted)
+    return _caught(_of_withdrawn, wire, jobs, wanted) if jobs.get(_job(wanted)) else outcome
+
+
 def _may_be_withdrawn(wanted: Availability) -> bool:
     """Only what is shown as 0, or may be, has been taken off: no other listing costs a look."""
     return not wanted.shown and bool(wanted.refs.get("offer_id"))
-
-
-def _refused_zero(wanted: Availability, outcome: HeadraceError | None) -> bool:
-    known = bool(wanted.refs.get("offer_id"))
-    return known and wanted.quantity == 0 and isinstance(outcome, Declined) and NOT_ABOVE_ZERO in outcome.codes
 
 
 def _withdraw(wire: EbayWire, jobs: Jobs, wanted: Availability) -> None:

@@ -17,6 +17,7 @@ from chalicelib.domain.errors import Busy
 
 AGENT = "Headrace/0.1 (Language=Python)"
 _POST_ORDER = "/post-order/"
+_NOTHING = 204
 # Path -> the API whose calls are counted together (`limits.PLANS`).
 _APIS = {
     "/sell/fulfillment/": "fulfillment",
@@ -76,6 +77,15 @@ class EbayWire:
         if not isinstance(answer, dict) or answer.get(wanted) is None:
             raise Unanswered(f"ebay answered without {wanted}", after_s=5)
         return answer
+
+    def found(self, call: Call) -> dict[str, Any]:
+        """What a search gives: an object, or nothing where eBay says that there is nothing (204)."""
+        response, content = self._answer(call)
+        if isinstance(content, dict):
+            return content
+        if response.status == _NOTHING:
+            return {}
+        raise Unanswered("ebay answered a search with no object", after_s=5)
 
     def created(self, call: Call) -> str:
         """The id of what a call has made, which eBay gives in the Location header alone."""

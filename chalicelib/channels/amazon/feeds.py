@@ -1,8 +1,8 @@
 """Feeds: work that Amazon does over minutes, sent so that none is sent twice.
 
 A job is written before its feed is created. Feeds of one type are begun one after another, and the type's road
-remembers who is beginning one: should the answer to createFeed be lost, the feed is looked for in getFeeds by its time, and the
-one that none of our jobs knows is ours. Source: feeds_2021-06-30.json.
+remembers who is beginning one: should the answer to createFeed be lost, the feed is looked for in getFeeds by its time,
+and the one that none of our jobs knows is ours. Source: feeds_2021-06-30.json.
 """
 
 from __future__ import annotations

@@ -27,38 +27,72 @@ MODELS = {
     ("GET", f"{ORDERS}/{{orderId}}"): "orders_2026-01-01.json",
     ("POST", "/orders/v0/orders/{orderId}/shipmentConfirmation"): "ordersV0.json",
     ("PATCH", "/listings/2021-08-01/items/{sellerId}/{sku}"): "listingsItems_2021-08-01.json",
+    ("GET", "/listings/2021-08-01/items/{sellerId}"): "listingsItems_2021-08-01.json",
+    ("POST", "/feeds/2021-06-30/documents"): "feeds_2021-06-30.json",
+    ("GET", "/feeds/2021-06-30/documents/{feedDocumentId}"): "feeds_2021-06-30.json",
+    ("POST", "/feeds/2021-06-30/feeds"): "feeds_2021-06-30.json",
+    ("GET", "/feeds/2021-06-30/feeds"): "feeds_2021-06-30.json",
+    ("GET", "/feeds/2021-06-30/feeds/{feedId}"): "feeds_2021-06-30.json",
+    ("POST", "/reports/2021-06-30/reports"): "reports_2021-06-30.json",
+    ("GET", "/reports/2021-06-30/reports"): "reports_2021-06-30.json",
+    ("GET", "/reports/2021-06-30/reports/{reportId}"): "reports_2021-06-30.json",
+    ("GET", "/reports/2021-06-30/documents/{reportDocumentId}"): "reports_2021-06-30.json",
+    ("GET", "/finances/2024-06-19/transactions"): "finances_2024-06-19.json",
+    ("GET", "/sellers/v1/marketplaceParticipations"): "sellers.json",
+    ("GET", "/notifications/v1/destinations"): "notifications.json",
+    ("POST", "/notifications/v1/destinations"): "notifications.json",
+    ("GET", "/notifications/v1/subscriptions/{notificationType}"): "notifications.json",
+    ("POST", "/notifications/v1/subscriptions/{notificationType}"): "notifications.json",
 }
+FORMS = {
+    "refresh_token": {"grant_type", "refresh_token", "client_id", "client_secret"},
+    "client_credentials": {"grant_type", "scope", "client_id", "client_secret"},
+}
+OURS = ("/auth/", "/orders/", "/listings/", "/feeds/", "/reports/", "/finances/", "/sellers/", "/notifications/v1/")
 QUOTA = HttpResponse(429, {}, b'{"errors":[{"code":"QuotaExceeded","message":"x","details":""}]}')
 GATEWAY = HttpResponse(503, {"content-type": "text/html"}, GATEWAY_PAGE.body)
 
 
 def checked_request(request: HttpRequest) -> str:
-    """The operation's path in its official model, which the whole request must fit; `token` for Login with Amazon."""
-    assert request.headers["user-agent"] == USER_AGENT
+    """The operation's path in its official model, which the whole request must fit; `token` for Login with Amazon, and
+    `document` for a document's own address, which no token may go to."""
     url = urlsplit(request.url)
     path = url.path.removeprefix("/amazon")
+    if not path.startswith(OURS):
+        assert "x-amz-access-token" not in request.headers
+        assert request.method == "GET" or request.headers["content-type"]
+        return "document"
+    assert request.headers["user-agent"] == USER_AGENT
     if path == "/auth/o2/token":
         assert request.headers["content-type"].startswith("application/x-www-form-urlencoded")
         form = parse_qs(request.body.decode(), strict_parsing=True)
-        assert set(form) == {"grant_type", "refresh_token", "client_id", "client_secret"}
+        assert set(form) == FORMS[form["grant_type"][0]]
         return "token"
     assert request.headers["x-amz-access-token"]
     assert re.fullmatch(r"\d{8}T\d{6}Z", request.headers["x-amz-date"])
-    template, spec = next(
-        (template, spec)
-        for (method, template), spec in MODELS.items()
-        if method == request.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-    )
-    method = request.method.lower()
+    spec, template, method = model_of(request)
     document = json.loads(shared(f"specs/amazon/{spec}").read_text(encoding="utf-8"))
     parameters = document["paths"][template][method]["parameters"]
     check_query(dict(parse_qsl(url.query, strict_parsing=True) if url.query else []), parameters)
     if any(parameter["in"] == "body" for parameter in parameters):
         assert request.headers["content-type"] == "application/json"
-        assert errors(amazon_request_body(spec, template, method), json.loads(request.body)) == []
+        body = json.loads(request.body)
+        check_event_filter(body.get("processingDirective", {}).pop("eventFilter", None), document["definitions"])
+        assert errors(amazon_request_body(spec, template, method), body) == []
     else:
         assert request.body == b""
     return template
+
+
+def check_event_filter(chosen: dict[str, Any] | None, definitions: dict[str, Any]) -> None:
+    """The model puts an event filter together of several definitions, of which none knows the others' fields."""
+    if chosen is None:
+        return
+    parts = definitions["EventFilter"]["allOf"]
+    named = [definitions[part["$ref"].rsplit("/", 1)[-1]] if "$ref" in part else part for part in parts]
+    known = {name: field for part in named for name, field in part["properties"].items()}
+    assert set(chosen) <= set(known)
+    assert chosen["eventFilterType"] in known["eventFilterType"]["enum"]
 
 
 def check_query(query: dict[str, str], parameters: list[dict[str, Any]]) -> None:
@@ -72,6 +106,16 @@ def check_query(query: dict[str, str], parameters: list[dict[str, Any]]) -> None
         assert allowed is None or set(values) <= set(allowed), name
         if parameter["type"] == "integer":
             assert parameter.get("minimum", 1) <= int(text) <= parameter.get("maximum", 100), name
+
+
+def model_of(request: HttpRequest) -> tuple[str, str, str]:
+    """The model's file, path and method of a request to the SP-API."""
+    path = urlsplit(request.url).path.removeprefix("/amazon")
+    return next(
+        (spec, template, method.lower())
+        for (method, template), spec in MODELS.items()
+        if method == request.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+    )
 
 
 class Wire:

@@ -114,6 +114,7 @@ class Desk:
         self.files: dict[str, bytes] = {}  # by address
         self.file_headers: dict[str, str] = {"content-type": "text/plain; charset=UTF-8"}
         self.feeds_made: dict[str, dict[str, Any]] = {}
+        self.inputs: dict[str, str] = {}  # the document of each feed
         self.reports_made: dict[str, dict[str, Any]] = {}
         self.patched: list[tuple[str, dict[str, Any]]] = []
         self.listed: list[dict[str, Any]] = []
@@ -221,11 +222,13 @@ class Desk:
 
     def _createFeed(self, request: HttpRequest, _query: dict[str, str]) -> Any:  # noqa: N802
         feed_id = f"F{len(self.feeds_made) + 1}"
+        wanted = json.loads(request.body)
+        self.inputs[feed_id] = wanted.pop("inputFeedDocumentId")
         self.feeds_made[feed_id] = {
             "feedId": feed_id,
             "createdTime": iso(self.now_ms),
             "processingStatus": "IN_QUEUE",
-            **json.loads(request.body),
+            **wanted,
         }
         return _json({"feedId": feed_id}, 202)
 
@@ -288,6 +291,7 @@ class Desk:
 
     def _createSubscription(self, request: HttpRequest, _query: dict[str, str], kind: str) -> Any:  # noqa: N802
         self.subscriptions[kind] = {"subscriptionId": f"sub-{kind}", **json.loads(request.body)}
+        self.subscriptions[kind].pop("processingDirective", None)
         return {"payload": self.subscriptions[kind]}
 
 

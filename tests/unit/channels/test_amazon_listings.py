@@ -61,7 +61,7 @@ def test_many_go_by_one_feed_and_what_falls_to_nothing_by_patch() -> None:
     ]
     assert desk.budget.spent[-2:] == [LISTINGS, "createFeed"]
     (feed,) = desk.feeds_made.values()
-    assert (feed["feedType"], feed["marketplaceIds"], feed["inputFeedDocumentId"]) == (LISTINGS, [US], "in-1")
+    assert (feed["feedType"], feed["marketplaceIds"], desk.inputs["F1"]) == (LISTINGS, [US], "in-1")
 
 
 def test_the_document_goes_up_under_its_content_type_and_without_a_token() -> None:

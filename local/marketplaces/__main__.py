@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> None:
         server = MarketplaceServer(world, deliver, port=chosen.port, state=chosen.state)
     except OSError as error:
         sys.exit(f"port {chosen.port}: {error.strerror}")
+    world.amazon.base_url = f"http://127.0.0.1:{server.port}/amazon"
     world.ebay.base_url = f"http://127.0.0.1:{server.port}/ebay"
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from local.marketplaces.amazon_errors import choices, invalid, json_object, refuse
 from local.marketplaces.amazon_order_body import money, stamp
 from local.marketplaces.catalogue import asin
+from local.marketplaces.market import Route
 from local.marketplaces.money import amount_minor, amount_text
 from local.marketplaces.shelf import ShelfListing
 from local.marketplaces.wire import Request, Response, json_response
@@ -29,6 +30,7 @@ DATA_SETS = frozenset(
 )
 OPERATIONS = frozenset({"add", "replace", "merge", "delete"})
 ATTRIBUTES = "/attributes/"
+ITEM = r"/listings/2021-08-01/items/(?P<seller_id>[^/]+)/(?P<sku>[^/]+)"
 LISTED_SINCE = datetime(2025, 2, 3, 9, tzinfo=UTC)
 
 
@@ -48,39 +50,45 @@ class IssueError(Exception):
 
 def get_item(market: Amazon, request: Request, names: dict[str, str]) -> Response:
     """GET /listings/2021-08-01/items/{sellerId}/{sku}"""
-    _check_account(market, request, names)
+    check_account(market, request, names)
     wanted = choices(request.query.get("includedData", "summaries"), DATA_SETS, "includedData")
     listing = market.shelf.listings.get(names["sku"])
     if listing is None:
         raise refuse(404, "NOT_FOUND", f"SKU '{names['sku']}' not found in marketplace {market.marketplace_id}", "")
+    return json_response(200, item_body(market, listing, wanted))
+
+
+def item_body(market: Amazon, listing: ShelfListing, wanted: frozenset[str]) -> dict[str, Any]:
+    """Item, with the data sets asked for."""
     parts: dict[str, Any] = {
         "summaries": [_summary(market, listing)],
         "attributes": _attributes(market, listing),
-        "issues": [],
+        "issues": [_standing_issue(each) for each in market.office.issues.get(listing.sku, [])],
         "offers": [_offer(market, listing)],
         "fulfillmentAvailability": [{"fulfillmentChannelCode": "DEFAULT", "quantity": listing.available}],
         "procurement": [],
         "relationships": [],
         "productTypes": [{"marketplaceId": market.marketplace_id, "productType": "PRODUCT"}],
     }
-    return json_response(200, {"sku": listing.sku, **{name: parts[name] for name in parts if name in wanted}})
+    return {"sku": listing.sku, **{name: parts[name] for name in parts if name in wanted}}
+
+
+def _standing_issue(severity: str) -> dict[str, Any]:
+    """What market.report_issue has left on a listing."""
+    message = "The listing needs the seller's attention."
+    return {"code": "18027", "message": message, "severity": severity, "categories": ["MISSING_ATTRIBUTE"]}
 
 
 def patch_item(market: Amazon, request: Request, names: dict[str, str]) -> Response:
     """PATCH /listings/2021-08-01/items/{sellerId}/{sku}: ACCEPTED is not live yet, see Amazon.put_live_later."""
-    _check_account(market, request, names)
+    check_account(market, request, names)
     preview = request.query.get("mode", "")
     if preview not in {"", "VALIDATION_PREVIEW"}:
         raise invalid("mode knows VALIDATION_PREVIEW only.")
-    patches = _patches(json_object(request))
+    patches = check_patches(json_object(request))
     status, issues = ("VALID" if preview else "ACCEPTED"), []
     try:
-        listing = market.shelf.listings.get(names["sku"])
-        if listing is None:
-            raise IssueError("8560", "The SKU does not match any product in the catalogue.", "sku")
-        changes = [_understand(market, listing, patch) for patch in patches]
-        if not preview:
-            _apply(market, listing, {name: value for change in changes for name, value in change.items()})
+        apply_patches(market, names["sku"], patches, preview=bool(preview))
     except IssueError as refused:
         status, issues = "INVALID", [refused.issue]
     market.shelf.submissions += 1
@@ -88,7 +96,17 @@ def patch_item(market: Amazon, request: Request, names: dict[str, str]) -> Respo
     return json_response(200, {"sku": names["sku"], "status": status, "submissionId": submission, "issues": issues})
 
 
-def _check_account(market: Amazon, request: Request, names: dict[str, str]) -> None:
+def apply_patches(market: Amazon, sku: str, patches: list[dict[str, Any]], *, preview: bool = False) -> None:
+    """Does what the patches of one listing say, or, for a preview, only judges them. Raises IssueError."""
+    listing = market.shelf.listings.get(sku)
+    if listing is None:
+        raise IssueError("8560", "The SKU does not match any product in the catalogue.", "sku")
+    changes = [_understand(market, listing, patch) for patch in patches]
+    if not preview:
+        _apply(market, listing, {name: value for change in changes for name, value in change.items()})
+
+
+def check_account(market: Amazon, request: Request, names: dict[str, str]) -> None:
     if names["seller_id"] != market.seller_id:
         raise refuse(403, "Unauthorized", "Access to requested resource is denied.", "sellerId is not the token's.")
     stores = request.query.get("marketplaceIds", "")
@@ -96,7 +114,7 @@ def _check_account(market: Amazon, request: Request, names: dict[str, str]) -> N
         raise invalid("marketplaceIds is required, and must name the seller's store.")
 
 
-def _patches(body: dict[str, Any]) -> list[dict[str, Any]]:
+def check_patches(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The patches of a ListingsItemPatchRequest; refused when it is not one."""
     patches = body.get("patches")
     if not isinstance(body.get("productType"), str) or not body["productType"]:
@@ -182,3 +200,9 @@ def _attributes(market: Amazon, listing: ShelfListing) -> dict[str, Any]:
 def _offer(market: Amazon, listing: ShelfListing) -> dict[str, Any]:
     price = money(listing.price_minor, listing.currency)
     return {"marketplaceId": market.marketplace_id, "offerType": "B2C", "price": price}
+
+
+ROUTES = (
+    Route("GET", ITEM, "getListingsItem", get_item),
+    Route("PATCH", ITEM, "patchListingsItem", patch_item),
+)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from local.marketplaces.amazon_back_office import OrderNote
+from local.marketplaces.amazon_life import decayed, note_of, open_units, status_of
 from local.marketplaces.catalogue import asin
 from local.marketplaces.money import amount_text
 from local.marketplaces.shelf import Parcel, Sale, SoldLine
@@ -14,13 +16,16 @@ if TYPE_CHECKING:
     from local.marketplaces.amazon import Amazon
 
 
+SHIP_WITHIN = timedelta(days=2)
+
+
 def stamp(moment: datetime) -> str:
     """2026-03-10T14:30:00Z"""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def fulfillment_status(sale: Sale) -> str:
-    """FulfillmentStatus"""
+    """FulfillmentStatus of an order that Amazon knows no more about; see amazon_life.status_of for the whole."""
     if sale.cancelled_at:
         return "CANCELLED"
     if not sale.paid:
@@ -38,6 +43,8 @@ def money(amount_minor: int, currency: str) -> dict[str, str]:
 def order_body(market: Amazon, sale: Sale, wanted: frozenset[str]) -> dict[str, Any]:
     """Order, with the data sets asked for. A pending order shows neither buyer, address nor amounts."""
     shown = wanted - ({"BUYER", "RECIPIENT", "PROCEEDS"} if not sale.paid else set())
+    if decayed(market, sale):
+        shown -= {"BUYER", "RECIPIENT"}
     body: dict[str, Any] = {
         "orderId": sale.order_id,
         "createdTime": stamp(sale.placed_at),
@@ -52,11 +59,11 @@ def order_body(market: Amazon, sale: Sale, wanted: frozenset[str]) -> dict[str, 
         "BUYER": ("buyer", lambda: _buyer(sale)),
         "RECIPIENT": ("recipient", lambda: {"deliveryAddress": _address(sale)}),
         "PROCEEDS": ("proceeds", lambda: _proceeds(sale)),
-        "FULFILLMENT": ("fulfillment", lambda: _fulfillment(sale)),
+        "FULFILLMENT": ("fulfillment", lambda: _fulfillment(market, sale)),
         "PACKAGES": ("packages", lambda: [_package(parcel) for parcel in sale.parcels]),
     }
     body |= {field: make() for data_set, (field, make) in parts.items() if data_set in shown}
-    return body | {"orderItems": [_item(sale, line, shown) for line in sale.lines]}
+    return body | {"orderItems": [_item(market, sale, line, shown) for line in sale.lines]}
 
 
 def _buyer(sale: Sale) -> dict[str, str]:
@@ -99,18 +106,18 @@ def _proceeds(sale: Sale) -> dict[str, Any]:
     }
 
 
-def _fulfillment(sale: Sale) -> dict[str, Any]:
-    ship_by, arrives = sale.placed_at + timedelta(days=2), sale.placed_at + timedelta(days=7)
+def _fulfillment(market: Amazon, sale: Sale) -> dict[str, Any]:
+    ship_by, arrives = sale.placed_at + SHIP_WITHIN, sale.placed_at + timedelta(days=7)
     return {
-        "fulfillmentStatus": fulfillment_status(sale),
-        "fulfilledBy": "MERCHANT",
+        "fulfillmentStatus": status_of(market, sale),
+        "fulfilledBy": note_of(market, sale).fulfilled_by,
         "fulfillmentServiceLevel": "STANDARD",
         "shipByWindow": {"earliestDateTime": stamp(sale.placed_at), "latestDateTime": stamp(ship_by)},
         "deliverByWindow": {"earliestDateTime": stamp(ship_by), "latestDateTime": stamp(arrives)},
     }
 
 
-def _item(sale: Sale, line: SoldLine, shown: frozenset[str]) -> dict[str, Any]:
+def _item(market: Amazon, sale: Sale, line: SoldLine, shown: frozenset[str]) -> dict[str, Any]:
     item: dict[str, Any] = {
         "orderItemId": line.line_id,
         "quantityOrdered": line.quantity,
@@ -135,13 +142,23 @@ def _item(sale: Sale, line: SoldLine, shown: frozenset[str]) -> dict[str, Any]:
         item["proceeds"] = {"proceedsTotal": total, "breakdowns": _breakdowns(sale, amounts)}
     if "PROMOTION" in shown and line.discount_minor:
         item["promotion"] = {"breakdowns": [{"promotionId": sale.discount_code}]}
-    if "CANCELLATION" in shown and sale.cancelled_at:
-        who, why = ("BUYER", "BUYER_CANCELED") if sale.paid else ("AMAZON", "PAYMENT_NOT_AUTHORIZED")
-        item["cancellation"] = {"cancellationExecution": {"cancelledBy": who, "cancelReason": why}}
+    if "CANCELLATION" in shown and (cancellation := _cancellation(note_of(market, sale), line)):
+        item["cancellation"] = cancellation
     if "FULFILLMENT" in shown:
-        left = sale.open_units(line.line_id)
+        left = open_units(market, sale, line)
         item["fulfillment"] = {"quantityFulfilled": sale.shipped(line.line_id), "quantityUnfulfilled": left}
     return item
+
+
+def _cancellation(note: OrderNote, line: SoldLine) -> dict[str, Any]:
+    """ItemCancellation: a request is not a cancellation until its execution is there."""
+    cancellation: dict[str, Any] = {}
+    if note.cancel_requested_at:
+        cancellation["cancellationRequest"] = {"requester": "BUYER", "cancelReason": note.cancel_reason}
+    if line.line_id in note.cancelled:
+        by, why = note.cancelled[line.line_id]
+        cancellation["cancellationExecution"] = {"cancelledBy": by, "cancelReason": why}
+    return cancellation
 
 
 def _package(parcel: Parcel) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.amazon_errors import choices, invalid, refuse, timestamp
-from local.marketplaces.amazon_order_body import fulfillment_status, order_body, stamp
+from local.marketplaces.amazon_life import note_of, status_of
+from local.marketplaces.amazon_order_body import order_body, stamp
+from local.marketplaces.market import Route
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import Request, Response, json_response
 
@@ -68,10 +70,12 @@ def search_orders(market: Amazon, request: Request, _names: dict[str, str]) -> R
     size = _page_size(query.get("maxResultsPerPage", str(MAX_PAGE)))
     before, offset = _continued(market, query, before)
     found = [sale for sale in market.shelf.sales.values() if after <= _moment(sale, name) <= before]
-    if (stores and market.marketplace_id not in stores.split(",")) or parties == {"AMAZON"}:
+    if stores and market.marketplace_id not in stores.split(","):
         found = []
+    if parties:
+        found = [sale for sale in found if note_of(market, sale).fulfilled_by in parties]
     if statuses:
-        found = [sale for sale in found if fulfillment_status(sale) in statuses]
+        found = [sale for sale in found if status_of(market, sale) in statuses]
     found.sort(key=lambda sale: (_moment(sale, name), sale.number))
     page = found[offset : offset + size]
     answer: dict[str, Any] = {
@@ -142,3 +146,9 @@ def _continued(market: Amazon, query: Any, before: datetime) -> tuple[datetime, 
     if expired or token["asked"] != _asked(query):
         raise invalid("paginationToken has expired, or belongs to other parameters.")
     return continued
+
+
+ROUTES = (
+    Route("GET", r"/orders/2026-01-01/orders", "searchOrders", search_orders),
+    Route("GET", r"/orders/2026-01-01/orders/(?P<order_id>[^/]+)", "getOrder", get_order),
+)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.amazon_errors import invalid, json_object, refuse, timestamp
-from local.marketplaces.amazon_order_body import fulfillment_status
+from local.marketplaces.amazon_life import note_of, open_units, status_of
+from local.marketplaces.market import Route
 from local.marketplaces.shelf import Parcel, Sale
 from local.marketplaces.wire import Request, Response
 
@@ -28,7 +29,7 @@ def confirm_shipment(market: Amazon, request: Request, names: dict[str, str]) ->
     if not isinstance(detail, dict):
         raise invalid("packageDetail is required.")
     parcel = _parcel(market, sale, detail)
-    _check_units(sale, parcel)
+    _check_units(market, sale, parcel)
     market.ship(sale, parcel)
     return Response(204)
 
@@ -73,12 +74,20 @@ def _units(sale: Sale, items: object) -> dict[str, int]:
     return units
 
 
-def _check_units(sale: Sale, parcel: Parcel) -> None:
-    """The order must be ready to ship, and no more may leave than was ordered."""
-    if fulfillment_status(sale) in {"PENDING", "CANCELLED"}:
-        raise invalid(f"The order is {fulfillment_status(sale)}.")
+def _check_units(market: Amazon, sale: Sale, parcel: Parcel) -> None:
+    """The order must be the seller's and ready to ship, and no more may leave than was ordered."""
+    status, note = status_of(market, sale), note_of(market, sale)
+    if status in {"PENDING", "PENDING_AVAILABILITY", "CANCELLED", "UNFULFILLABLE"}:
+        raise invalid(f"The order is {status}.")
+    if note.fulfilled_by == "AMAZON" or note.amazon_label:
+        raise invalid("Amazon knows of this order's shipment already.")
     replaced = next((earlier for earlier in sale.parcels if earlier.reference == parcel.reference), None)
-    for line_id, quantity in parcel.units.items():
-        freed = replaced.units.get(line_id, 0) if replaced else 0
-        if quantity > sale.open_units(line_id) + freed:
-            raise invalid(f"More units of {line_id} than were ordered.")
+    for line in sale.lines:
+        freed = replaced.units.get(line.line_id, 0) if replaced else 0
+        if parcel.units.get(line.line_id, 0) > open_units(market, sale, line) + freed:
+            raise invalid(f"More units of {line.line_id} than were ordered.")
+
+
+ROUTES = (
+    Route("POST", r"/orders/v0/orders/(?P<order_id>[^/]+)/shipmentConfirmation", "confirmShipment", confirm_shipment),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from local.marketplaces.amazon_back_office import AmazonOffice
 from local.marketplaces.buyers import Buyer
 
 
@@ -188,3 +189,4 @@ class Shelf:
     tokens_issued: int = 0
     replays: dict[str, Replay] = field(default_factory=dict)
     submissions: int = 0
+    amazon: AmazonOffice | None = None

@@ -84,6 +84,8 @@ class Marketplaces:
         clock = clock or (lambda: self.now)
         self.shopify = Shopify(catalogue, clock, self.dice["shopify"])
         self.amazon = Amazon(catalogue, clock, self.dice["amazon"], rate_scale=amazon_rate_scale)
+        if public_url:
+            self.amazon.base_url = f"{public_url}/amazon"
         ebay_url = f"{public_url}/ebay" if public_url else "https://api.ebay.com"
         self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url)
         self.markets: dict[str, Market] = {market.name: market for market in (self.shopify, self.amazon, self.ebay)}

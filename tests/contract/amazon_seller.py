@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from chalicelib.channels.amazon.client import USER_AGENT, AmazonClient
-from chalicelib.channels.port import Availability, ShipmentConfirmation
+from chalicelib.channels.port import Availability, JobsInMemory, ShipmentConfirmation
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
@@ -154,10 +154,20 @@ class Seller(NamedTuple):
     wire: Wire
     tokens: Tokens
     client: AmazonClient
+    jobs: JobsInMemory
+    settings: dict[str, Any]
+    secret: dict[str, Any]
+
+    def later(self, **units: float) -> AmazonClient:
+        """The client of a worker that comes later, with the same jobs and tokens."""
+        now_ms = int(self.time.pass_(**units).timestamp() * 1000)
+        self.market.advance(self.time.now)
+        return AmazonClient(self.wire, self.settings, self.secret, self.tokens, now_ms, None, self.jobs)
 
 
 def seller(*, catalogue: tuple[Listing, ...] = CATALOGUE, account: Any = None, credentials: Any = None) -> Seller:
     market, time = opened(Amazon, catalogue)
+    market.base_url = BASE
     wire, tokens = Wire(market), Tokens()
     settings = {"base_url": BASE, "seller_id": market.seller_id, "marketplace_id": market.marketplace_id}
     secret = {
@@ -165,8 +175,9 @@ def seller(*, catalogue: tuple[Listing, ...] = CATALOGUE, account: Any = None, c
         "client_secret": market.client_secret,
         "refresh_token": market.refresh_token,
     }
-    client = AmazonClient(wire, {**settings, **(account or {})}, {**secret, **(credentials or {})}, tokens, START_MS)
-    return Seller(market, time, wire, tokens, client)
+    settings, secret, jobs = {**settings, **(account or {})}, {**secret, **(credentials or {})}, JobsInMemory()
+    client = AmazonClient(wire, settings, secret, tokens, START_MS, None, jobs)
+    return Seller(market, time, wire, tokens, client, jobs, settings, secret)
 
 
 def availability(sku: str, quantity: int) -> Availability:

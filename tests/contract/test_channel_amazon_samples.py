@@ -277,14 +277,14 @@ def test_the_sample_performance_report_is_told_measure_by_measure() -> None:
         "2020-10-21 - 2020-11-19",
     )
     assert (metrics["accountStatus"].value, metrics["accountStatus"].is_good) == ("AT_RISK", False)
-    assert metrics["prefulfillmentCancelRate"].limit == "0.01"
+    assert metrics["preFulfillmentCancellationRate"].limit == "0.01"
     assert metrics["validTrackingRate"].value == metrics["onTimeDeliveryRate"].value == "0.9529"
     assert metrics["orderDefectRate.mfn"].value == "0.009"
     assert metrics["unitOnTimeDeliveryRate"].value == "0.8848"
     assert metrics["listingPolicyViolations"].value == "86"
     assert metrics["listingPolicyViolations"].is_good is False
     assert metrics["accountHealthRating"].value == "WARNED"
-    assert metrics["warningState.spammingSellerMessaging"].is_good is False
+    assert metrics["warningStates.spammingSellerMessaging"].is_good is False
     assert "marketplaceId" not in metrics
 
 

@@ -37,7 +37,8 @@ def read_performance(report: str, marketplace_id: str) -> list[Metric]:
     for store in root.each("performanceMetrics"):
         if store.text("marketplaceId") not in ("", marketplace_id):
             continue
-        for name in store.value if isinstance(store.value, dict) else ():
+        names: list[str] = list(store.value) if isinstance(store.value, dict) else []
+        for name in names:
             metrics += _read(_NAMES.get(name, name), store.at(name))
     return metrics
 

@@ -172,6 +172,8 @@ class Desk:
         if request.url in self.files:
             self.operations.append("download")
             return HttpResponse(200, self.file_headers, self.files[request.url])
+        if url.path.startswith("/files/"):
+            return HttpResponse(403, {}, b"<Error><Code>AccessDenied</Code></Error>")
         operation, names = next(
             (operation, [unquote(name) for name in match.groups()])
             for method, pattern, operation in _ROUTES
@@ -268,7 +270,8 @@ class Desk:
         within = [
             each for each in self.transactions if query["postedAfter"] <= each["postedDate"] < query["postedBefore"]
         ]
-        first = int(query.get("nextToken", "0"))
+        token = query.get("nextToken", "0")
+        first = int(token) if token.isdecimal() and len(token) < 9 else len(within)
         more = {"nextToken": str(first + 1)} if first < len(within) else {}  # the last page is empty
         return {"payload": {"transactions": within[first : first + 1], **more}}
 

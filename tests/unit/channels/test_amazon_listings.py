@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.channels.amazon.feeds import listing_verdicts
 from chalicelib.channels.amazon.listings import BULK_FROM
+from chalicelib.channels.amazon.wire import iso
 from chalicelib.channels.port import Price
 from chalicelib.domain.errors import Busy, OverBudget, Refused
 from tests.unit.channels.amazon_desk import GATEWAY, US, Desk, availability
@@ -155,6 +156,35 @@ def test_a_feed_that_is_already_known_is_not_taken_for_the_lost_one() -> None:
     assert list(desk.feeds_made) == ["F1", "F2"]  # it was never made, and is sent now
     desk.finish("F2", report())
     assert push(desk) == [None] * len(MANY)
+
+
+def stranger(desk: Desk, *names: str) -> None:
+    """Another program of the seller's has sent feeds."""
+    for name in names:
+        desk.feeds_made[name] = {"feedId": name, "feedType": LISTINGS, "createdTime": iso(desk.now_ms)}
+        desk.finish(name, report(processed=3))
+
+
+def test_another_programs_feed_is_not_believed_to_be_ours() -> None:
+    desk = Desk()
+    desk.instead["createFeed"] = [GATEWAY]
+    push(desk)
+    stranger(desk, "X")
+    assert push(desk, 3, ["S1"]) == [None]
+    assert [sku for sku, _ in desk.patched] == ["S1"]
+
+
+def test_feeds_of_another_program_do_not_hold_ours_up() -> None:
+    desk = Desk()
+    desk.instead["createFeed"] = [GATEWAY]
+    push(desk)
+    stranger(desk, "X", "Y")
+    assert isinstance(push(desk, 3, ["S1"])[0], Busy)
+    desk.now_ms += 121_000
+    assert push(desk, 3, ["S1"]) == [None]
+    assert [sku for sku, _ in desk.patched] == ["S1"]
+    push(desk)
+    assert len(desk.feeds_made) == 3
 
 
 @pytest.mark.parametrize("operation", ["createFeed", "createFeedDocument", LISTINGS])

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from chalicelib.channels.amazon.feeds import Verdict, flat_verdict
+from chalicelib.channels.amazon.wire import iso
 from chalicelib.channels.port import CancellationRequest, RefundRequest
 from chalicelib.domain.errors import Busy, OverBudget, Refused
-from tests.unit.channels.amazon_desk import GATEWAY, Desk, flat_report, order_body
+from tests.unit.channels.amazon_desk import DESK, GATEWAY, Desk, flat_report, order_body
 
 CANCELLATIONS = "POST_FLAT_FILE_ORDER_ACKNOWLEDGEMENT_DATA"
 REFUNDS = "POST_FLAT_FILE_PAYMENT_ADJUSTMENT_DATA"
@@ -216,7 +217,23 @@ def test_two_feeds_that_could_be_the_lost_one_are_for_a_person() -> None:
     desk.feeds_made["X"] = {**desk.feeds_made["F1"], "feedId": "X"}
     with pytest.raises(Refused, match="feed_unclear"):
         refund(desk)
+    with pytest.raises(Refused, match="look at the order on Amazon"):
+        refund(desk)
     assert list(desk.feeds_made) == ["F1", "X"]
+    assert refund(desk, 100, "R2") is False  # the next one is not held up
+    assert desk.job("refund/R2")["feed_id"] == "F3"
+
+
+def test_a_found_feed_that_counts_other_records_is_not_believed() -> None:
+    desk = desk_with()
+    desk.instead["createFeed"] = [GATEWAY]
+    with pytest.raises(Busy):
+        refund(desk)
+    desk.feeds_made["X"] = {"feedId": "X", "feedType": REFUNDS, "createdTime": iso(DESK), "processingStatus": "DONE"}
+    desk.finish("X", flat_report(7, 7))
+    assert refund(desk) is False
+    with pytest.raises(Refused, match="counts 7 records, not 1"):
+        refund(desk)
 
 
 def test_an_older_feed_of_somebody_else_is_not_taken_for_the_lost_one() -> None:

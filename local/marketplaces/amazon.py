@@ -205,11 +205,15 @@ class Amazon(Market):
     # --- answers ----------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Response:
-        """As Market.handle; nothing answers while Amazon is down, and Login with Amazon alone while it throttles."""
+        """As Market.handle. While Amazon is down nothing answers; while it throttles, tokens and documents still do."""
         now = self.clock()
         if self.down_until and now < self.down_until:
             return GATEWAY_PAGE
-        if self.throttled_until and now < self.throttled_until and not request.path.startswith("/auth/"):
+        if (
+            self.throttled_until
+            and now < self.throttled_until
+            and not request.path.startswith(("/auth/", "/documents/"))
+        ):
             return self.throttled(request)
         return super().handle(request)
 
@@ -236,8 +240,10 @@ class Amazon(Market):
     def _request_id(self) -> dict[str, str]:
         return {"x-amzn-RequestId": f"{self.requests_answered:08x}-local"}
 
-    def throttled(self, _request: Request) -> Response:
-        """429 QuotaExceeded; it bears no rate limit header."""
+    def throttled(self, request: Request) -> Response:
+        """429 QuotaExceeded; it bears no rate limit header. The storage of documents has its own way to say it."""
+        if request.path.startswith("/documents/"):
+            return amazon_documents.SLOW_DOWN
         response = error_response(429, "QuotaExceeded", "You exceeded your quota for the requested resource.", "")
         return Response(response.status, {**response.headers, **self._request_id()}, response.body)
 

@@ -112,8 +112,15 @@ def _signed(market: Amazon, request: Request, names: dict[str, str], *, upload: 
 
 def storage_error(code: str, message: str) -> RefusalError:
     """403 as the storage says it."""
+    return RefusalError(_in_xml(403, code, message))
+
+
+def _in_xml(status: int, code: str, message: str) -> Response:
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
-    return RefusalError(Response(403, {"Content-Type": "application/xml"}, body.encode()))
+    return Response(status, {"Content-Type": "application/xml"}, body.encode())
+
+
+SLOW_DOWN = _in_xml(503, "SlowDown", "Please reduce your request rate.")
 
 
 ROUTES = (

@@ -131,6 +131,12 @@ def settlement_id(number: int) -> str:
     return str(28_471_000_000 + number)
 
 
+def network(market: Amazon, transaction: Transaction) -> str:
+    """Who ships the order: AFN or MFN."""
+    note = market.office.notes.get(transaction.order_id)
+    return "AFN" if note and note.fulfilled_by == "AMAZON" else "MFN"
+
+
 def _body(market: Amazon, transaction: Transaction) -> dict[str, Any]:
     contexts = []
     if transaction.matures_at:
@@ -143,7 +149,7 @@ def _body(market: Amazon, transaction: Transaction) -> dict[str, Any]:
     return {
         "sellingPartnerMetadata": {
             "sellingPartnerId": market.seller_id,
-            "accountType": "Standard Orders",
+            "accountType": "PAYABLE",
             "marketplaceId": market.marketplace_id,
         },
         "relatedIdentifiers": identifiers(market, transaction),
@@ -154,19 +160,19 @@ def _body(market: Amazon, transaction: Transaction) -> dict[str, Any]:
         "postedDate": stamp(transaction.posted_at),
         "totalAmount": _currency(market, transaction.total_minor),
         "marketplaceDetails": {"marketplaceId": market.marketplace_id, "marketplaceName": market.store_name},
-        "items": [_item(market, item) for item in transaction.items],
+        "items": [_item(market, transaction, item) for item in transaction.items],
         "contexts": contexts,
         "breakdowns": _breakdowns(market, amounts),
     }
 
 
-def _item(market: Amazon, item: MoneyItem) -> dict[str, Any]:
+def _item(market: Amazon, transaction: Transaction, item: MoneyItem) -> dict[str, Any]:
     product = {
         "contextType": "ProductContext",
         "asin": asin(item.sku),
         "sku": item.sku,
         "quantityShipped": item.units,
-        "fulfillmentNetwork": "MFN",
+        "fulfillmentNetwork": network(market, transaction),
     }
     return {
         "description": item.title,

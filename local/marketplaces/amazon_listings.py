@@ -39,7 +39,7 @@ class IssueError(Exception):
 
     def __init__(self, code: str, message: str, attribute: str) -> None:
         super().__init__(message)
-        self.issue = {
+        self.issue: dict[str, Any] = {
             "code": code,
             "message": message,
             "severity": "ERROR",

@@ -120,7 +120,8 @@ def _transaction_update(market: Amazon, change: Change) -> dict[str, Any]:
     transaction = market.office.transactions[change.order_id]
     related = [
         {
-            "RelatedIdentifierName": each["relatedIdentifierName"],
+            # The notification writes OrderId where the API writes ORDER_ID.
+            "RelatedIdentifierName": each["relatedIdentifierName"].title().replace("_", ""),
             "RelatedIdentifierValue": each["relatedIdentifierValue"],
         }
         for each in identifiers(market, transaction)

@@ -24,17 +24,6 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def fulfillment_status(sale: Sale) -> str:
-    """FulfillmentStatus of an order that Amazon knows no more about; see amazon_life.status_of for the whole."""
-    if sale.cancelled_at:
-        return "CANCELLED"
-    if not sale.paid:
-        return "PENDING"
-    if sale.fully_shipped:
-        return "SHIPPED"
-    return "PARTIALLY_SHIPPED" if sale.shipped_units else "UNSHIPPED"
-
-
 def money(amount_minor: int, currency: str) -> dict[str, str]:
     """Money"""
     return {"amount": amount_text(amount_minor, currency), "currencyCode": currency}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from local.marketplaces import amazon_documents
 from local.marketplaces.amazon_back_office import Job, MoneyItem, Transaction
-from local.marketplaces.amazon_finances import settlement_id
-from local.marketplaces.amazon_money import charge
+from local.marketplaces.amazon_finances import network, settlement_id
+from local.marketplaces.amazon_money import charge, release
 from local.marketplaces.money import amount_text
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ FIRST_PERIOD = timedelta(days=14)
 
 def close_settlement(market: Amazon, now: datetime, *, european: bool = False, unknown_row: bool | None = None) -> Job:
     """Settles what is released by `now`; the report is there at once. `unknown_row` None: in every third settlement."""
+    release(market, now)
     office = market.office
     number = office.settlements_closed + 1
     if number % UNKNOWN_EVERY == 0 if unknown_row is None else unknown_row:
@@ -141,7 +142,7 @@ def _item(market: Amazon, transaction: Transaction, item: MoneyItem, label: str)
     sale = market.shelf.sales.get(transaction.order_id)
     return {
         "adjustment-id": transaction.transaction_id if transaction.kind == "Refund" else "",
-        "fulfillment-id": "MFN",
+        "fulfillment-id": network(market, transaction),
         "order-item-code": item.line_id,
         "sku": item.sku,
         "quantity-purchased": str(item.units) if item.units else "",

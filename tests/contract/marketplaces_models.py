@@ -13,7 +13,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, build_client_schema, parse, validate
 from graphql.execution.values import get_variable_values
-from jsonschema import Draft4Validator, FormatChecker
+from jsonschema import Draft4Validator, Draft7Validator, FormatChecker
 from jsonschema.protocols import Validator
 
 from tests.shared_data import shared
@@ -63,8 +63,30 @@ def _amazon(spec_file: str, path: str, method: str, status: int | None) -> Valid
         schema = next(parameter["schema"] for parameter in operation["parameters"] if parameter["in"] == "body")
     else:
         schema = operation["responses"][str(status)].get("schema", {"type": "null"})
-    definitions = {name: _closed(definition) for name, definition in document["definitions"].items()}
+    known = document["definitions"]
+    definitions = {name: _closed(_united(definition, known)) for name, definition in known.items()}
     return Draft4Validator({"allOf": [schema], "definitions": definitions}, format_checker=FORMATS)
+
+
+def amazon_notification(schema_file: str) -> Validator:
+    """The SQS body of another notification, e.g. "FeedProcessingFinishedNotification"."""
+    schema = _closed(_document(f"specs/amazon/schemas/notifications/{schema_file}.json"))
+    return Draft4Validator(_without_ids(schema))
+
+
+def amazon_file(path: str) -> Validator:
+    """The content of a feed or report, e.g. "feeds/listings-feed-processing-report-schema-v2"; its objects are open."""
+    return Draft7Validator(_without_ids(_document(f"specs/amazon/schemas/{path}.json")))
+
+
+def _united(schema: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """`allOf` as the one object that it means: closed part by part, the parts would shut each other out."""
+    if "allOf" not in schema:
+        return schema
+    parts = [known[part["$ref"].rsplit("/", 1)[-1]] if "$ref" in part else part for part in schema["allOf"]]
+    properties = {name: each for part in parts for name, each in part.get("properties", {}).items()}
+    required = [name for part in parts for name in part.get("required", [])]
+    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
 # --- eBay ---------------------------------------------------------------------------------------------

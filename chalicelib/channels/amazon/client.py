@@ -22,7 +22,7 @@ from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlement
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
 from chalicelib.channels.amazon.wire import USER_AGENT, Wire, having, iso
-from chalicelib.channels.fields import parse
+from chalicelib.channels.fields import Node, parse
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -45,13 +45,14 @@ from chalicelib.channels.port import (
     read_all,
 )
 from chalicelib.channels.transport import Transport
-from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
+from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised, Unreadable
 
 __all__ = ["USER_AGENT", "AmazonClient"]
 
 # TAX is left out: it tells of the buyer's tax registration, which nothing here needs; amounts come with PROCEEDS.
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"
 _PAGE = 100
+_PAID_LATER_MS = 7 * 86_400_000
 
 
 class AmazonClient(Basic):
@@ -150,15 +151,16 @@ class AmazonClient(Basic):
         return read_transactions(self._wire, since_ms)
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
-        """Every settlement report made since then. One that cannot be read or does not add up is raised last, when
-        the others have been given."""
+        """Every settlement reported since then, and a week before, since a report is made before the bank is paid;
+        oldest first. One that cannot be read or does not add up is raised last, when the others have been given."""
         reports = Reports(self._wire, self._jobs)
+        made = [each for each in reports.made(SETTLEMENTS, since_ms - _PAID_LATER_MS) if _is_done(each)]
         refused: Refused | None = None
-        for report in reports.made(SETTLEMENTS, since_ms):
-            if report.text("processingStatus") != "DONE":
-                continue
+        for report in sorted(made, key=lambda each: each.optional_time_ms("createdTime")):
             try:
                 payout = read_settlement(reports.document(report.identity("reportDocumentId")))
+            except Unauthorised:
+                raise
             except Refused as error:
                 refused = error
                 continue
@@ -184,6 +186,10 @@ class AmazonClient(Basic):
     def ensure_subscription(self, notification_type: str, destination_id: str) -> str:
         """The id of the seller's subscription: see `subscriptions.ensure_subscription`."""
         return ensure_subscription(self._wire, notification_type, destination_id)
+
+
+def _is_done(report: Node) -> bool:
+    return report.text("processingStatus") == "DONE"
 
 
 def _changed_ms(raw: bytes, otherwise_ms: int) -> int:

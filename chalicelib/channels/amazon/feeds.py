@@ -1,8 +1,8 @@
 """Feeds: work that Amazon does over minutes, sent so that none is sent twice.
 
 A job is written before its feed is created. Feeds of one type are begun one after another, and the type's road
-remembers who is beginning one: should the answer to createFeed be lost, the feed is looked for in getFeeds by its time, and the
-one that none of our jobs knows is ours. Source: feeds_2021-06-30.json.
+remembers who is beginning one: should the answer to createFeed be lost, the feed is looked for in getFeeds by its time,
+and the one that none of our jobs knows is ours. Source: feeds_2021-06-30.json.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _KNOWN = 60  # feed ids that a road remembers: more than Amazon lets us begin in
 _SKEW_MS = 60_000  # their clock against ours
 _SETTLED_MS = 300_000  # a feed that getFeeds does not show after so long was never created
 _LOOK_AGAIN_S = 60
+_UNCLEAR = "it is not clear which feed was ours: look at the order on Amazon, and finish it there"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Feeds:
     def advance(self, name: str, feed_type: str, content_type: str, body: bytes) -> Feed | None:
         """Take the job of this name one step further: begin its feed, or look how far it is. None while it is pending.
 
-        The job exists (`Jobs.put` it first) and keeps what its owner put into it. Raises `Busy` while the feed cannot
+        The job exists (`Jobs.put` it first) and keeps what its owner put into it. `found` in it says that its feed was
+        found by its time alone: its report must show as many records as were sent. Raises `Busy` while the feed cannot
         be begun, and `Refused` when Amazon will not take it; the job is then as if it had never been tried.
         """
         job = self._job(name)
@@ -83,13 +85,13 @@ class Feeds:
             self._free(feed_type, str(job["feed_id"]))
             return
         found = [feed_id for feed_id in self._created(feed_type, int(road["since_ms"])) if feed_id not in known]
-        if len(found) > 1:
-            raise Refused(
-                "feed_unclear", f"{holder}: {len(found)} feeds of unknown origin; look at Amazon's feed history"
-            )
-        if found:
+        if len(found) > 1:  # another program of the seller's sends such feeds too
+            if job and feed_type != LISTINGS:  # a listing may be sent again, money may not
+                self._jobs.put(holder, {**job, "outcome": _UNCLEAR})
+            self._free(feed_type, *found)
+        elif found:
             if job:
-                self._jobs.put(holder, {**job, "feed_id": found[0]})
+                self._jobs.put(holder, {**job, "feed_id": found[0], "found": True})
             self._free(feed_type, found[0])
         elif self._wire.now_ms - int(road["since_ms"]) < _SETTLED_MS:
             raise Busy("a feed's beginning is unclear: it is looked for again", after_s=_LOOK_AGAIN_S)
@@ -98,10 +100,13 @@ class Feeds:
 
     def _begin(self, name: str, feed_type: str, content_type: str, body: bytes) -> None:
         self.settle(feed_type)
-        if self._job(name).get("feed_id"):  # it was ours, and is found
+        job = self._job(name)
+        if job.get("outcome"):
+            raise Refused("feed_unclear", str(job["outcome"]))
+        if job.get("feed_id"):  # it was ours, and is found
             return
         document_id = self._document(content_type, body)
-        self._jobs.put(name, {**self._job(name), "tried_ms": self._wire.now_ms})  # still ours: `Stale` when it is not
+        self._jobs.put(name, {**job, "tried_ms": self._wire.now_ms})  # still ours: `Stale` when it is not
         road = self._road(feed_type)
         if road.get("holder"):
             raise Busy("another worker is beginning a feed of this type", after_s=5)
@@ -162,10 +167,10 @@ class Feeds:
     def _road(self, feed_type: str) -> Mapping[str, Any]:
         return self._jobs.get(_road_of(feed_type)) or {}
 
-    def _free(self, feed_type: str, feed_id: str = "") -> None:
-        """Nobody is beginning a feed any more; `feed_id` is known from now on."""
+    def _free(self, feed_type: str, *feed_ids: str) -> None:
+        """Nobody is beginning a feed any more; these are known from now on."""
         known = [str(each) for each in self._road(feed_type).get("known", [])]
-        self._jobs.put(_road_of(feed_type), {"known": [*known, *([feed_id] if feed_id else [])][-_KNOWN:]})
+        self._jobs.put(_road_of(feed_type), {"known": [*known, *feed_ids][-_KNOWN:]})
 
 
 def _road_of(feed_type: str) -> str:
@@ -218,15 +223,18 @@ def _count(report: str, words: str) -> int | None:
     return None
 
 
-def listing_verdicts(report: str, skus: list[str]) -> dict[str, str] | None:
+def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> dict[str, str] | None:
     """What became of each SKU of a JSON listings feed: "" when it was taken, else the codes of its errors.
 
-    None when the report does not tell them apart, or is none. Source: listings-feed-processing-report-schema-v2.json;
-    an issue names its SKU, its messageId (counted from 1 as we sent them), or neither.
+    None when the report does not tell them apart, or is none, or with `exactly` counts another number of messages.
+    An issue names its SKU, its messageId (counted from 1 as we sent them), or neither.
+    Source: listings-feed-processing-report-schema-v2.json.
     """
     try:
         root = parse(report)
         issues = root.each("issues")
+        if exactly and root.at("summary").whole("messagesProcessed", -1) != len(skus):
+            return None
         verdicts = dict.fromkeys(skus, "")
         for issue in issues:
             if issue.text("severity").upper() != "ERROR":

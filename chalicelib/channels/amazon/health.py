@@ -9,13 +9,21 @@ from chalicelib.channels.fields import Node, parse
 from chalicelib.channels.port import Metric
 
 PERFORMANCE = "GET_V2_SELLER_PERFORMANCE_REPORT"
-_JUDGED = {"GOOD": True, "NORMAL": True, "BAD": False, "AT_RISK": False, "WARNED": False, "SUSPENDED": False}
+_GOOD = ("GOOD", "GREAT", "NORMAL")
+_BAD = ("BAD", "AT_RISK", "WARNED", "CRITICAL", "UNHEALTHY", "SUSPENDED", "DEACTIVATED")
+_JUDGED = dict.fromkeys(_GOOD, True) | dict.fromkeys(_BAD, False)
+# The schema's own example writes some names otherwise than the schema.
+_NAMES = {
+    "prefulfillmentCancelRate": "preFulfillmentCancellationRate",
+    "warningState": "warningStates",
+    "documentRequest": "documentRequests",
+}
 _COUNTS = ("rate", "defectsCount")
 _ORDER_DEFECTS = "orderDefectRate"
 
 
 def read_performance(report: str, marketplace_id: str) -> list[Metric]:
-    """Every measure of one store, and of stores that the report does not name, under Amazon's own names.
+    """Every measure of one store, and of stores that the report does not name, under the names of the schema.
 
     `accountStatus` is the account's; the order defect rate stands apart for what the seller ships (`.mfn`) and what
     Amazon ships (`.afn`). Raises `Unreadable` for what is no such report.
@@ -29,8 +37,9 @@ def read_performance(report: str, marketplace_id: str) -> list[Metric]:
     for store in root.each("performanceMetrics"):
         if store.text("marketplaceId") not in ("", marketplace_id):
             continue
-        for name in store.value if isinstance(store.value, dict) else ():
-            metrics += _read(name, store.at(name))
+        names: list[str] = list(store.value) if isinstance(store.value, dict) else []
+        for name in names:
+            metrics += _read(_NAMES.get(name, name), store.at(name))
     return metrics
 
 

@@ -63,7 +63,8 @@ def wanted_price(item: Price, marketplace_id: str) -> Wanted:
 
 
 class Listings:
-    """Sets one attribute of many listings. `road`: the word under which jobs remember which feed a SKU is in."""
+    """Sets one attribute of many listings. `road`: the word under which jobs remember which feed a SKU is in; each
+    attribute has its own, so that a feed of prices holds no quantity up."""
 
     def __init__(self, wire: Wire, jobs: Jobs, road: str) -> None:
         self._wire = wire
@@ -186,7 +187,7 @@ class Listings:
             feed = self._feeds.look(str(job["feed_id"]))
             if feed is None:
                 raise Busy("in a feed", after_s=_IN_FEED_S)
-            verdicts = _judged(feed, list(skus))
+            verdicts = _judged(feed, list(skus), is_found=bool(job.get("found")))
             job = {**job, "verdicts": verdicts}
         outcomes = self._freed(
             members, {sku: _Outcome(skus[sku], *_verdict(verdicts, sku)) for sku in members if sku in skus}
@@ -241,9 +242,9 @@ class _Outcome:
     failed: bool
 
 
-def _judged(feed: Feed, skus: list[str]) -> dict[str, str] | bool:
-    """The codes of each SKU that was refused, False when the feed says nothing of its members."""
-    verdicts = listing_verdicts(feed.report, skus) if feed.status == "DONE" else None
+def _judged(feed: Feed, skus: list[str], *, is_found: bool) -> dict[str, str] | bool:
+    """The codes of each SKU that was refused, False when the feed says nothing of its members, or is another's."""
+    verdicts = listing_verdicts(feed.report, skus, exactly=is_found) if feed.status == "DONE" else None
     return {sku: codes for sku, codes in verdicts.items() if codes} if verdicts is not None else False
 
 

@@ -99,7 +99,7 @@ class OrderFeeds:
         feed = self._feeds.advance(name, CANCELLATIONS, TABS, flat_file(_CANCEL_COLUMNS, rows, _CANCEL_HEADING))
         if feed is None:
             raise Busy("the cancellation is being worked at", after_s=_PENDING_S)
-        refusal = self._closed(name, feed)
+        refusal = self._closed(name, feed, len(rows))
         _raise_refusal(refusal, "cancel_refused")
 
     def refund(self, external_id: str, wish: RefundRequest, read: Callable[[str], bytes]) -> bool:
@@ -130,13 +130,14 @@ class OrderFeeds:
         feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_REFUND_COLUMNS, lines))
         if feed is None:
             return False
-        _raise_refusal(self._closed(name, feed), "refund_refused")
+        _raise_refusal(self._closed(name, feed, len(lines)), "refund_refused")
         return True
 
-    def _closed(self, name: str, feed: Feed) -> str:
+    def _closed(self, name: str, feed: Feed, sent: int) -> str:
         """Why Amazon did not do it, "" when it did: kept, so that asking again costs no call."""
-        outcome = _refusal(feed)
-        self._jobs.put(name, {**(self._jobs.get(name) or {}), "outcome": outcome})
+        job = self._jobs.get(name) or {}
+        outcome = _refusal(feed, sent if job.get("found") else None)
+        self._jobs.put(name, {**job, "outcome": outcome})
         return outcome
 
     def _refund_rows(self, external_id: str, wish: RefundRequest, raw_order: bytes) -> list[dict[str, Any]]:
@@ -222,10 +223,13 @@ def _whole_lines(order: ChannelOrder, wish: CancellationRequest) -> list[str]:
     return lines
 
 
-def _refusal(feed: Feed) -> str:
+def _refusal(feed: Feed, exactly: int | None) -> str:
+    """`exactly`: how many records a feed must count that was found by its time alone."""
     if feed.status != "DONE":
         return f"the feed ended as {feed.status}: look at the order on Amazon before trying again"
     verdict = flat_verdict(feed.report)
+    if verdict and exactly is not None and verdict.processed != exactly:
+        return f"the feed that was found counts {verdict.processed} records, not {exactly}: look at the order on Amazon"
     if verdict is None:
         return "the feed's report cannot be read: look at the order on Amazon"
     if verdict.errors or verdict.successful < verdict.processed or not verdict.processed:

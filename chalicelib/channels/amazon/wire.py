@@ -103,6 +103,8 @@ class Wire:
             self._budget.drain(operation, after_s)
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
         answer = checked(response, "Amazon")
+        if b"\\ud" in response.body.lower():
+            answer = _without_surrogates(answer)
         if isinstance(answer, dict) and answer.get("errors"):  # a success that names errors is none
             code = _first_code(answer["errors"])
             if code in _PASSING:
@@ -162,6 +164,11 @@ def payload(answer: Any, kind: type) -> Any:
 def iso(at_ms: int) -> str:
     """A time as Amazon's parameters take it."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _without_surrogates(answer: Any) -> Any:
+    """Half a character cannot be sent back to Amazon, as a token or an id."""
+    return json.loads(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def request_id(response: HttpResponse) -> str:

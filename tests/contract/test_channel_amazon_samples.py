@@ -1,0 +1,366 @@
+"""Amazon's own samples of everything but orders, read as the client reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.channels.amazon.feeds import listing_verdicts
+from chalicelib.channels.amazon.finances import facts_of
+from chalicelib.channels.amazon.health import read_performance
+from chalicelib.channels.amazon.notifications import IGNORED, Told, told_of
+from chalicelib.channels.amazon.offers import listed_item
+from chalicelib.channels.amazon.settlement import read_settlement, settled_kind
+from chalicelib.channels.fields import Node, parse
+from chalicelib.channels.port import MONEY_KINDS, ListedItem
+from chalicelib.channels.transport import HttpResponse
+from chalicelib.domain.errors import Busy, Refused
+from tests.shared_data import shared
+from tests.unit.channels.amazon_desk import DESK, US, Desk, availability
+
+SAMPLES = "samples/amazon"
+
+
+def sample(name: str) -> bytes:
+    return shared(f"{SAMPLES}/{name}").read_bytes()
+
+
+def answered(desk: Desk, operation: str, name: str, status: int = 200) -> None:
+    desk.instead[operation] = [HttpResponse(status, {}, sample(name))]
+
+
+# --- settlement ---------------------------------------------------------------------------------------
+
+
+def test_the_sample_settlement_adds_up_to_its_total() -> None:
+    payout = read_settlement(sample("settlement.flat-file-v2.sample.txt"))
+    assert (payout.payout_id, payout.currency, payout.amount_minor) == ("28471003921", "USD", 58289)
+    assert payout.paid_ms == 1_782_950_400_000
+    by_kind: dict[str, int] = {}
+    for fact in payout.facts:
+        by_kind[fact.kind] = by_kind.get(fact.kind, 0) + fact.amount_minor
+    assert by_kind == {
+        "sale": 12999 + 1040 + 8900 + 799 + 4550 + 21000,
+        "fee": -1950 - 475 - 1335 - 799 - 683 - 500 + 1950 - 3150 - 6428 - 3999 - 1260 - 250,
+        "tax": -1040,
+        "refund": -12999,
+        "adjustment": 1875,
+        "reserve": 82044 - 42000,
+    }
+    assert len({fact.fact_id for fact in payout.facts}) == len(payout.facts) == 23
+    assert payout.facts[0].external_id == "114-8829371-4410258"
+    assert {fact.payout_id for fact in payout.facts} == {"28471003921"}
+    assert {fact.status for fact in payout.facts} == {"paid"}
+
+
+def test_a_settlement_of_the_documented_columns_alone_is_read() -> None:
+    columns = json.loads(sample("settlement.flat-file-v2.official-columns.json"))
+    whole = sample("settlement.flat-file-v2.sample.txt").decode().splitlines()
+    assert whole[0].split("\t") == [*columns, "promotion-id"]
+    narrow = "\n".join("\t".join(line.split("\t")[: len(columns)]) for line in whole)
+    assert read_settlement(narrow).facts == read_settlement("\n".join(whole)).facts
+
+
+def test_every_observed_fee_code_has_a_kind() -> None:
+    codes = json.loads(sample("settlement.flat-file-v2.fee-codes.json"))["entries"]
+    assert len(codes) > 60
+    unknown = set()
+    for code in codes:
+        for amount_type in code["amount_types"] or ["other-transaction"]:
+            kind = settled_kind("Order", amount_type, code["description"])
+            assert kind in MONEY_KINDS
+            if kind == "other":
+                unknown.add(code["description"])
+    assert unknown == {"Additional Other Expenses", "Amazon Capital Services", "Merchant Bad Debt"}
+
+
+# --- finances -----------------------------------------------------------------------------------------
+
+
+def test_the_sample_transaction_with_breakdowns_is_told_part_by_part() -> None:
+    (node,) = (
+        parse(sample("finances.2024-06-19.listTransactions.shipment-with-breakdowns-sek.json"))
+        .at("payload")
+        .each("transactions")
+    )
+    facts = list(facts_of(node))
+    assert [(fact.kind, fact.amount_minor, fact.currency) for fact in facts] == [
+        ("sale", 25599, "SEK"),
+        ("sale", 6400, "SEK"),
+        ("fee", -9680, "SEK"),
+    ]
+    assert {(fact.external_id, fact.status) for fact in facts} == {("ORDER-1", "released")}
+
+
+def test_the_models_sample_transaction_without_breakdowns_is_one_amount() -> None:
+    desk = Desk()
+    last = {"payload": {"transactions": [], "nextToken": None}}
+    body = sample("finances.2024-06-19.listTransactions.json")
+    desk.instead["listTransactions"] = [HttpResponse(200, {}, body), HttpResponse(200, {}, json.dumps(last).encode())]
+    (fact,) = desk.client().transactions(desk.now_ms - 86_400_000)
+    assert (fact.amount_minor, fact.currency, fact.external_id, fact.status) == (1000, "USD", "8129762527551", "open")
+    assert "nextToken=Next+token+value" in desk.sent[-1].url
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "finances.2024-06-19.listBalances.json",
+        "finances.2024-06-19.listBalances.1.json",
+        "finances.2024-06-19.listSummary.json",
+        "finances.v0.listFinancialEventGroups.json",
+        "finances.v0.listFinancialEvents.json",
+        "finances.v0.listFinancialEventsByOrderId.json",
+        "finances.v0.financialEvents.shipment-refund-fees-gbp.json",
+    ],
+)
+def test_the_answers_of_other_operations_are_never_read_as_transactions(name: str) -> None:
+    """Balances and summaries are sums of what we read, and Amazon removes Finances v0."""
+    desk = Desk()
+    answered(desk, "listTransactions", name)
+    try:
+        assert list(desk.client().transactions(desk.now_ms - 86_400_000)) == []
+    except Busy:
+        assert b'"payload"' not in sample(name)
+
+
+def test_every_charge_of_the_old_finances_sample_has_a_kind() -> None:
+    events = json.loads(sample("finances.v0.financialEvents.shipment-refund-fees-gbp.json"))
+    kinds: dict[str, str] = {}
+    for fee in set(_texts(events, "FeeType")):
+        kinds[fee] = settled_kind("Order", "ItemFees", fee)
+    assert set(kinds.values()) == {"fee"}
+    assert {settled_kind("Refund", "ItemPrice", charge) for charge in _texts(events, "ChargeType")} == {"refund"}
+    assert settled_kind("other-transaction", "other-transaction", "WAREHOUSE_DAMAGE") == "adjustment"
+    assert settled_kind("other-transaction", "other-transaction", "PostageBilling_Postage") == "shipping_label"
+
+
+def _texts(value: Any, name: str) -> list[str]:
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each, name)]
+    if not isinstance(value, dict):
+        return []
+    found = [value[name]] if isinstance(value.get(name), str) else []
+    return found + [text for each in value.values() for text in _texts(each, name)]
+
+
+# --- listings -----------------------------------------------------------------------------------------
+
+
+def test_the_recorded_listing_of_the_uk_tells_quantity_and_price_by_its_attributes() -> None:
+    body = json.loads(sample("listings.getListingsItem.recorded-production-uk.json"))["response"]["body"]
+    assert listed_item(Node(body), "A1F83G8C2ARO7P") == ListedItem(
+        "SKU123", {}, quantity=1, price_minor=40000, currency="GBP", live=False
+    )
+    assert listed_item(Node(body), US).price_minor is None
+
+
+def test_the_models_sample_listing_is_read_for_each_store() -> None:
+    body = json.loads(sample("listings.getListingsItem.response.json"))
+    here, there = listed_item(Node(body), US), listed_item(Node(body), "A2EUQ1WTGCTBG2")
+    assert (here.quantity, here.price_minor, here.currency, here.live) == (100, 10000, "USD", True)
+    assert (there.price_minor, there.currency, there.live) == (13000, "CAD", False)
+    assert here.refs == {"asin": "B071VG5N9D", "product_type": "LUGGAGE"}
+
+
+def test_the_sample_listing_without_an_offer_has_a_quantity_and_no_price() -> None:
+    body = json.loads(sample("listings.getListingsItem.response.fulfillmentAvailability.json"))
+    item = listed_item(Node(body), "A2Q3Y263D00KWC")
+    assert (item.channel_sku, item.quantity, item.price_minor, item.live) == ("TEST-SKU-001", 100, None, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "outcome"),
+    [
+        ("listings.patchListingsItem.response.accepted.json", 200, "None"),
+        ("listings.patchListingsItem.response.validation-preview-valid.json", 200, "listing_refused: VALID: "),
+        (
+            "listings.patchListingsItem.response.validation-preview-invalid.json",
+            200,
+            "listing_refused: INVALID: 90000900",
+        ),
+        ("error.400.patchListingsItem.json", 400, "channel_refused: Amazon answered 400: BAD_REQUEST"),
+        ("error.429.QuotaExceeded.json", 429, "Amazon answered 429 to patchListingsItem"),
+    ],
+)
+def test_a_patch_is_judged_by_its_sample_answer(name: str, status: int, outcome: str) -> None:
+    desk = Desk()
+    answered(desk, "patchListingsItem", name, status)
+    (found,) = desk.client().push_availability([availability("GM-ZDPI-9B4E", 1)])
+    assert str(found) == outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "operation"),
+    [
+        ("error.400.searchOrders.json", 400, "searchOrders"),
+        ("error.400.confirmShipment.json", 400, "searchOrders"),
+        ("error.429.QuotaExceeded.json", 429, "searchOrders"),
+    ],
+)
+def test_an_error_is_told_by_its_code_and_never_by_its_message(name: str, status: int, operation: str) -> None:
+    desk = Desk()
+    answered(desk, operation, name, status)
+    with pytest.raises((Busy, Refused)) as raised:
+        list(desk.client().changed_orders(DESK))
+    assert str(status) in str(raised.value)
+    assert "exceeded" not in str(raised.value)
+
+
+# --- feeds and reports --------------------------------------------------------------------------------
+
+
+def test_the_sample_processing_report_judges_each_message_alone() -> None:
+    report = sample("feed.JSON_LISTINGS_FEED.result.processing-report.json").decode()
+    sent = [message["sku"] for message in json.loads(sample("feed.JSON_LISTINGS_FEED.input.json"))["messages"]]
+    assert listing_verdicts(report, sent) == {
+        "My-SKU-A": "",
+        "My-SKU-B": "90220, 90220",
+        "My-SKU-C": "99022",
+        "My-SKU-D": "",
+        "My-SKU-E": "",
+    }
+
+
+def test_our_feed_has_the_form_of_the_sample() -> None:
+    desk = Desk()
+    desk.client().push_availability([availability(f"S{number}", number) for number in range(1, 30)])
+    (ours,) = [json.loads(body) for body in desk.uploads.values()]
+    theirs = json.loads(sample("feed.JSON_LISTINGS_FEED.input.json"))
+    assert set(ours) == set(theirs)
+    assert set(ours["header"]) <= set(theirs["header"])
+    merging = theirs["messages"][-1]
+    for message in ours["messages"]:
+        assert set(message) == set(merging)
+        assert message["operationType"] == merging["operationType"]
+        assert set(message["patches"][0]) == set(merging["patches"][0])
+        assert message["patches"][0]["path"] == merging["patches"][0]["path"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "has_report"),
+    [("feed.getFeed.response.cancelled.json", "CANCELLED", False), ("feed.getFeed.response.done.json", "DONE", True)],
+)
+def test_a_sample_feed_is_finished(name: str, status: str, has_report: bool) -> None:
+    desk = Desk()
+    answered(desk, "getFeed", name)
+    answered(desk, "getFeedDocument", "feed.getFeedDocument.response.json")
+    desk.files["https://d34o8swod1owfl.cloudfront.net/Feed_101__POST_PRODUCT_DATA_.xml"] = b"report"
+    feed = desk.feeds().look("1")
+    assert feed is not None
+    assert (feed.status, feed.report) == (status, "report" if has_report else "")
+
+
+def test_the_sample_answers_carry_a_feed_from_document_to_feed() -> None:
+    desk = Desk()
+    answered(desk, "createFeedDocument", "feed.createFeedDocument.response.json", 201)
+    answered(desk, "createFeed", "feed.createFeed.response.json", 202)
+    desk.client().push_availability([availability(f"S{number}", number) for number in range(1, 30)])
+    assert desk.job("road/JSON_LISTINGS_FEED") == {"known": ["3485934"]}
+    put = next(request for request in desk.sent if request.method == "PUT")
+    assert put.url == "https://d34o8swod1owfl.cloudfront.net/Feed_101__POST_PRODUCT_DATA_.xml"
+    assert "x-amz-access-token" not in put.headers
+
+
+def test_the_sample_performance_report_is_told_measure_by_measure() -> None:
+    metrics = {
+        metric.name: metric
+        for metric in read_performance(sample("report.GET_V2_SELLER_PERFORMANCE_REPORT.json").decode(), US)
+    }
+    late = metrics["lateShipmentRate"]
+    assert (late.value, late.limit, late.is_good, late.window) == (
+        "0.03203973037",
+        "0.04",
+        True,
+        "2020-10-21 - 2020-11-19",
+    )
+    assert (metrics["accountStatus"].value, metrics["accountStatus"].is_good) == ("AT_RISK", False)
+    assert metrics["preFulfillmentCancellationRate"].limit == "0.01"
+    assert metrics["validTrackingRate"].value == metrics["onTimeDeliveryRate"].value == "0.9529"
+    assert metrics["orderDefectRate.mfn"].value == "0.009"
+    assert metrics["unitOnTimeDeliveryRate"].value == "0.8848"
+    assert metrics["listingPolicyViolations"].value == "86"
+    assert metrics["listingPolicyViolations"].is_good is False
+    assert metrics["accountHealthRating"].value == "WARNED"
+    assert metrics["warningStates.spammingSellerMessaging"].is_good is False
+    assert "marketplaceId" not in metrics
+
+
+def test_the_sample_answers_carry_a_report_from_wish_to_file() -> None:
+    desk = Desk()
+    answered(desk, "createReport", "report.createReport.response.json", 202)
+    answered(desk, "getReport", "report.getReport.response.json")
+    with pytest.raises(Busy, match="is being made"):
+        desk.client().health()
+    assert desk.job("report/GET_V2_SELLER_PERFORMANCE_REPORT")["report_id"] == "ID323"
+    answered(desk, "getReport", "report.getReport.response.done.json")
+    answered(desk, "getReportDocument", "report.getReportDocument.response.json")
+    desk.files["https://d34o8swod1owfl.cloudfront.net/Report_47700__GET_MERCHANT_LISTINGS_ALL_DATA_.txt"] = sample(
+        "report.GET_V2_SELLER_PERFORMANCE_REPORT.json"
+    )
+    assert len(desk.client().health()) > 15
+    assert desk.operations.count("createReport") == 1
+
+
+def test_the_sample_of_a_packed_report_names_its_packing() -> None:
+    document = json.loads(sample("report.getReportDocument.response.gzip.json"))
+    desk = Desk()
+    answered(desk, "getReportDocument", "report.getReportDocument.response.gzip.json")
+    assert document["compressionAlgorithm"] == "GZIP"
+    with pytest.raises(Refused, match="untrusted_address"):  # it lies on a plain address that is not ours
+        desk.reports().document("D")
+
+
+def test_the_sample_page_of_reports_is_followed_to_the_next() -> None:
+    desk = Desk()
+    answered(desk, "getReports", "report.getReports.response.with-nextToken.json")
+    assert [report.text("reportId") for report in desk.reports().made("FEE_DISCOUNTS_REPORT", DESK)] == ["ReportId1"]
+    assert desk.operations.count("getReports") == 2
+    assert desk.sent[-1].url.endswith(
+        "?nextToken=VGhpcyB0b2tlbiBpcyBvcGFxdWUgYW5kIGludGVudGlvbmFsbHkgb2JmdXNjYXRlZA%3D%3D"
+    )
+
+
+# --- setting up ---------------------------------------------------------------------------------------
+
+
+def test_the_sample_answers_set_an_account_up() -> None:
+    desk = Desk()
+    answered(desk, "getMarketplaceParticipations", "sellers.getMarketplaceParticipations.json")
+    answered(desk, "createDestination", "notifications-api.createDestination.response.json")
+    answered(desk, "createSubscription", "notifications-api.createSubscription.response.json")
+    client = desk.client()
+    (store,) = client.participations()
+    assert store["marketplace"]["id"] == US
+    arn = "arn:aws:sqs:us-east-2:444455556666:queue1"
+    assert client.ensure_destination(arn, "SQSDestination") == "9e7a83ee-7730-11e9-8f9e-2a86e4085a59"
+    subscribed = client.ensure_subscription("ORDER_CHANGE", "3acafc7e-121b-1329-8ae8-1571be663aa2")
+    assert subscribed == "7fcacc7e-727b-11e9-8848-1681be663d3e"
+
+
+# --- notifications ------------------------------------------------------------------------------------
+
+UNDERSTOOD = {
+    "ORDER_CHANGE": lambda told: bool(told.seller_id and told.order_ids),
+    "LISTINGS_ITEM_MFN_QUANTITY_CHANGE": lambda told: told.skus == (("NLS-SHOES-03", 99),),
+    "FEED_PROCESSING_FINISHED": lambda told: (told.work_id, told.status) == ("53347018456", "DONE"),
+    "REPORT_PROCESSING_FINISHED": lambda told: (told.work_id, told.status) == ("54517018502", "CANCELLED"),
+    "TRANSACTION_UPDATE": lambda told: (told.seller_id, told.order_ids) == ("A3TH9S8BH6GOGM", ("8129762527551",)),
+}
+
+
+def test_every_sample_notification_is_understood_or_ignored_on_purpose() -> None:
+    names = sorted(path.name for path in shared(SAMPLES).glob("notification.*.sqs-body.json"))
+    assert len(names) > 10
+    for name in names:
+        kind = name.split(".")[1]
+        told = told_of(sample(name))
+        assert told.kind == kind
+        if kind in UNDERSTOOD:
+            assert UNDERSTOOD[kind](told), name
+        else:
+            assert kind in IGNORED
+            assert told == Told(kind, notification_id=told.notification_id)
+    assert set(UNDERSTOOD) <= {name.split(".")[1] for name in names}

@@ -100,10 +100,12 @@ def test_a_request_fits_its_model(name: str) -> None:
 @pytest.mark.parametrize("name", XML)
 def test_the_trading_api_is_refused_as_no_json(name: str) -> None:
     assert raw(name).lstrip().startswith(b"<")
-    for read in (lambda body: reader_for("ebay")(body, "ebay", hint={}), hint_of):
-        with pytest.raises(Unreadable) as refused:
-            read(raw(name))
-        assert (refused.value.reason, refused.value.detail) == ("not_json", "the body must be one JSON object")
+    with pytest.raises(Unreadable) as refused:
+        reader_for("ebay")(raw(name), "ebay", hint={})
+    assert (refused.value.reason, refused.value.detail) == ("not_json", "the body must be one JSON object")
+    with pytest.raises(Unreadable, match="subscribe by the Notification API") as refused:
+        hint_of(raw(name))
+    assert refused.value.reason == "platform_notification"
 
 
 def test_an_order_confirmation_points_at_the_order_that_it_is_of() -> None:

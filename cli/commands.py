@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.errors import Refused
+from chalicelib.runtime.queues import SYNC_QUEUES, catching_up
 from chalicelib.store.accounts import add_account, channels, read_account, read_pause, resume_account
 from cli import amazon, ebay
 from cli.findings import OK, SKIPPED, WARNING, Findings, table
@@ -62,8 +63,10 @@ def resume(channel: str, stage: Stage, findings: Findings) -> int:
     if findings.attempt("credentials", probe, remedy) is not None:
         findings.add("credentials", OK)
         was = read_pause(stage.tables, channel)
-        resume_account(stage.tables, channel)
-        findings.add("pause", OK, "is over: polls catch up within minutes" if was else "it was not paused")
+        if was:
+            stage.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
+            resume_account(stage.tables, channel)
+        findings.add("pause", OK, "is over: it catches up within minutes" if was else "it was not paused")
     return findings.end(channel=channel, stage=stage.name)
 
 

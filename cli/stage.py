@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import client_class, kind_of
 from chalicelib.channels.transport import Transport, urllib3_transport
 from chalicelib.domain.errors import Refused
+from chalicelib.runtime.queues import Message, SqsQueues
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
 
@@ -55,6 +56,11 @@ class Stage:
             raise Refused("no_queue", f"no queue headrace-{self.name}-{queue}: deploy the stage first") from None
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
         return str(attributes["QueueArn"])
+
+    def send(self, queue: str, messages: Sequence[Message]) -> None:
+        """Put work on a queue of the stage."""
+        url = self.sqs.get_queue_url(QueueName=f"headrace-{self.name}-entry")["QueueUrl"]
+        SqsQueues(self.sqs, url).send(queue, messages)
 
     def client(self, channel: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> ChannelClient:
         """A client of the account, with tokens of its own: nothing that is tried here pauses the account or takes a

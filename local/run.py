@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -21,8 +22,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from chalicelib.channels.transport import urllib3_transport
+from chalicelib.runtime.wiring import clock_ms
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
+from cli import commands
+from cli.ebay import Wishes
+from cli.findings import Findings
+from cli.stage import Stage
 from local.api import Api
 from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, is_port_taken
 from local.marketplaces.accounts import accounts
@@ -38,6 +45,7 @@ from tools.functions import DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
+CONNECT_ATTEMPTS = 5  # the stand-ins fail now and then, as they do in life
 POLL_S = 10
 ACCOUNTS_S = 20
 PAYOUT_S = 45.0
@@ -129,6 +137,22 @@ def seed(run: Run, connected: dict[str, dict[str, Any]], location_id: str) -> No
 
 
 @contextmanager
+def connections(run: Run) -> Iterator[None]:
+    """Amazon and eBay are connected as an operator would: destinations, subscriptions, the challenge, the programs."""
+    ssm, sqs = run.engine.client("ssm"), run.engine.client("sqs")
+    stage = Stage("local", run.tables(), sqs, ssm, urllib3_transport, clock_ms)
+    wishes = Wishes(run.address, "operator@example.org", fix=True, digital_signatures=False, act=True)
+    for channel in ("amazon", "ebay"):
+        for _ in range(CONNECT_ATTEMPTS):
+            told = io.StringIO()
+            if commands.check(channel, stage, Findings(told, as_json=False), wishes) == 0:
+                break
+        else:
+            print(f"{channel} is not connected whole:\n{told.getvalue()}", flush=True)
+    yield
+
+
+@contextmanager
 def business(run: Run) -> Iterator[None]:
     """The warehouse ships and restocks, the banks pay, and polls run more often than a schedule's minute."""
     api = Api(run.address, run.token)
@@ -152,7 +176,7 @@ def business(run: Run) -> Iterator[None]:
         yield
 
 
-STEPS: tuple[Step, ...] = (front_door, marketplaces, business)
+STEPS: tuple[Step, ...] = (front_door, marketplaces, connections, business)
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import SYNC_QUEUES, Message
+from chalicelib.runtime.queues import SYNC_QUEUES, Message, catching_up
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
     Cursor,
@@ -130,8 +130,7 @@ def _send(messages: list[Message], runtime: Runtime) -> None:
 
 def resume(channel: str, runtime: Runtime) -> None:
     """Take up the work of an account that answers again: every SKU and every open order of it is looked at."""
-    queue = SYNC_QUEUES[kind_of(channel)]
-    runtime.queues.send(queue, [{"rule_of": channel, "again": True}, {"orders_of": channel}])
+    runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
     resume_account(runtime.tables, channel)
     runtime.unsettle(f"pause/{channel}")
     log("channel_resumed", channel=channel)

@@ -129,6 +129,13 @@ def test_the_size_of_a_call_is_a_setting() -> None:
     assert [len(body["requests"]) for body in on.wire.bodies(BULK)] == [1, 1]
 
 
+@pytest.mark.parametrize("size", [0, 26, 1000])
+def test_a_size_that_ebay_does_not_take_becomes_one_that_it_does(size: int) -> None:
+    on = seller(catalogue=MANY, bulk_skus=size)
+    assert set(on.client.push_availability([availability(listing.sku, 1) for listing in MANY[:30]])) == {None}
+    assert [len(body["requests"]) for body in on.wire.bodies(BULK)] == [25, 5]
+
+
 def test_where_one_sku_a_call_is_all_that_ebay_takes_each_goes_alone(on: Seller) -> None:
     on.tokens.put(on.market.issue_token("v^1.1#", 7200), START_MS)
     on.wire.instead = [problem(25709)]

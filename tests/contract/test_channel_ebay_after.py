@@ -107,6 +107,28 @@ def test_two_refunds_of_the_same_amount_are_two(on: Seller, sale: Sale) -> None:
     assert refunds(on) == [100, 100]
 
 
+def test_a_refund_that_is_done_is_not_looked_for_any_more(on: Seller, sale: Sale) -> None:
+    on.later().refund(sale.order_id, wish())
+    arrived(on)
+    on.later().refund(sale.order_id, wish())
+    asked = len(on.wire.sent)
+    assert on.later().refund(sale.order_id, wish()) is True
+    assert len(on.wire.sent) == asked
+
+
+def test_an_earlier_refund_of_the_same_amount_is_not_taken_for_ours(on: Seller, sale: Sale) -> None:
+    on.later().refund(sale.order_id, wish())
+    arrived(on)
+    client = on.later()
+    shown = answer(json.loads(client.get_order(sale.order_id)))
+    on.wire.instead = [shown, GATEWAY]
+    with pytest.raises(Busy):
+        client.refund(sale.order_id, wish(refund_id="r2"))
+    on.time.pass_(minutes=3)
+    assert on.later().refund(sale.order_id, wish(refund_id="r2")) is False
+    assert refunds(on) == [100, 100]
+
+
 def test_a_refund_waits_for_the_one_before_it(on: Seller, sale: Sale) -> None:
     on.later().refund(sale.order_id, wish())
     with pytest.raises(Busy, match="34922"):
@@ -157,10 +179,9 @@ def test_the_line_tells_what_the_buyer_got_where_the_order_tells_what_it_cost() 
     with pytest.raises(Busy):
         on.client.refund("12-1", wish(14398))
     net = {"refundId": "9", "refundStatus": "REFUNDED", "amount": {"value": "122.31", "currency": "USD"}}
-    gross = {"refundId": "9", "refundDate": "2026-05-04", "amount": {"value": "143.98", "currency": "USD"}}
-    on.wire.instead = [
-        answer({**order, "paymentSummary": {"refunds": [net]}, "lineItems": [{"refunds": [gross]}]}),
-    ]
+    gross = [{"refundId": "9", "amount": {"value": value, "currency": "USD"}} for value in ("43.90", "100.08")]
+    lines = [{"refunds": [each]} for each in gross]
+    on.wire.instead = [answer({**order, "paymentSummary": {"refunds": [net]}, "lineItems": lines})]
     assert on.client.refund("12-1", wish(14398)) is True
 
 
@@ -318,6 +339,95 @@ def test_a_check_that_is_not_there_holds_nothing_up(on: Seller, sale: Sale, unsu
     assert sale.cancelled_at
 
 
+def cancellation(**changes: str) -> dict[str, str]:
+    fields = {"cancelId": "5", "legacyOrderId": "12-1", "requestorType": "SELLER", "cancelState": "INITIAL"}
+    return {**fields, "cancelStatus": "CANCEL_PENDING", **changes}
+
+
+def searched(on: Seller, *found: dict[str, str], paid: str = "PAID") -> None:
+    """What the order and the search for its cancellations will show."""
+    on.tokens.put("t", START_MS)
+    payments = {"payments": [{"paymentDate": "2026-05-04T12:00:00.000Z"}]}
+    order = {"orderId": "12-1", "orderPaymentStatus": paid, "paymentSummary": payments, "lineItems": []}
+    on.wire.instead = [answer(order), answer({"cancellations": list(found)})]
+
+
+NOTHING = CancellationRequest("c1", ())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        cancellation(),
+        cancellation(cancelStatus="CANCEL_REQUESTED"),
+        cancellation(requestorType="BUYER", cancelState="REFUND_PENDING"),
+        cancellation(cancelStatus="SOMETHING_NEW"),
+    ],
+)
+def test_a_cancellation_under_way_is_waited_for(on: Seller, found: dict[str, str]) -> None:
+    searched(on, found)
+    with pytest.raises(Busy, match="working"):
+        on.client.cancel("12-1", NOTHING)
+    assert len(on.wire.sent) == 2
+
+
+@pytest.mark.parametrize("status", ["CANCEL_CLOSED_WITH_REFUND", "CANCEL_CLOSED_FOR_COMMITMENT"])
+def test_a_cancellation_that_is_over_is_done(on: Seller, status: str) -> None:
+    searched(on, cancellation(cancelState="CLOSED", cancelStatus=status))
+    on.client.cancel("12-1", NOTHING)
+    assert len(on.wire.sent) == 2
+
+
+REJECTED = cancellation(requestorType="BUYER", cancelState="CLOSED", cancelStatus="CANCEL_REJECTED")
+
+
+@pytest.mark.parametrize("found", [REJECTED, cancellation(legacyOrderId="12-2", requestorType="BUYER")])
+def test_a_request_that_was_turned_down_or_is_anothers_stands_in_nobodys_way(on: Seller, found: dict[str, str]) -> None:
+    searched(on, found)
+    on.wire.instead += [answer({"eligible": True}), answer({"cancelId": "6"}, 201)]
+    on.client.cancel("12-1", NOTHING)
+    assert len(on.wire.bodies("/cancellation")) == 1
+
+
+def test_what_ebay_says_of_a_cancellation_that_is_there_already(on: Seller) -> None:
+    searched(on)
+    on.wire.instead.append(answer({"eligible": False, "failureReason": ["ALREADY_CANCELED"]}))
+    on.client.cancel("12-1", NOTHING)
+    searched(on)
+    on.wire.instead.append(answer({"eligible": False, "failureReason": ["CANCELLATION_EXIST"]}))
+    with pytest.raises(Busy):
+        on.client.cancel("12-1", NOTHING)
+    assert on.wire.bodies("/cancellation") == []
+
+
+def test_an_order_that_is_not_paid_is_called_off_as_such(on: Seller) -> None:
+    searched(on, paid="PENDING")
+    on.wire.instead += [answer({"eligible": True}), answer({"cancelId": "6"}, 201)]
+    on.client.cancel("12-1", NOTHING)
+    (body,) = on.wire.bodies("/cancellation")
+    assert (body["buyerPaid"], body.keys()) == (False, {"legacyOrderId", "cancelReason", "buyerPaid"})
+
+
+def test_a_cancellation_that_was_refused_may_be_asked_for_again_at_once(on: Seller) -> None:
+    for refusal, error in ((problem(1604, 400), Refused), (HttpResponse(429, {}, b""), Busy)):
+        searched(on)
+        on.wire.instead += [answer({"eligible": True}), refusal]
+        with pytest.raises(error):
+            on.client.cancel("12-1", NOTHING)
+    searched(on)
+    on.wire.instead += [answer({"eligible": True}), answer({"cancelId": "6"}, 201)]
+    on.client.cancel("12-1", NOTHING)
+
+
+def test_a_cancellation_of_ours_is_signed_where_ebay_demands_it(on: Seller, sale: Sale) -> None:
+    on.market.requires_signature = True
+    key = on.later().create_signing_key()
+    with pytest.raises(Refused, match="signing_key_expired"):
+        on.later().cancel(sale.order_id, all_of(sale))
+    on.later(signing_key=key).cancel(sale.order_id, all_of(sale))
+    assert cancellations(on) == [("SELLER", "COMPLETED")]
+
+
 def test_an_approval_is_signed_where_ebay_demands_it(on: Seller, sale: Sale) -> None:
     on.market.requires_signature = True
     key = on.later().create_signing_key()
@@ -359,6 +469,14 @@ def test_a_request_that_cannot_be_read_hides_no_order(on: Seller) -> None:
     listed = {"orderId": "12-1", "cancelStatus": {"cancelState": "IN_PROGRESS", "cancelRequests": []}}
     on.wire.instead = [answer({"total": 1, "orders": [listed]}), problem(32100, 404)]
     assert [json.loads(raw) for raw, _ in on.client.changed_orders(START_MS)] == [listed]
+
+
+def test_a_list_that_shows_the_request_is_enough(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    status = {"cancelState": "IN_PROGRESS", "cancelRequests": [{"cancelRequestId": "5"}]}
+    on.wire.instead = [answer({"total": 1, "orders": [{"orderId": "12-1", "cancelStatus": status}]})]
+    assert len(list(on.client.changed_orders(START_MS))) == 1
+    assert len(on.wire.sent) == 1
 
 
 def test_the_recorded_cancellation_is_the_end_of_it(on: Seller) -> None:
@@ -430,6 +548,43 @@ def test_a_return_that_names_no_order_is_read_by_itself(on: Seller) -> None:
     on.tokens.put(on.market.issue_token("v^1.1#", 7200), START_MS)
     (found,) = on.later().returns(0)
     assert (found.external_id, found.step) == (sale.order_id, "request")
+
+
+def member(number: int, **changes: Any) -> dict[str, Any]:
+    item = {"itemId": "I1", "transactionId": "T1", "returnQuantity": 2}
+    info = {"item": item, "reason": "X", "creationDate": {"value": "2026-05-01T00:00:00.000Z"}}
+    fields = {"returnId": str(number), "orderId": "12-1", "state": "ITEM_SHIPPED", "creationInfo": info}
+    return {**fields, **changes}
+
+
+def test_returns_are_read_over_all_pages(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    on.wire.instead = [answer({"members": [member(number) for number in range(200)]}), answer({"members": []})]
+    next(on.client.returns(0), None)
+    searches = [request.url for request in on.wire.sent if "search" in request.url]
+    assert [url.rpartition("offset=")[2] for url in searches] == ["0", "200"]
+
+
+def test_at_the_first_look_only_what_is_open_is_news(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    shown = [member(1), member(2, state="CLOSED"), member(3, state="RETURN_REQUESTED")]
+    on.wire.instead = [answer({"members": shown}), answer({"orderId": "12-1", "lineItems": []})]
+    assert [(found.return_id, found.step) for found in on.client.returns(START_MS)] == [("1", "approve")]
+
+
+def test_a_line_is_known_by_its_transaction_or_by_its_listing(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    lines = [{"lineItemId": "L1", "legacyItemId": "I0"}, {"lineItemId": "L2", "legacyItemId": "I1"}]
+    order = answer({"orderId": "12-1", "lineItems": lines})
+    on.wire.instead = [answer({"members": [member(1)]}), order]
+    assert [found.items for found in on.client.returns(0)] == [(("L2", 2),)]
+    on.jobs.drop("returns")
+    same = answer({"orderId": "12-1", "lineItems": [*lines, {"lineItemId": "T1", "legacyItemId": "I1"}]})
+    on.wire.instead = [answer({"members": [member(1)]}), same]
+    assert [found.items for found in on.client.returns(0)] == [(("T1", 2),)]
+    on.jobs.drop("returns")
+    on.wire.instead = [answer({"members": [member(1)]}), problem(32100, 404)]
+    assert [found.items for found in on.client.returns(0)] == [(("T1", 2),)]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from chalicelib.channels.ebay.availability import outcome_of, price_request_of, 
 from chalicelib.channels.ebay.listings import listed_item
 from chalicelib.channels.port import Availability, Price
 from chalicelib.channels.transport import HttpResponse
-from chalicelib.domain.errors import Busy, OverBudget, Refused
+from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
 from local.marketplaces.catalogue import CATALOGUE, ebay_item_id, ebay_offer_id
 from tests.contract.ebay_seller import GATEWAY, INVENTORY, START_MS, Seller, answer, availability, problem, seller
 from tests.contract.marketplaces_models import ebay_request_body, errors
@@ -52,6 +52,7 @@ def test_where_a_listing_may_not_stand_at_0_its_offer_leaves_the_site_and_comes_
     on.wire.operations.clear()
     assert on.later().push_availability([again]) == [None]
     assert on.wire.operations == []
+    listing.offer_quantity = 2
     assert on.later().push_availability([dataclasses.replace(availability(SKU, 7), shown=0)]) == [None]
     assert listing.live
     assert (listing.quantity, listing.available) == (7, 7)
@@ -128,11 +129,31 @@ def test_the_size_of_a_call_is_a_setting() -> None:
     assert [len(body["requests"]) for body in on.wire.bodies(BULK)] == [1, 1]
 
 
+@pytest.mark.parametrize("size", [0, 26, 1000])
+def test_a_size_that_ebay_does_not_take_becomes_one_that_it_does(size: int) -> None:
+    on = seller(catalogue=MANY, bulk_skus=size)
+    assert set(on.client.push_availability([availability(listing.sku, 1) for listing in MANY[:30]])) == {None}
+    assert [len(body["requests"]) for body in on.wire.bodies(BULK)] == [25, 5]
+
+
 def test_where_one_sku_a_call_is_all_that_ebay_takes_each_goes_alone(on: Seller) -> None:
     on.tokens.put(on.market.issue_token("v^1.1#", 7200), START_MS)
     on.wire.instead = [problem(25709)]
     assert on.client.push_availability([availability(SKU, 1), availability(OTHER, 2)]) == [None, None]
     assert [len(body["requests"]) for body in on.wire.bodies(BULK)] == [2, 1, 1]
+
+
+def test_consent_that_is_gone_is_not_tried_for_each_listing() -> None:
+    on = seller(credentials={"refresh_token": "gone"})
+    outcome = on.client.push_availability([availability(SKU, 1), availability(OTHER, 2)])
+    assert [type(error) for error in outcome] == [Unauthorised, Unauthorised]
+    assert on.wire.operations == ["token"]
+
+
+def test_a_fault_that_ebay_calls_its_own_passes_for_one_listing() -> None:
+    own = {"sku": SKU, "statusCode": 400, "errors": [{"errorId": 1, "category": "APPLICATION"}]}
+    assert isinstance(outcome_of(SKU, {}, [own], START_MS), Busy)
+    assert isinstance(outcome_of(SKU, {}, [{**own, "errors": [{"errorId": 1}]}], START_MS), Refused)
 
 
 def test_a_listing_revised_too_often_waits_for_the_next_day(on: Seller) -> None:
@@ -191,6 +212,15 @@ def test_everything_that_is_listed_is_read_page_by_page() -> None:
     items = [request for request in on.wire.sent if "inventory_item" in request.url]
     assert [request.url.partition("offset=")[2] for request in items] == ["0", "1"]
     assert on.budget.spent.count("inventory") == 2 + len(MANY)
+
+
+def test_the_offers_of_a_sku_are_read_over_all_pages(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    item = answer({"total": 1, "inventoryItems": [{"sku": "X"}]})
+    offers = [answer({"total": 2, "offers": [{"offerId": str(page)}], "next": "n" * (1 - page)}) for page in (0, 1)]
+    on.wire.instead = [item, *offers]
+    assert [each.refs["offer_id"] for each in on.client.listings()] == ["0", "1"]
+    assert [request.url.rpartition("offset=")[2] for request in on.wire.sent] == ["0", "0", "1"]
 
 
 def test_an_item_without_an_offer_is_not_listed(on: Seller) -> None:

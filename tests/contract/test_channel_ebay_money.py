@@ -177,8 +177,21 @@ def test_a_payout_that_succeeds_late_is_not_missed(on: Seller) -> None:
     assert list(on.client.payouts(START_MS - 4 * DAY_MS)) == []
     on.wire.instead = [payouts(("A", "SUCCEEDED"), ("C", "SUCCEEDED")), HttpResponse(204, {}, b"")]
     assert [payout.payout_id for payout in on.client.payouts(START_MS)] == ["A"]
+    assert on.jobs.get("payouts") == {}
     on.wire.instead = [HttpResponse(204, {}, b"")]
     assert list(on.client.payouts(START_MS)) == []
+
+
+def test_a_payout_of_many_transactions_is_read_over_all_its_pages(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    pages = [rows(page * 1000, 1000, same_time=True) for page in range(6)]
+    on.wire.instead = [payouts(("A", "SUCCEEDED"), ("A", "SUCCEEDED"))]
+    on.wire.instead += [answer({"transactions": page, "total": 6000}) for page in pages]
+    (payout,) = on.client.payouts(START_MS - 4 * DAY_MS)
+    assert len({fact.fact_id for fact in payout.facts}) == 6000
+    queries = [parse_qs(urlsplit(request.url).query) for request in on.wire.sent[1:]]
+    assert {query["filter"][0] for query in queries} == {"payoutId:{A}"}
+    assert [query["offset"][0] for query in queries] == [str(page * 1000) for page in range(6)]
 
 
 def test_every_call_to_finances_is_signed_where_ebay_demands_it(on: Seller) -> None:

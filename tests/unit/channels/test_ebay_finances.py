@@ -56,6 +56,11 @@ def test_a_refund_brings_fees_back() -> None:
 def test_what_the_lines_do_not_explain_of_the_fees_is_a_fee_all_the_same() -> None:
     sale = row(totalFeeAmount=money("20"), orderLineItems=fees(("FINAL_VALUE_FEE", "19.99")))
     assert amounts(sale) == {"SALE/12-1": 10000, "SALE/12-1/FINAL_VALUE_FEE": -1999, "SALE/12-1/OTHER_FEES": -1}
+    given = [{"donations": [{"feeType": "CHARITY", "amount": money("20")}]}]
+    assert amounts(row(totalFeeAmount=money("20"), orderLineItems=given)) == {
+        "SALE/12-1": 10000,
+        "SALE/12-1/CHARITY": -2000,
+    }
     unnamed = row(totalFeeAmount=None, orderLineItems=fees(("FINAL_VALUE_FEE", "5")))
     assert amounts(unnamed) == {"SALE/12-1": 8500, "SALE/12-1/FINAL_VALUE_FEE": -500}
 

@@ -223,6 +223,7 @@ def test_feeds_are_filtered_by_type_status_and_time(amazon: tuple[Amazon, Time])
     assert found(400, feedTypes=CANCELS, nextToken="x") == []
     time.pass_(days=91)
     assert found(feedTypes=CANCELS) == []
+    assert found(feedTypes=CANCELS, createdSince=ago(time, days=100)) == []
 
 
 # --- JSON_LISTINGS_FEED -------------------------------------------------------------------------------

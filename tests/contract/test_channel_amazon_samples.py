@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -14,7 +16,7 @@ from chalicelib.channels.amazon.notifications import IGNORED, Told, told_of
 from chalicelib.channels.amazon.offers import listed_item
 from chalicelib.channels.amazon.settlement import read_settlement, settled_kind
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import MONEY_KINDS, ListedItem
+from chalicelib.channels.port import MONEY_KINDS, ListedItem, ShipmentConfirmation
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused
 from tests.shared_data import shared
@@ -364,3 +366,37 @@ def test_every_sample_notification_is_understood_or_ignored_on_purpose() -> None
             assert kind in IGNORED
             assert told == Told(kind, notification_id=told.notification_id)
     assert set(UNDERSTOOD) <= {name.split(".")[1] for name in names}
+
+
+# --- tokens and parcels -------------------------------------------------------------------------------
+
+
+def test_the_recorded_exchange_of_tokens_is_ours() -> None:
+    recorded = json.loads(sample("auth.lwa-token-exchange.recorded.json"))
+    desk = Desk()
+    desk.instead["token"] = [HttpResponse(200, {}, json.dumps(recorded["response"]["body"]).encode())]
+    desk.client(base_url="https://sellingpartnerapi-eu.amazon.com").participations()
+    asked = desk.sent[0]
+    assert (asked.method, asked.url) == (recorded["request"]["method"], recorded["request"]["uri"])
+    assert asked.headers["content-type"].startswith(recorded["request"]["headers"]["Content-Type"])
+    assert dict(parse_qsl(asked.body.decode())).keys() == dict(parse_qsl(recorded["request"]["body"])).keys()
+    assert (desk.tokens.token, desk.tokens.expires_ms) == ("FILTERED", DESK + 3_300_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_iso"),
+    [("shipment.v0.confirmShipment.request.json", True), ("shipment.v0.confirmShipment.request-bad-date.json", False)],
+)
+def test_our_confirmation_has_the_fields_of_the_sample_and_a_date_as_the_good_one(name: str, is_iso: bool) -> None:
+    theirs = json.loads(sample(name))["body"]
+    desk = Desk()
+    parcel = ShipmentConfirmation("S", 1, "FedEx", "112345678", DESK, (("79039765272157", 1),))
+    desk.client().confirm_shipment("902-1106328-1059050", parcel)
+    ours = json.loads(desk.sent[-1].body)
+    assert set(ours) == set(theirs)
+    wanted = {key: theirs["packageDetail"][key] for key in ("packageReferenceId", "carrierCode", "trackingNumber")}
+    assert wanted.items() <= ours["packageDetail"].items()
+    assert set(ours["packageDetail"]) <= set(theirs["packageDetail"])
+    form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+    assert bool(form.fullmatch(theirs["packageDetail"]["shipDate"])) == is_iso
+    assert form.fullmatch(ours["packageDetail"]["shipDate"])

@@ -20,6 +20,7 @@ from chalicelib.channels.transport import (
     TokenRejected,
     Transport,
     checked,
+    retry_after_s,
     with_token,
 )
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
@@ -102,6 +103,9 @@ class Wire:
             after_s = _after_s(response, told_per_s or PLANS[operation].rate_per_s)
             self._budget.drain(operation, after_s)
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
+        if response.status >= 500:
+            told = f"Amazon answered {response.status} to {operation}{request_id(response)}"
+            raise Busy(told, after_s=retry_after_s(response))
         answer = checked(response, "Amazon")
         if b"\\ud" in response.body.lower():
             answer = _without_surrogates(answer)
@@ -138,6 +142,8 @@ class Wire:
         try:
             answer = having(checked(response, "Login with Amazon"), "access_token", "expires_in")
         except (Refused, TokenRejected) as error:
+            if not _says_why(response):  # a page of the gateway is no word of Login with Amazon's
+                raise Busy(f"Login with Amazon answered {response.status} without a reason", after_s=30) from None
             raise Unauthorised(f"{error}: authorise again, or correct the client id and secret") from None
         try:
             lifetime_ms = int(answer["expires_in"]) * 1000
@@ -175,6 +181,15 @@ def request_id(response: HttpResponse) -> str:
     """Amazon's name for the call, for the log and for its support."""
     found = response.headers.get("x-amzn-requestid", "")
     return f" (request {found[:80]})" if found else ""
+
+
+def _says_why(response: HttpResponse) -> bool:
+    """Whether it is an error of OAuth 2: an object that names it in `error`, e.g. invalid_grant."""
+    try:
+        answer = json.loads(response.body)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and isinstance(answer.get("error"), str)
 
 
 def _fetched(response: HttpResponse) -> HttpResponse:

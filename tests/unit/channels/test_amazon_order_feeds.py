@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.feeds import Verdict, flat_verdict
 from chalicelib.channels.amazon.wire import iso
 from chalicelib.channels.port import CancellationRequest, RefundRequest
-from chalicelib.domain.errors import Busy, OverBudget, Refused
-from tests.unit.channels.amazon_desk import DESK, GATEWAY, Desk, flat_report, order_body
+from chalicelib.channels.transport import HttpRequest, HttpResponse
+from chalicelib.domain.errors import Busy, OverBudget, Refused, Retry
+from tests.unit.channels.amazon_desk import ACCOUNT, DESK, GATEWAY, SECRET, Desk, StrictJobs, flat_report, order_body
 
 CANCELLATIONS = "POST_FLAT_FILE_ORDER_ACKNOWLEDGEMENT_DATA"
 REFUNDS = "POST_FLAT_FILE_PAYMENT_ADJUSTMENT_DATA"
@@ -301,3 +304,42 @@ def test_a_report_of_warnings_alone_is_no_refusal() -> None:
     report = flat_report(1, 1) + "1\tx\t99\tWarning\tlook\n"
     assert flat_verdict(report) == Verdict(1, 1, ())
     assert flat_verdict("nothing") is None
+
+
+@pytest.mark.parametrize("moment", ["createFeedDocument", "upload", "createFeed"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_two_workers_at_once_send_one_refund(moment: str, when: str) -> None:
+    """The other worker comes in between, before or after Amazon has carried out one call of the first."""
+    desk = desk_with()
+    refund(desk, 100, "R0")  # tokens are there
+    answer, others = desk.__call__, []
+
+    def other() -> None:
+        with suppress(Retry):
+            others.append(refund(desk))
+
+    def interrupted(request: HttpRequest) -> HttpResponse:
+        is_it = not others and _operation(request) == moment
+        if is_it and when == "before":
+            others.append(None)
+            other()
+        response = answer(request)
+        if is_it and when == "after":
+            others.append(None)
+            other()
+        return response
+
+    jobs = StrictJobs(desk.shelf)
+    first = AmazonClient(interrupted, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, jobs)
+    with suppress(Retry):
+        first.refund("114-1", RefundRequest("R1", 500, "USD"))
+    assert others
+    assert refund(desk) is False
+    assert list(desk.feeds_made) == ["F1", "F2"]
+    assert desk.job("refund/R1")["feed_id"] == "F2"
+
+
+def _operation(request: HttpRequest) -> str:
+    if request.method == "PUT":
+        return "upload"
+    return {"documents": "createFeedDocument", "feeds": "createFeed"}.get(request.url.rsplit("/", 1)[-1], "")

@@ -97,6 +97,13 @@ def test_a_told_wait_is_kept_to() -> None:
     assert busy.value.after_s == 7
 
 
+def test_trouble_is_told_with_amazons_name_for_the_call() -> None:
+    desk = Desk()
+    desk.instead["getOrder"] = [HttpResponse(503, {"x-amzn-requestid": "req-9"}, b"<html>")]
+    with pytest.raises(Busy, match=r"^Amazon answered 503 to getOrder \(request req-9\)$"):
+        desk.client().get_order("114-1")
+
+
 # --- tokens -------------------------------------------------------------------------------------------
 
 
@@ -140,6 +147,16 @@ def test_lost_consent_pauses_the_account(code: bytes) -> None:
     assert code.decode() in desk.tokens.why_lost
     assert "secret words" not in str(lost.value)
     assert desk.operations == ["token"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 502])
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'{"message":"Forbidden"}'])
+def test_a_page_of_a_gateway_pauses_no_account(status: int, body: bytes) -> None:
+    desk = Desk()
+    desk.instead["token"] = [HttpResponse(status, {}, body)]
+    with pytest.raises(Busy):
+        desk.client().get_order("114-1")
+    assert desk.tokens.why_lost == ""
 
 
 @pytest.mark.parametrize("answer", [GATEWAY, HttpResponse(200, {}, b'{"access_token":"x","expires_in":"soon"}')])

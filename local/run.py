@@ -49,6 +49,7 @@ CONNECT_ATTEMPTS = 5  # the stand-ins fail now and then, as they do in life
 POLL_S = 10
 ACCOUNTS_S = 20
 PAYOUT_S = 45.0
+MONEY_HELD_S = 15.0  # how long a marketplace keeps what a buyer has paid; days in life
 TICK = json.dumps(
     dict.fromkeys(("version", "id", "detail-type", "source", "account", "time", "region"), "")
     | {"resources": [], "detail": {}}
@@ -117,6 +118,7 @@ def marketplaces(run: Run) -> Iterator[None]:
         "ebay": post_webhooks(),
     }
     world.ebay.challenge = ask_challenge
+    world.amazon.deferred_days, world.ebay.funds_take_s = MONEY_HELD_S / 86_400, MONEY_HELD_S
     state = run.folder / "marketplaces.json"
     server = MarketplaceServer(world, lambda delivery: notify[delivery.marketplace](delivery), state=state)
     run.marketplaces_url = f"http://127.0.0.1:{server.port}"

@@ -13,6 +13,7 @@ from chalicelib.channels.amazon.money_kinds import kind_of
 from chalicelib.channels.amazon.wire import Wire, having, iso
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import MoneyFact
+from chalicelib.domain.errors import Unreadable
 
 _PATH = "/finances/2024-06-19/transactions"
 _SPAN_MS = 179 * 86_400_000  # further apart, and the answer is empty
@@ -26,8 +27,10 @@ def read_transactions(wire: Wire, since_ms: int) -> Iterator[MoneyFact]:
     """Every amount dated since then, and 48 hours before, since Amazon tells late; oldest span first, all pages.
 
     What was held and is released comes twice: as DEFERRED_RELEASED, and as a RELEASED transaction of its own. Both have
-    the same fact ids, those of the transaction that was held.
+    the same fact ids, those of the transaction that was held. A transaction that cannot be read is raised last, when
+    the others have been given.
     """
+    unreadable: Unreadable | None = None
     start_ms, last_ms = max(since_ms - _LATE_MS, 0), wire.now_ms - _FRESH_MS
     released: dict[str, str] = {}  # the release's id -> the held transaction's
     while start_ms < last_ms:
@@ -36,11 +39,18 @@ def read_transactions(wire: Wire, since_ms: int) -> Iterator[MoneyFact]:
         if wire.marketplace_id != _US:  # there it would leave out what the seller ships
             query["marketplaceId"] = wire.marketplace_id
         for node in _pages(wire, query):
-            for name, value in _related(node).items():
-                if name == "RELEASE_TRANSACTION_ID":
-                    released[value] = node.text("transactionId")
-            yield from facts_of(node, released)
+            try:
+                release = _related(node).get("RELEASE_TRANSACTION_ID")
+                if release:
+                    released[release] = node.text("transactionId")
+                facts = list(facts_of(node, released))
+            except Unreadable as error:
+                unreadable = error
+                continue
+            yield from facts
         start_ms = end_ms
+    if unreadable:
+        raise unreadable
 
 
 def _pages(wire: Wire, query: dict[str, str]) -> Iterator[Node]:

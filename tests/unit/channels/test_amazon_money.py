@@ -107,6 +107,16 @@ def test_a_release_that_names_no_hold_is_known_by_the_hold() -> None:
     assert len({fact.fact_id for fact in facts}) * 2 == len(facts)
 
 
+def test_one_transaction_that_cannot_be_read_is_told_after_the_others() -> None:
+    desk = Desk()
+    bad = transaction("B", "RELEASED", total=1.0) | {"totalAmount": {"currencyAmount": "x", "currencyCode": "USD"}}
+    desk.transactions = [bad, transaction("T", "RELEASED", total=2.0)]
+    facts = desk.client().transactions(DESK - DAY_MS)
+    assert next(facts).amount_minor == 200
+    with pytest.raises(Unreadable, match="currencyAmount"):
+        next(facts)
+
+
 def test_the_order_of_items_changes_no_id() -> None:
     hat = item("HAT", 1.0, part("ProductCharges", 1.0))
     one = {f.fact_id: f.amount_minor for f in facts_of(Node(transaction("T", "RELEASED", SHIRT, hat)))}

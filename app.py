@@ -2,7 +2,20 @@
 
 from chalice import Chalice
 
-from chalicelib.inbound import api, commands, fetch, notifications, polls, stock_api, webhooks
+from chalicelib.inbound import (
+    accounts,
+    api,
+    channels_api,
+    commands,
+    ebay_notifications,
+    erasure,
+    fetch,
+    notifications,
+    polls,
+    prices,
+    stock_api,
+    webhooks,
+)
 from chalicelib.outbound import reconcile, relay, sweep, sync
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
@@ -12,10 +25,15 @@ for module in (
     api,
     commands,
     stock_api,
+    prices,
+    channels_api,
     webhooks,
     notifications,
+    ebay_notifications,
+    erasure,
     fetch,
     polls,
+    accounts,
     entry,
     funding,
     allocation,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain.lifecycle import CLOSED, stage, status
 from chalicelib.domain.orders import Order, collectible_minor, refunded_minor, total_units, violations
-from chalicelib.domain.settlement import GROSS
+from chalicelib.domain.settlement import GROSS, TAX, tax_beside
 from chalicelib.domain.stock import Movement
 from chalicelib.store.counters import Counts
 from chalicelib.store.orders import order_of
@@ -65,9 +65,13 @@ def _read(items: Mapping[str, Iterable[Item]], counts: Counts) -> Books:
         elif kind == "MOVE":
             books.movements.append(movement_of(item))
     for item in items["ledger"]:
-        gross = [amount_minor for kind, amount_minor in item["lines"].values() if kind in GROSS]
-        if item["matched"]:
-            books.settled[item["sk"]] += sum(gross)
+        order = books.orders.get(item["sk"])
+        if (
+            item.get("matched") and order
+        ):  # what is not matched, and a fact outside of payouts, is of no order's account
+            gross = sum(amount_minor for kind, amount_minor in item["lines"].values() if kind in GROSS)
+            passed_on = -sum(amount_minor for kind, amount_minor in item["lines"].values() if kind == TAX)
+            books.settled[item["sk"]] += gross - tax_beside(order, passed_on)
     return books
 
 

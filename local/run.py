@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -16,29 +17,38 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from chalicelib.channels.transport import urllib3_transport
+from chalicelib.runtime.wiring import clock_ms
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
+from cli import commands
+from cli.ebay import Wishes
+from cli.findings import Findings
+from cli.stage import Stage
 from local.api import Api
-from local.engine import Deployment, Engine, EngineError, is_port_taken
+from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, is_port_taken
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
-from local.marketplaces.deliver import post_webhooks, send_to_queue
+from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
 from local.marketplaces.faults import EVERYDAY
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Marketplaces
 from local.proxy import Proxy
 from local.seed import add_accounts, add_catalogue, api_token, put_secrets
-from local.simulated import Bank, Every, Warehouse
+from local.simulated import Bank, Desk, Every, Warehouse
 from tools.functions import DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
+CONNECT_ATTEMPTS = 5  # the stand-ins fail now and then, as they do in life
 POLL_S = 10
+ACCOUNTS_S = 20
+PAYOUT_S = 45.0
 TICK = json.dumps(
     dict.fromkeys(("version", "id", "detail-type", "source", "account", "time", "region"), "")
     | {"resources": [], "detail": {}}
@@ -89,17 +99,29 @@ def front_door(run: Run) -> Iterator[None]:
 def marketplaces(run: Run) -> Iterator[None]:
     """The stand-in Shopify, Amazon and eBay, and all that the app must know to work with them."""
     world = Marketplaces(
-        seed=7, faults=EVERYDAY, rate_per_s=run.orders_per_s, start=utc_now(), clock=utc_now, amazon_rate_scale=10
+        seed=7,
+        faults=EVERYDAY,
+        rate_per_s=run.orders_per_s,
+        start=utc_now(),
+        clock=utc_now,
+        amazon_rate_scale=10,
+        ebay_limit_scale=1000,
+        payout_every_s=PAYOUT_S,
     )
+    for market in (world.amazon, world.ebay):
+        market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
     queue_url = run.deployment.queues["amazon-notifications"]
     notify = {
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
         "amazon": send_to_queue(queue_url, run.engine.client("sqs")),
+        "ebay": post_webhooks(),
     }
+    world.ebay.challenge = ask_challenge
     state = run.folder / "marketplaces.json"
     server = MarketplaceServer(world, lambda delivery: notify[delivery.marketplace](delivery), state=state)
     run.marketplaces_url = f"http://127.0.0.1:{server.port}"
     world.ebay.base_url = f"{run.marketplaces_url}/ebay"
+    world.amazon.base_url = f"{run.marketplaces_url}/amazon"
     seed(run, accounts(world, run.marketplaces_url), world.shopify.location_id)
     with server:
         yield
@@ -115,21 +137,46 @@ def seed(run: Run, connected: dict[str, dict[str, Any]], location_id: str) -> No
 
 
 @contextmanager
+def connections(run: Run) -> Iterator[None]:
+    """Amazon and eBay are connected as an operator would: destinations, subscriptions, the challenge, the programs."""
+    ssm, sqs = run.engine.client("ssm"), run.engine.client("sqs")
+    stage = Stage("local", run.tables(), sqs, ssm, urllib3_transport, clock_ms)
+    wishes = Wishes(run.address, "operator@example.org", fix=True, digital_signatures=False, act=True)
+    for channel in ("amazon", "ebay"):
+        for _ in range(CONNECT_ATTEMPTS):
+            told = io.StringIO()
+            if commands.check(channel, stage, Findings(told, as_json=False), wishes) == 0:
+                break
+        else:
+            print(f"{channel} is not connected whole:\n{told.getvalue()}", flush=True)
+    yield
+
+
+@contextmanager
 def business(run: Run) -> Iterator[None]:
     """The warehouse ships and restocks, the banks pay, and polls run more often than a schedule's minute."""
     api = Api(run.address, run.token)
     restock = {offer.sku: offer.quantity for offer in CATALOGUE}
     lambdas = run.engine.client("lambda")
 
-    def poll() -> None:
-        for kind in ("ebay", "shopify", "amazon"):
-            lambdas.invoke(FunctionName=f"headrace-local-poll_{kind}", InvocationType="Event", Payload=TICK)
+    def wake(*names: str) -> Callable[[], None]:
+        def invoke() -> None:
+            for name in names:
+                lambdas.invoke(FunctionName=f"headrace-local-{name}", InvocationType="Event", Payload=TICK)
 
-    with Every(2, Warehouse(api, restock)), Every(4, Bank(api, run.folder / "bank.json")), Every(POLL_S, poll):
+        return invoke
+
+    with (
+        Every(2, Warehouse(api, restock)),
+        Every(4, Bank(api, run.folder / "bank.json", ("shopify", "storefront"))),
+        Every(5, Desk(api)),
+        Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon")),
+        Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts")),
+    ):
         yield
 
 
-STEPS: tuple[Step, ...] = (front_door, marketplaces, business)
+STEPS: tuple[Step, ...] = (front_door, marketplaces, connections, business)
 
 
 def main() -> int:
@@ -204,6 +251,7 @@ def go(port: int) -> None:
 
 
 def greeting(run: Run) -> str:
+    owner = " ".join(f"{name}={value}" for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}.items())
     news = "as you left it" if run.deployment.took_over else "deployed"
     return f"""
 Headrace is running ({news}). Orders come in from three stand-in marketplaces.
@@ -212,6 +260,7 @@ Headrace is running ({news}). Orders come in from three stand-in marketplaces.
   stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages
   an order  see README, "Send your first own order"
   markets   {run.marketplaces_url}/_control/state
+  channels  AWS_ENDPOINT_URL={run.engine.endpoint} {owner} ./headrace channels list --stage local
 
 Ctrl-C stops all of it and keeps what there is; make run FRESH=1 starts over."""
 

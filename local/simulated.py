@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from chalicelib.domain.money import to_minor, to_text
 from local.api import Api, ApiError
@@ -60,18 +61,59 @@ class Warehouse:
                 )
 
 
-class Bank:
-    """Pays every shipped order once, one statement for each channel and round. `file` remembers what was paid."""
+class Desk:
+    """Decides what buyers of the marketplaces ask for: a cancellation is granted, goods that come back are looked at,
+    taken into stock and paid back."""
 
-    def __init__(self, api: Api, file: Path) -> None:
+    def __init__(self, api: Api) -> None:
         self._api = api
+
+    def __call__(self) -> None:
+        for stage in ("entry", "funding", "allocation", "shipping"):
+            for order in self._api.orders(stage):
+                if "cancel_requested" in order["holds"]:
+                    self._post(order["id"], "rejections", {"reason": "cancel_requested"})
+        for order in self._api.get("/api/orders", limit=100)["orders"]:
+            moves = [told["move"] for told in order["timeline"]]
+            if {"request_return", "approve_return"} & set(moves):
+                self._take_back(self._api.order(order["id"]))
+
+    def _take_back(self, order: dict[str, Any]) -> None:
+        prices = {line["line_id"]: line for line in order["lines"]}
+        for return_id, back in order["returns"].items():
+            if back["status"] not in ("requested", "approved"):
+                continue
+            step = {"return_id": return_id, "location": LOCATION}
+            self._post(order["id"], "returns", {**step, "step": "receive"})
+            self._post(order["id"], "returns", {**step, "step": "inspect"})
+            currency = order["money"]["currency"]
+            worth_minor = sum(
+                to_minor(prices[line["line_id"]]["amount"], currency)
+                // prices[line["line_id"]]["units"]["ordered"]
+                * line["units"]
+                for line in back["lines"]
+            )
+            wish = {"refund_id": f"return-{return_id}", "amount": to_text(worth_minor, currency), "reason": "return"}
+            self._post(order["id"], "refunds", wish)
+
+    def _post(self, order_id: str, what: str, body: dict[str, Any]) -> None:
+        self._api.post(f"/api/orders/{quote(order_id, safe='')}/{what}", body)
+
+
+class Bank:
+    """Pays every shipped order of `channels` once, one statement for each channel and round. `file` remembers what was
+    paid. Marketplaces pay by themselves."""
+
+    def __init__(self, api: Api, file: Path, channels: tuple[str, ...]) -> None:
+        self._api = api
+        self._channels = channels
         self._file = file
         self._paid: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
 
     def __call__(self) -> None:
         waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for order in self._api.orders("settlement"):
-            if order["id"] not in self._paid and not order["holds"]:
+            if order["channel"] in self._channels and order["id"] not in self._paid and not order["holds"]:
                 waiting[order["channel"]].append(self._api.order(order["id"]))
         for channel, orders in waiting.items():
             payout_id = f"{channel}-{int(time.time())}"

@@ -23,10 +23,24 @@ START = datetime(2026, 5, 4, 12, tzinfo=UTC)
 class Business:
     """An own `World` connected to `Marketplaces` that sell only on demand; both live by the clock `now`."""
 
-    def __init__(self, catalogue: Sequence[Listing] = CATALOGUE, faults: Faults = CALM, seed: int = 5) -> None:
+    def __init__(
+        self,
+        catalogue: Sequence[Listing] = CATALOGUE,
+        faults: Faults = CALM,
+        seed: int = 5,
+        *,
+        amazon_rate_scale: float = 100_000,
+    ) -> None:
         self.now = START
         self.markets = Marketplaces(
-            seed, catalogue, faults, rate_per_s=0, start=START, clock=lambda: self.now, amazon_rate_scale=100_000
+            seed,
+            catalogue,
+            faults,
+            rate_per_s=0,
+            start=START,
+            clock=lambda: self.now,
+            amazon_rate_scale=amazon_rate_scale,
+            public_url=BASE,
         )
         self.world = World(transport=self._send)
         self.pass_clock(0)

@@ -16,7 +16,7 @@ SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
-QUEUES = ("amazon-notifications", "hints", "entry", *STAGES, *SYNC_QUEUES)
+QUEUES = ("amazon-notifications", "ebay-notifications", "erasure", "hints", "entry", *STAGES, *SYNC_QUEUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ def puts_bodies() -> tuple[May, ...]:
     return (May("s3", "bodies", ("PutObject",)),)
 
 
+def deletes_bodies() -> tuple[May, ...]:
+    return (May("s3", "bodies", ("DeleteObject",)),)
+
+
 def opens(*names: str) -> tuple[May, ...]:
     """Secrets below /headrace/<stage>/ ; a star stands for the rest of one channel account's name."""
     return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
@@ -128,9 +132,11 @@ class Function:
     timeout_s: int = 30
 
 
-# Partitions of the table `channels`; the third kind, CHANNEL#…, holds access tokens.
+# Partitions of the table `channels`; the last kind, CHANNEL#…, holds access tokens.
 COUNTERS = ("COUNTERS",)
 SETTINGS = ("SETTINGS",)
+FINDINGS = ("ACCOUNTS", "HEALTH", "UNLINKED")
+KEYS = ("KEYS#ebay",)  # public keys only
 
 
 # Time is billed by memory, and most of it is waiting for somebody's answer. Measured: all four clients of AWS and
@@ -148,6 +154,7 @@ def _sync(kind: str) -> Function:
         (
             *writes("orders", "listings", "channels"),
             *reads("stock"),
+            *queries("open"),
             *sends(f"sync-{kind}"),
             *opens_accounts_of(kind),
         ),
@@ -160,10 +167,19 @@ def _poll(kind: str, minutes: int) -> Function:
     return Function(
         f"poll_{kind}",
         Every(minutes),
-        (*writes("channels"), *sends("entry"), *puts_bodies(), *opens_accounts_of(kind)),
+        (*writes("channels"), *sends("entry", f"sync-{kind}"), *puts_bodies(), *opens_accounts_of(kind)),
         memory_mb=WAITING_MB,
         timeout_s=120,
     )
+
+
+def _looks_at_accounts(name: str, minutes: int, *may: May, kinds: tuple[str, ...] = SYNCED_CHANNELS) -> Function:
+    """Reads something of every account of these kinds; it shares their tokens and budgets with all others."""
+    keys = tuple(one for kind in kinds for one in opens_accounts_of(kind))
+    return Function(name, Every(minutes), (*writes("channels"), *may, *keys), memory_mb=WAITING_MB, timeout_s=300)
+
+
+MARKETPLACES = ("amazon", "ebay")
 
 
 # A function that takes from a queue may also send to it: work that must wait is put back with a delay.
@@ -172,13 +188,16 @@ FUNCTIONS = (
         "api_handler",
         Routes(),
         (
-            *reads("orders"),
-            *reads("channels", only=COUNTERS + SETTINGS),
+            *reads("orders", "ledger"),
+            *reads("channels", only=COUNTERS + SETTINGS + FINDINGS),
+            *writes("channels", only=KEYS),
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
+            *sends("ebay-notifications", "erasure"),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
+            *opens_accounts_of("ebay"),  # to fetch the keys with which eBay signs
         ),
         memory_mb=512,
         timeout_s=29,  # API Gateway waits no longer
@@ -186,8 +205,21 @@ FUNCTIONS = (
     Function(
         "amazon_notifications",
         FromQueue("amazon-notifications"),
-        (*reads("channels"), *sends("hints", "amazon-notifications")),
+        (*reads("channels", "listings"), *sends("hints", "amazon-notifications", "sync-amazon")),
         memory_mb=WAITING_MB,
+    ),
+    Function(
+        "ebay_notifications",
+        FromQueue("ebay-notifications"),
+        (*writes("channels"), *sends("hints", "ebay-notifications")),
+        memory_mb=WAITING_MB,
+    ),
+    Function(
+        "erase",
+        FromQueue("erasure", max_concurrency=2),
+        (*writes("contacts"), *sends("erasure"), *deletes_bodies()),
+        memory_mb=WAITING_MB,
+        timeout_s=120,
     ),
     Function(
         "fetch",
@@ -235,6 +267,18 @@ FUNCTIONS = (
     _poll("amazon", 15),
     _poll("ebay", 5),
     _poll("shop", 5),
+    _looks_at_accounts("poll_money", 60, *writes("ledger"), *sends("funding", "settlement"), kinds=MARKETPLACES),
+    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
+    _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
+    _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
+    _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),
+    Function(
+        "show_accounts",
+        Every(5),
+        (*reads("channels"), *writes("channels", only=("ACCOUNTS",))),
+        memory_mb=WAITING_MB,
+        timeout_s=60,
+    ),
     Function(
         "sweep",
         Every(1),

@@ -457,6 +457,7 @@ STEPS: Mapping[str, Step] = {
     "exchange": _asks("exchange", return_id="r", lines=[{"sku": {"sku": "CUP"}, "units": 1}]),
     "archive": _asks("archive"),
     "refund": _asks("refund", **_REFUND),
+    "refunds are seen": _asks("refunds_seen", total_minor=200),
     **{f"dispute {word}": _asks("dispute", **_DISPUTE, status=word) for word in ("open", "won", "lost")},
     **{
         f"{answer} at {place}": _asks("fulfilment", location=place, answer=answer)

@@ -149,6 +149,18 @@ def alarm_topic(stage: Stage) -> Json:
     return {"AlarmTopic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": f"{APP}-{stage.name}-alarms"}}}
 
 
+def called_alarm(stage: Stage) -> Json:
+    """What the code itself calls a person for: an account paused, orders missing, a measure beyond its limit."""
+    alarm = _alarm(
+        "Headrace",
+        "Alarms",
+        {"Name": "Stage", "Value": stage.name},
+        threshold=0,
+        why="A log line with Alarms=1 says what: an account paused, orders missing, a measure beyond its limit.",
+    )
+    return {"CalledAlarm": alarm}
+
+
 def late_stream_alarm(function: Function) -> Json:
     alarm = _alarm(
         "AWS/Lambda",

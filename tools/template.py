@@ -18,6 +18,7 @@ from tools.policies import policy
 from tools.resources import (
     alarm_topic,
     bodies_bucket,
+    called_alarm,
     dead_letters,
     late_stream_alarm,
     queue_with_dlq,
@@ -60,7 +61,7 @@ def architecture(stage: Stage) -> str:
 
 def merge_template(stage: Stage) -> Json:
     resources: Json = {table_id(each.name): table(each, stage) for each in TABLES}
-    resources |= bodies_bucket(stage) | alarm_topic(stage)
+    resources |= bodies_bucket(stage) | alarm_topic(stage) | called_alarm(stage)
     for function in FUNCTIONS:
         resources |= _function(function, stage)
     variables = {

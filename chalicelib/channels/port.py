@@ -73,7 +73,7 @@ class TokenStore(Protocol):
 @dataclass(frozen=True)
 class Plan:
     """What a channel allows of one operation. A bucket holds `burst` calls and regains `rate_per_s`; `per_day` calls in
-    a day of `day_utc_offset_h` (0: no such limit). `shared`: the limit is the app's, for all its sellers together.
+    a day (0: no such limit). `shared`: the limit is the app's, for all its sellers together.
 
     `lease`: so many calls are taken from the shared bucket at once by one worker; what it does not use is lost.
     """
@@ -83,6 +83,18 @@ class Plan:
     per_day: int = 0
     shared: bool = False
     lease: int = 1
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """How often one listing may be changed in a day, which begins `day_starts_h` hours after midnight UTC."""
+
+    per_day: int
+    day_starts_h: int
+
+    def day_of(self, now_ms: int) -> int:
+        """The number of the channel's day."""
+        return (now_ms - self.day_starts_h * 3_600_000) // 86_400_000
 
 
 class Budget(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from chalicelib.channels.port import ChannelClient, Plan
+from chalicelib.channels.port import ChannelClient, Plan, Revisions
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 
@@ -56,6 +56,15 @@ def plans_of(kind: str) -> Mapping[str, Plan]:
         return {}
     plans: Mapping[str, Plan] = import_module(f"chalicelib.channels.{_room(kind)}.limits").PLANS
     return plans
+
+
+def revisions_of(kind: str) -> Revisions | None:
+    """How often one listing may be changed in a day; None where the channel does not count."""
+    if kind not in _LIMITED:
+        return None
+    limits = import_module(f"chalicelib.channels.{_room(kind)}.limits")
+    found: Revisions | None = getattr(limits, "REVISIONS", None)
+    return found
 
 
 def _room(kind: str) -> str:

@@ -15,9 +15,10 @@ from chalicelib.domain.allocation import decide_substitution
 from chalicelib.domain.cancellation import decide_archive, decide_cancel, decide_exchange, decide_uncancel
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.funding import decide_dispute, decide_refund, decide_refund_outcome
+from chalicelib.domain.funding import decide_dispute, decide_refund, decide_refund_outcome, decide_refunds_seen
 from chalicelib.domain.holds import decide_hold, decide_reject, decide_resolve
 from chalicelib.domain.orders import Dispute, Order, Shipment
+from chalicelib.domain.settlement import tax_beside
 from chalicelib.domain.shipping import Decided, ReturnStep, decide_fulfilment, decide_return, decide_shipment
 from chalicelib.domain.stock import StockMove
 
@@ -98,6 +99,14 @@ def _refund_outcome(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcom
     return _alone(decide_refund_outcome(order, fact["refund_id"], fact.get("failure", ""), now_ms))
 
 
+def _refunds_seen(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
+    """What the channel says it has refunded in all, less the tax in it that the order's total does not hold."""
+    if order.content and fact.get("currency", order.content.currency) != order.content.currency:
+        raise Refused("currency_mismatch", f"refunds in {fact['currency']} of an order in {order.content.currency}")
+    total_minor = fact["total_minor"] - tax_beside(order, fact.get("tax_minor", 0))
+    return _alone(decide_refunds_seen(order, total_minor, actor, now_ms))
+
+
 def _dispute(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
     dispute = Dispute(fact["amount_minor"], fact["status"], fact.get("due_ms", 0))
     return _alone(decide_dispute(order, fact["dispute_id"], dispute, actor, now_ms))
@@ -133,6 +142,11 @@ def _ship(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None: 
 
 
 def _return(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
+    """One step of a return. `through`: steps before it that whoever tells of it has taken for granted; those that are
+    missing are taken with it, in one go, since messages come in any order."""
+    through = list(fact.get("through", ()))
+    if through:
+        return _through(order, fact, through, actor, now_ms)
     restock = fact.get("restock")
     step = ReturnStep(
         return_id=fact["return_id"],
@@ -142,6 +156,16 @@ def _return(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None
         restock=None if restock is None else items_of(order, restock),
     )
     return _moving(decide_return(order, step, actor, now_ms), ("return", step.return_id))
+
+
+def _through(order: Order, fact: Fact, through: list[str], actor: str, now_ms: int) -> Outcome | None:
+    """Steps that move no stock, one after the other."""
+    assert {*through, fact["step"]} <= {"request", "approve", "decline"}, f"a step that moves goods: {fact['step']}"
+    after = order
+    for step in (*through, fact["step"]):
+        outcome = _return(after, {**fact, "step": step, "through": ()}, actor, now_ms)
+        after = outcome.order if outcome else after
+    return Outcome(after) if after is not order else None
 
 
 def _moving(decided: Decided | None, movement: tuple[str, str] = ("", "")) -> Outcome | None:
@@ -158,6 +182,7 @@ COMMANDS = {
     "archive": Command("entry", _archive),
     "refund": Command("funding", _refund),
     "refund_outcome": Command("funding", _refund_outcome),
+    "refunds_seen": Command("funding", _refunds_seen),
     "dispute": Command("funding", _dispute),
     "substitute": Command("allocation", _substitute),
     "fulfilment": Command("shipping", _fulfilment),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.lifecycle import (
     RESERVE_MS,
     authorisation_ends_ms,
@@ -16,6 +17,7 @@ from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Dispute, Hold, Order, Refund, State, collectible_minor, refunded_minor
 
 PAYMENT_REVIEW = "payment_review"
+REFUND_MISMATCH = "refund_mismatch"  # hold: the channel has given back more than was collected, as far as we know
 
 
 def decide_funding(order: Order, now_ms: int) -> Order | None:
@@ -71,6 +73,25 @@ def decide_refund_outcome(order: Order, refund_id: str, failure: str, now_ms: in
     refunds = {**order.state.refunds, refund_id: replace(refund, status=status, detail=failure)}
     after = _collected(replace(order.state, refunds=refunds))
     return moved(order, replace(order, state=after), f"refund_{status}", now_ms=now_ms, cause=refund_id)
+
+
+def decide_refunds_seen(order: Order, total_minor: int, actor: str, now_ms: int) -> Order | None:
+    """The channel has given back `total_minor` in all, whoever asked for it; None when no less is known.
+
+    Refunds of ours that it has confirmed are part of its total: the larger of the two counts. More than was collected
+    cannot be given back, so the rest is for a person to see (`refund_mismatch`).
+    """
+    collected = collectible_minor(order.state)
+    after = order
+    if min(total_minor, collected) > refunded_minor(order.state):
+        payment = replace(order.state.payment, refunded_minor=min(total_minor, collected))
+        cause = f"{payment.refunded_minor} in all"
+        after = moved(order, order.having(payment=payment), "refunds_seen", now_ms=now_ms, actor=actor, cause=cause)
+    if total_minor > collected:
+        detail = f"the channel has refunded {total_minor} minor units, and {collected} were collected: compare there"
+        if (REFUND_MISMATCH, detail) not in order.state.waived:
+            after = decide_hold(after, REFUND_MISMATCH, detail, "funding", now_ms) or after
+    return None if after is order else after
 
 
 def _collected(state: State) -> State:

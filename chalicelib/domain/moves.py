@@ -128,6 +128,12 @@ _FUNDING = {
     ),
     "refund_confirmed": Move("sync", "the channel has paid the buyer", _refund_pending, money=("refunds", "payment")),
     "refund_failed": Move("sync", "the channel will not", _refund_pending, money=("refunds",)),
+    "refunds_seen": Move(
+        "funding",
+        "the channel has given back more than we know of, and no more than is collected",
+        _refundable,
+        money=("payment",),
+    ),
     "dispute": Move(
         "funding",
         "the buyer challenges a payment, or the case is decided",

@@ -1,6 +1,7 @@
-"""Amazon's notifications, which it sends to a queue of ours: each is a hint to look at an order.
+"""Amazon's notifications, which it sends to a queue of ours: orders to look at, and quantities that it shows.
 
-Messages: the notification as Amazon wrote it. Source: SP-API ORDER_CHANGE notification schema.
+Messages: the notification as Amazon wrote it. Sources: SP-API schemas OrderChangeNotification and
+ListingsItemMfnQuantityChange.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.channels.amazon.notifications import hint_of
+from chalicelib.channels.amazon.notifications import ORDER_CHANGE, told_of
 from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
-from chalicelib.runtime.queues import Message
+from chalicelib.runtime.log import event as log
+from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import channels, read_account
+from chalicelib.store.listings import Listing, link_key, read_entry
 
 blueprint = Blueprint(__name__)
+
+# Less than we have said is mostly a sale whose order is still on its way here. To repeat our number now would put the
+# sold unit on offer again; by then the order has come, or it was no sale.
+_SALE_ARRIVES_S = 900
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -34,14 +41,35 @@ def amazon_notifications(event: Any) -> None:
 
 def hear(message: Message, runtime: Runtime) -> list[Message]:
     """Which orders to look at, for the account whose seller the notification names."""
-    hint = hint_of(json.dumps(message))
+    told = told_of(json.dumps(message))
+    accounts = _accounts_of(told.seller_id, runtime)
+    for channel in accounts:
+        for channel_sku, shown in told.skus:
+            _compare(channel, channel_sku, shown, runtime)
+    order_ids = told.order_ids if told.kind == ORDER_CHANGE else ()
+    return [{"channel": channel, "external_id": order_id} for channel in accounts for order_id in order_ids]
+
+
+def _compare(channel: str, channel_sku: str, shown: int, runtime: Runtime) -> None:
+    """Say our number again when Amazon shows another one than it acknowledged: at once when it shows more."""
+    listing = _listing(channel, channel_sku, runtime)
+    if listing is None or listing.acked_quantity in (-1, shown):  # -1: nothing was said yet
+        return
+    delay_s = 0 if shown > listing.acked_quantity else _SALE_ARRIVES_S
+    runtime.queues.send(SYNC_QUEUES["amazon"], [{"sku": listing.sku, "again": True}], delay_s=delay_s)
+    log("quantity_differs", channel=channel, sku=listing.sku, shown=shown, acknowledged=listing.acked_quantity)
+
+
+def _listing(channel: str, channel_sku: str, runtime: Runtime) -> Listing | None:
+    link = runtime.tables.get(link_key(channel, channel_sku))
+    listings = read_entry(runtime.tables, link["sku"]).listings if link else ()
+    return next((each for each in listings if (each.channel, each.channel_sku) == (channel, channel_sku)), None)
+
+
+def _accounts_of(seller_id: str, runtime: Runtime) -> list[str]:
+    """The accounts of this seller; all, when the notification names none."""
     sellers = runtime.settled("amazon sellers", lambda: _sellers(runtime))
-    return [
-        {"channel": channel, "external_id": order_id}
-        for channel, seller_id in sellers.items()
-        if hint.seller_id in ("", seller_id)
-        for order_id in hint.order_ids
-    ]
+    return [channel for channel, known in sellers.items() if seller_id in ("", known)]
 
 
 def _sellers(runtime: Runtime) -> dict[str, str]:

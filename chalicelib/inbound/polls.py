@@ -17,7 +17,7 @@ from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import SYNC_QUEUES, Message
+from chalicelib.runtime.queues import SYNC_QUEUES, Message, catching_up
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
     Cursor,
@@ -86,9 +86,9 @@ class _Window:
 
 
 def _poll_channel(channel: str, runtime: Runtime) -> int:
-    """How many orders were handed on. The cursor moves when all pages have been; a reading that breaks off goes on where
-    its last page ended, if the channel can do that, and begins again if not. What the window had shown the last time,
-    in a second that was over by then, is not read again."""
+    """How many orders were handed on. The cursor moves when all pages have been; a reading that breaks off goes on
+    where its last page ended, if the channel can do that, and begins again if not. What the window had shown the last
+    time, in a second that was over by then, is not read again."""
     cursor = read_cursor(runtime.tables, channel)
     first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
     since_ms = cursor.since_ms if cursor.position else max(cursor.read_to_ms - OVERLAP_MS, first_ms)
@@ -130,8 +130,7 @@ def _send(messages: list[Message], runtime: Runtime) -> None:
 
 def resume(channel: str, runtime: Runtime) -> None:
     """Take up the work of an account that answers again: every SKU and every open order of it is looked at."""
-    queue = SYNC_QUEUES[kind_of(channel)]
-    runtime.queues.send(queue, [{"rule_of": channel, "again": True}, {"orders_of": channel}])
+    runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
     resume_account(runtime.tables, channel)
     runtime.unsettle(f"pause/{channel}")
     log("channel_resumed", channel=channel)

@@ -5,11 +5,14 @@ A door checks the signature over the raw bytes, puts the body on the entry queue
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chalice import Blueprint, Response
 
 from chalicelib.channels.registry import kind_of, reader_for
 from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook
 from chalicelib.domain.errors import Forged, Refused
+from chalicelib.inbound import ebay_door
 from chalicelib.inbound.guard import answer, check_token, checked_size, told
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.log import event as log
@@ -30,13 +33,34 @@ SHOPIFY_TOPICS = {
 }
 
 
+@blueprint.route("/webhooks/{channel}", methods=["GET"])
+@told
+def webhook_challenge(channel: str) -> Response:
+    """eBay asks before it sends anything: 200 {challengeResponse}. 404 for a channel that is asked by nobody."""
+    if kind_of(channel) != ebay_door.KIND:
+        raise Refused("not_found", "only eBay asks for a challenge")
+    query: Mapping[str, str] = blueprint.current_request.query_params or {}
+    ports = runtime()
+    _check_known(channel, ports)
+    return ebay_door.challenge(channel, query.get("challenge_code", ""), ports)
+
+
 @blueprint.route("/webhooks/{channel}", methods=["POST"], content_types=["application/json"])
 @told
-def shopify_webhook(channel: str) -> Response:
-    """Shopify's deliveries. 401 for a forged one; other topics than orders are acknowledged and left alone."""
+def webhook(channel: str) -> Response:
+    """Deliveries of Shopify and eBay, each signed in its own way. Shopify hears 401 for a forged one, eBay 412."""
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
+    if kind_of(channel) == ebay_door.KIND:
+        _check_known(channel, ports)
+        return ebay_door.receive(channel, raw, request.headers.get("x-ebay-signature", ""), ports)
+    return _shopify(channel, raw, ports)
+
+
+def _shopify(channel: str, raw: bytes, ports: Runtime) -> Response:
+    """Other topics than orders are acknowledged and left alone."""
+    request = blueprint.current_request
     verify_shopify(raw, request.headers.get("x-shopify-hmac-sha256", ""), _secrets(channel, ports))
     topic = request.headers.get("x-shopify-topic", "")
     if topic not in SHOPIFY_TOPICS:
@@ -63,13 +87,18 @@ def storefront_order(channel: str) -> Response:
         verify_standard_webhook(raw, request.headers, _secrets(channel, ports), ports.clock() // 1000)
     else:
         check_token(request.headers, ports)
+    _check_known(channel, ports)
+    orders = reader_for(kind)(raw, channel, hint={})
+    ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
+    return answer({"orders": [order.order_id for order in orders]}, 202)
+
+
+def _check_known(channel: str, ports: Runtime) -> None:
+    """Raises `Refused` for a channel that nobody has added: no secret is looked for under a made-up name."""
     if channel not in ports.settled("channels", lambda: channels(ports.tables)) and channel not in channels(
         ports.tables
     ):
         raise Refused("unknown_channel", f"no channel account {channel!r}: add it first")
-    orders = reader_for(kind)(raw, channel, hint={})
-    ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
-    return answer({"orders": [order.order_id for order in orders]}, 202)
 
 
 def _secrets(channel: str, ports: Runtime) -> list[str]:

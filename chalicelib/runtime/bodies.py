@@ -18,6 +18,9 @@ class Bodies(Protocol):
     def get(self, key: str) -> bytes:
         """The body that was kept."""
 
+    def delete(self, key: str) -> None:
+        """Forget a body; one that is not there is no error."""
+
 
 class S3Bodies:
     """`Bodies` in a bucket."""
@@ -33,16 +36,26 @@ class S3Bodies:
         content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return content
 
+    def delete(self, key: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=key)
+
 
 def enclose(bodies: Bodies, channel: str, raw: bytes, hint: dict[str, str]) -> Message:
     """The entry message for a raw payload: inside the message, or in the bucket when it is large or not UTF-8."""
     message = {"channel": channel, "hint": hint}
-    text = raw.decode("utf-8", errors="replace")
-    if len(json.dumps(text)) <= LARGEST_BODY_BYTES and text.encode() == raw:  # as JSON in the message it is larger
-        return {**message, "raw": text}
-    key = f"claims/{channel}/{digest(raw)}"  # content address: the same body twice is one object
+    key = claim_of(channel, raw)
+    if not key:
+        return {**message, "raw": raw.decode()}
     bodies.put(key, raw)
     return {**message, "claim": key}
+
+
+def claim_of(channel: str, raw: bytes) -> str:
+    """Under which key a raw payload waits in the bucket; "" for one that travels in its message."""
+    text = raw.decode("utf-8", errors="replace")
+    if len(json.dumps(text)) <= LARGEST_BODY_BYTES and text.encode() == raw:  # as JSON in the message it is larger
+        return ""
+    return f"claims/{channel}/{digest(raw)}"  # content address: the same body twice is one object
 
 
 def unclose(bodies: Bodies, message: Message) -> bytes:

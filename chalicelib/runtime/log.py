@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ def alarm(name: str, **fields: str | int) -> None:
 
     Source: CloudWatch embedded metric format.
     """
-    metrics = [{"Namespace": "Headrace", "Dimensions": [[]], "Metrics": [{"Name": "Alarms", "Unit": "Count"}]}]
+    metrics = [{"Namespace": "Headrace", "Dimensions": [["Stage"]], "Metrics": [{"Name": "Alarms", "Unit": "Count"}]}]
     told = {"_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": metrics}, "Alarms": 1}
+    told |= {"Stage": os.environ.get("HEADRACE_STAGE", "local")}
     sink(json.dumps({"event": name, **fields, **told}, separators=(",", ":"), default=str) + "\n")

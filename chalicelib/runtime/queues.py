@@ -13,6 +13,12 @@ Message = Mapping[str, Any]
 SYNC_QUEUES = {kind: f"sync-{kind}" for kind in ("shopify", "amazon", "ebay", "shop")}  # channel kind -> its worker
 LARGEST_BODY_BYTES = 200_000  # beyond this a body goes through the bucket (claim check); a queue takes 256 KB or more
 
+
+def catching_up(channel: str) -> list[Message]:
+    """What has its worker look at every SKU and every open order of an account that was paused."""
+    return [{"rule_of": channel, "again": True}, {"orders_of": channel}]
+
+
 _BATCH_MESSAGES = 10
 _BATCH_BYTES = 250_000
 _ATTEMPTS = 3

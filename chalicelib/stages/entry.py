@@ -22,13 +22,13 @@ from chalicelib.domain.funding import decide_funding
 from chalicelib.domain.holds import decide_resolve
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.batch import Delivery, each
-from chalicelib.runtime.bodies import digest, unclose
+from chalicelib.runtime.bodies import claim_of, digest, unclose
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.stages.turns import do
-from chalicelib.store.contacts import contact_write, read_contact
+from chalicelib.store.contacts import buyers_of, contact_write, index_writes, is_erased, read_contact
 from chalicelib.store.listings import resolve_skus
 from chalicelib.store.orders import order_writes, read_order
 from chalicelib.store.tables import Put
@@ -36,6 +36,7 @@ from chalicelib.store.tables import Put
 blueprint = Blueprint(__name__)
 
 _LARGEST_ITEM_BYTES = 390_000  # DynamoDB keeps 400 KB
+_ERASING = ("ebay",)  # kinds of channel that tell us to erase a buyer
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -81,7 +82,7 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
         return
     after = decide_funding(after, now_ms) or after
     if fact.contact:
-        after = _keep_contact(after, fact.contact, before, runtime)
+        after = _keep_contact(after, fact.contact, before, raw, runtime)
     if after.state.holds and (not before or after.state.holds != before.state.holds):
         runtime.bodies.put(f"held/{after.order_id}", raw)
     writes = order_writes(before, after)
@@ -113,15 +114,21 @@ def _skus_of(channel: str, lines: Iterable[Any], runtime: Runtime) -> dict[str, 
     return {line_id: skus[name] for line_id, name in named if name in skus}
 
 
-def _keep_contact(order: Order, new: Contact, before: Order | None, runtime: Runtime) -> Order:
+def _keep_contact(order: Order, new: Contact, before: Order | None, raw: bytes, runtime: Runtime) -> Order:
     """Keep the buyer's data, and hold the order if its address changes under somebody's hands. A later payload that
-    lacks personal data (it decays at the marketplaces) never blanks what is known."""
+    lacks personal data (it decays at the marketplaces) never blanks what is known. Nothing is kept of a buyer who has
+    been erased."""
+    kind = kind_of(order.channel)
+    if kind in _ERASING and is_erased(runtime.tables, buyers_of(kind, new)):
+        return order
     known = read_contact(runtime.tables, order.order_id) if before else None
     if known:
         filled = {name: value for name, value in vars(new).items() if value}
         new = replace(known, **filled)
         if new == known:
             return order
+    for index in index_writes(kind, order.order_id, new, runtime.clock(), claim_of(order.channel, raw)):
+        runtime.tables.write(index)
     runtime.tables.write(contact_write(order.order_id, new, runtime.clock()))
     return decide_readdress(order, known, new, runtime.clock()) or order
 

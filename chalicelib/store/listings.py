@@ -34,6 +34,9 @@ class Listing:
     acked_version    version of the stock it was made from; a listing never goes back to an older one
     changed_ms       when that stock changed, acked_ms when the channel acknowledged: their difference is the latency
     rule             how much of the stock this listing may show; None: the channel's rule
+    price_minor      what it should cost, in minor units of `currency`; None: the price is the channel's own business
+    price_version    how often that was set; acked_price_version: of the price that the channel acknowledged last
+    revisions        how often the listing was changed on `revised_day`, a day number of the channel's
     """
 
     channel: str
@@ -45,6 +48,16 @@ class Listing:
     changed_ms: int = 0
     acked_ms: int = 0
     rule: AvailabilityRule | None = None
+    price_minor: int | None = None
+    currency: str = ""
+    price_version: int = 0
+    acked_price_version: int = 0
+    revised_day: int = 0
+    revisions: int = 0
+
+    def revisions_on(self, day: int) -> int:
+        """How often it was changed on that day."""
+        return self.revisions if self.revised_day == day else 0
 
 
 @dataclass(frozen=True)
@@ -219,25 +232,58 @@ def _listing_of(sku: str, item: Item) -> Listing:
         changed_ms=item["changed_ms"],
         acked_ms=item["acked_ms"],
         rule=_rule_of(item["rule"]) if item.get("rule") else None,
+        price_minor=item.get("price_minor"),
+        currency=item.get("currency", ""),
+        price_version=item.get("price_version", 0),
+        acked_price_version=item.get("acked_price_version", 0),
+        revised_day=item.get("revised_day", 0),
+        revisions=item.get("revisions", 0),
     )
 
 
-def acknowledge(tables: Tables, listing: Listing, quantity: int, version: int, changed_ms: int, now_ms: int) -> None:
-    """Record what the channel acknowledged, made from stock of `version`. Raises `Stale` when a newer one was."""
-    tables.write(
-        Change(
-            _listing_key(listing.sku, listing.channel, listing.channel_sku),
-            put={"acked_quantity": quantity, "changed_ms": changed_ms, "acked_ms": now_ms, "version": version},
-            when=When(version=listing.acked_version),
-        )
-    )
+class Shown(NamedTuple):
+    """What a channel has acknowledged: a quantity, made from stock of `version` that changed at `changed_ms` (Unix ms);
+    and on which of the channel's days the listing was changed so."""
+
+    quantity: int
+    version: int
+    changed_ms: int
+    day: int = 0
+
+
+def acknowledge(tables: Tables, listing: Listing, shown: Shown, now_ms: int) -> None:
+    """Record what the channel acknowledged. Raises `Stale` when something newer was."""
+    put = {"acked_quantity": shown.quantity, "changed_ms": shown.changed_ms, "acked_ms": now_ms}
+    put |= {"version": shown.version, **_revised(listing, shown.day)}
+    tables.write(Change(_key_of(listing), put=put, when=When(version=listing.acked_version)))
+
+
+def _revised(listing: Listing, day: int) -> Item:
+    """One more change of today; nothing for a channel that does not count them."""
+    return {"revised_day": day, "revisions": listing.revisions_on(day) + 1} if day else {}
+
+
+def price_write(listing: Listing, price_minor: int, currency: str) -> Change:
+    """What the listing should cost from now on."""
+    return Change(_key_of(listing), add={"price_version": 1}, put={"price_minor": price_minor, "currency": currency})
+
+
+def acknowledge_price(tables: Tables, listing: Listing, now_ms: int, day: int = 0) -> bool:
+    """Record that the channel shows the listing's price; False when another has been set meanwhile, which then may or
+    may not be what the channel shows."""
+    put = {"acked_price_version": listing.price_version, "acked_price_ms": now_ms, **_revised(listing, day)}
+    tables.write(Change(_key_of(listing), put=put))
+    item = tables.get(_key_of(listing))
+    return item is not None and item.get("price_version", 0) == listing.price_version
+
+
+def _key_of(listing: Listing) -> Key:
+    return _listing_key(listing.sku, listing.channel, listing.channel_sku)
 
 
 def listing_rule_write(listing: Listing, rule: AvailabilityRule | None) -> Change:
     """Give a listing a rule of its own, or take it away."""
-    return Change(
-        _listing_key(listing.sku, listing.channel, listing.channel_sku), put={"rule": _rule_item(rule) if rule else {}}
-    )
+    return Change(_key_of(listing), put={"rule": _rule_item(rule) if rule else {}})
 
 
 def channel_rule_write(channel: str, rule: AvailabilityRule) -> Change:

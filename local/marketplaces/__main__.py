@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from local.marketplaces.deliver import to_seller
+from local.marketplaces.deliver import ask_challenge, to_seller
 from local.marketplaces.faults import CALM, EVERYDAY
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Marketplaces
@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"port {chosen.port}: {error.strerror}")
     world.amazon.base_url = f"http://127.0.0.1:{server.port}/amazon"
     world.ebay.base_url = f"http://127.0.0.1:{server.port}/ebay"
+    world.ebay.challenge = ask_challenge
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from local.marketplaces import amazon_refunds
 from local.marketplaces.amazon_back_office import Job
 from local.marketplaces.amazon_life import call_off, note_of, open_units, status_of
-from local.marketplaces.amazon_listings import IssueError, apply_patches, check_patches
+from local.marketplaces.amazon_listings import IssueError, apply_patches, check_patches, item_body
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import RefusalError, to_json
 
@@ -59,9 +59,11 @@ def listings(market: Amazon, job: Job, content: bytes) -> tuple[str, bytes]:
         raise UnreadableError("no listings feed") from None
     if not readable or not isinstance(messages, list) or not 1 <= len(messages) <= MAX_MESSAGES:
         raise UnreadableError("no listings feed")
+    wanted = header.get("report")
+    shown = frozenset(wanted.get("includedData", [])) if isinstance(wanted, dict) else frozenset()
     issues = [found for message in messages for found in _judged(market, message)]
     invalid = len({each["messageId"] for each in issues if "messageId" in each})
-    report = {
+    report: dict[str, Any] = {
         "header": {"sellerId": market.seller_id, "version": "2.0", "feedId": job.job_id},
         "issues": issues,
         "summary": {
@@ -72,7 +74,19 @@ def listings(market: Amazon, job: Job, content: bytes) -> tuple[str, bytes]:
             "messagesInvalid": invalid,
         },
     }
+    if shown:
+        report["header"]["report"] = wanted
+        report["items"] = _listings(market, messages, shown)
+        counts = {"items": len(report["items"]), "errors": 0, "warnings": 0}
+        report["summary"]["itemSummary"] = counts
     return "application/json; charset=UTF-8", to_json(report)
+
+
+def _listings(market: Amazon, messages: list[Any], shown: frozenset[str]) -> list[dict[str, Any]]:
+    """The listings that the messages speak of, as they are now, with the data sets asked for."""
+    skus = dict.fromkeys(message.get("sku") for message in messages if isinstance(message, dict))
+    known = (market.shelf.listings.get(sku) for sku in skus if isinstance(sku, str))
+    return [item_body(market, listing, shown) for listing in known if listing]
 
 
 def _judged(market: Amazon, message: Any) -> list[dict[str, Any]]:

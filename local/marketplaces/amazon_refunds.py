@@ -32,6 +32,14 @@ REASONS = frozenset(
         "TransactionRecord",
     ]
 )
+# Columns of the feed that this stand-in cannot carry out; a row that uses one is refused rather than half done.
+UNKNOWN_COLUMNS = (
+    "shipping-tax-adj",
+    "gift-wrap-price-adj",
+    "gift-wrap-tax-adj",
+    "item-promotion-adj",
+    "ship-promotion-adj",
+)
 # Amazon keeps a part of the commission of what is refunded: a fifth, five units of the currency at most.
 REFUND_COMMISSION_CAP_MINOR = 500
 
@@ -55,6 +63,8 @@ def adjust(market: Amazon, sale: Sale, row: dict[str, str], now: datetime) -> No
         raise ValueError("The adjustment-reason-code is not known.")
     if row.get("currency") != sale.currency:
         raise ValueError("The currency is not the order's.")
+    if used := [name for name in UNKNOWN_COLUMNS if row.get(name, "")]:
+        raise ValueError(f"This stand-in does not know {used[0]}.")
     if not sale.shipped(line.line_id):
         raise ValueError("The item has not been shipped.")
     refund = Refund(

@@ -1,4 +1,4 @@
-"""Takes notifications to the seller: webhooks by HTTP POST, Amazon's into an SQS queue."""
+"""Takes notifications to the seller: webhooks by HTTP POST, Amazon's into an SQS queue; asks eBay's challenge."""
 
 from __future__ import annotations
 
@@ -16,20 +16,34 @@ from local.marketplaces.world import Delivery
 WEBHOOK_TIMEOUT = urllib3.Timeout(total=5.0, connect=1.0)
 
 
-def post_webhooks(url: str) -> Callable[[Delivery], bool]:
-    """POSTs to `url`; anything but a 2xx within five seconds counts as not taken."""
+def post_webhooks(url: str = "") -> Callable[[Delivery], bool]:
+    """POSTs to `url`, or where the delivery itself says; all but a 2xx within five seconds counts as not taken."""
     pool = urllib3.PoolManager(maxsize=8)
 
     def deliver(delivery: Delivery) -> bool:
         try:
             response = pool.request(
-                "POST", url, body=delivery.body, headers=delivery.headers, timeout=WEBHOOK_TIMEOUT, retries=False
+                "POST",
+                delivery.url or url,
+                body=delivery.body,
+                headers=delivery.headers,
+                timeout=WEBHOOK_TIMEOUT,
+                retries=False,
             )
         except urllib3.exceptions.HTTPError:
             return False
         return 200 <= response.status < 300
 
     return deliver
+
+
+def ask_challenge(url: str) -> tuple[int, bytes]:
+    """GET of an eBay destination's challenge: status and body; (0, b"") when nobody answers."""
+    try:
+        response = urllib3.request("GET", url, timeout=WEBHOOK_TIMEOUT, retries=False)
+    except urllib3.exceptions.HTTPError:
+        return 0, b""
+    return response.status, response.data
 
 
 def send_to_queue(queue_url: str, client: Any = None) -> Callable[[Delivery], bool]:
@@ -51,6 +65,7 @@ def to_seller(webhook_url: str, amazon_queue_url: str) -> Callable[[Delivery], b
     ways = {
         "shopify": post_webhooks(webhook_url) if webhook_url else None,
         "amazon": send_to_queue(amazon_queue_url) if amazon_queue_url else None,
+        "ebay": post_webhooks(),
     }
 
     def deliver(delivery: Delivery) -> bool:

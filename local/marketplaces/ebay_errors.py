@@ -11,27 +11,41 @@ FULFILLMENT = "API_FULFILLMENT"
 INVENTORY = "API_INVENTORY"
 
 
-def error_body(error_id: int, message: str, details: str, domain: str) -> dict[str, Any]:
-    """One error; all that this stand-in gives are the caller's fault."""
+def error_body(error_id: int, message: str, details: str, domain: str, category: str = "REQUEST") -> dict[str, Any]:
+    """One error. `category`: REQUEST is the caller's fault, BUSINESS a rule of the trade."""
     return {
         "errorId": error_id,
         "domain": domain,
-        "category": "REQUEST",
+        "category": category,
         "message": message,
         "longMessage": details or message,
     }
 
 
 def error_response(
-    status: int, error_id: int, message: str, details: str = "", *, domain: str = FULFILLMENT
+    status: int,
+    error_id: int,
+    message: str,
+    details: str = "",
+    *,
+    domain: str = FULFILLMENT,
+    category: str = "REQUEST",
 ) -> Response:
     """An answer with one error."""
-    return json_response(status, {"errors": [error_body(error_id, message, details, domain)]})
+    return json_response(status, {"errors": [error_body(error_id, message, details, domain, category)]})
 
 
-def refuse(status: int, error_id: int, message: str, details: str = "", *, domain: str = FULFILLMENT) -> RefusalError:
+def refuse(
+    status: int,
+    error_id: int,
+    message: str,
+    details: str = "",
+    *,
+    domain: str = FULFILLMENT,
+    category: str = "REQUEST",
+) -> RefusalError:
     """The exception that ends the request with this error."""
-    return RefusalError(error_response(status, error_id, message, details, domain=domain))
+    return RefusalError(error_response(status, error_id, message, details, domain=domain, category=category))
 
 
 def json_object(request: Request, error_id: int, domain: str) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""eBay's inventory: bulkUpdatePriceQuantity and getInventoryItem."""
+"""eBay's bulkUpdatePriceQuantity: absolute values, each element judged alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.marketplaces.ebay_budget import spend_revision
 from local.marketplaces.ebay_errors import INVENTORY, error_body, json_object, refuse
 from local.marketplaces.money import amount_minor
 from local.marketplaces.shelf import ShelfListing
@@ -19,8 +20,9 @@ MAX_ENTRIES = 25
 class EntryError(Exception):
     """One element of a bulk call is refused; the others go on."""
 
-    def __init__(self, error_id: int, message: str) -> None:
+    def __init__(self, error_id: int, message: str, status: int = 400) -> None:
         super().__init__(message)
+        self.status = status
         self.error = error_body(error_id, message, "", INVENTORY)
 
 
@@ -30,21 +32,6 @@ class Wanted:
 
     quantity: int | None
     price_minor: int | None
-
-
-def get_inventory_item(market: Ebay, _request: Request, names: dict[str, str]) -> Response:
-    """GET /sell/inventory/v1/inventory_item/{sku}: the total quantity, which the offer's may cap."""
-    listing = market.shelf.listings.get(names["sku"])
-    if listing is None:
-        raise refuse(404, 25710, "We didn't find the resource/entity you are requesting.", domain=INVENTORY)
-    item = {
-        "sku": listing.sku,
-        "locale": "en_US",
-        "condition": "NEW",
-        "product": {"title": listing.title, "description": listing.title},
-        "availability": {"shipToLocationAvailability": {"quantity": listing.quantity}},
-    }
-    return json_response(200, item)
 
 
 def bulk_update_price_quantity(market: Ebay, request: Request, _names: dict[str, str]) -> Response:
@@ -76,11 +63,14 @@ def _element(market: Ebay, each: dict[str, Any]) -> list[dict[str, Any]]:
         listing = market.shelf.listings.get(sku)
         if listing is None:
             raise EntryError(25702, f"{sku} could not be found or is not available in the system.")
-        total = _total_quantity(each)
+        total = _total_quantity(market, each)
         if total is None and not offers:
             raise EntryError(25709, "Invalid value for shipToLocationAvailability")
+        _fail_at_times(market)
+        if not spend_revision(market, sku):
+            raise EntryError(25002, "Any User error. The listing has been revised too often today.")
     except EntryError as refused:
-        return [{**response, "statusCode": 400, "errors": [refused.error]} for response in named]
+        return [{**response, "statusCode": refused.status, "errors": [refused.error]} for response in named]
     if total is not None:
         listing.quantity = total
     if not offers:
@@ -88,16 +78,32 @@ def _element(market: Ebay, each: dict[str, Any]) -> list[dict[str, Any]]:
     return [_offer(market, listing, offer, response) for offer, response in zip(offers, named, strict=True)]
 
 
-def _total_quantity(each: dict[str, Any]) -> int | None:
+def _fail_at_times(market: Ebay) -> None:
+    """What passes when it is tried again: a system error (which calls itself REQUEST too), or two writers at once."""
+    if market.die.hits(market.die.faults.partial):
+        system = market.die.rng.random() < 0.5
+        raise (
+            EntryError(25001, "A system error has occurred.", 500)
+            if system
+            else EntryError(
+                25025, "Concurrent access of the same Inventory object is not allowed. Please try again later."
+            )
+        )
+
+
+def _total_quantity(market: Ebay, each: dict[str, Any]) -> int | None:
     availability = each.get("shipToLocationAvailability")
     if availability is None:
         return None
-    return _checked_quantity(availability.get("quantity"), "quantity")
+    quantity = availability.get("quantity") if isinstance(availability, dict) else None
+    return _checked_quantity(market, quantity, "quantity")
 
 
-def _checked_quantity(quantity: object, name: str) -> int:
+def _checked_quantity(market: Ebay, quantity: object, name: str) -> int:
     if type(quantity) is not int or quantity < 0:
         raise EntryError(25709, f"Invalid value for {name}")
+    if quantity == 0 and not market.out_of_stock_control:
+        raise EntryError(25004, f"Invalid quantity. {name} needs a valid number greater than 0.")
     return quantity
 
 
@@ -105,7 +111,7 @@ def _offer(market: Ebay, listing: ShelfListing, offer: dict[str, Any], response:
     try:
         wanted = _wanted(market, listing, offer)
     except EntryError as refused:
-        return {**response, "statusCode": 400, "errors": [refused.error]}
+        return {**response, "statusCode": refused.status, "errors": [refused.error]}
     if wanted.quantity is not None:
         listing.offer_quantity = wanted.quantity
     if wanted.price_minor is not None:
@@ -116,8 +122,12 @@ def _offer(market: Ebay, listing: ShelfListing, offer: dict[str, Any], response:
 def _wanted(market: Ebay, listing: ShelfListing, offer: dict[str, Any]) -> Wanted:
     if market.sku_of_offer.get(str(offer.get("offerId"))) != listing.sku:
         raise EntryError(25713, "This Offer is not available.")
+    if not listing.live:
+        raise EntryError(25713, "This Offer is not available : it is not published.")
     quantity = (
-        _checked_quantity(offer["availableQuantity"], "availableQuantity") if "availableQuantity" in offer else None
+        _checked_quantity(market, offer["availableQuantity"], "availableQuantity")
+        if "availableQuantity" in offer
+        else None
     )
     price = offer.get("price")
     if quantity is None and price is None:

@@ -6,30 +6,30 @@ and remits is outside the total (unless TAX_BREAKDOWN is asked for) and inside t
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.catalogue import ebay_item_id
+from local.marketplaces.ebay_buyers import contact as buyer_contact
+from local.marketplaces.ebay_buyers import shown_name
+from local.marketplaces.ebay_cancellations import of_order, open_request
 from local.marketplaces.ebay_errors import stamp
-from local.marketplaces.money import trimmed_amount_text
+from local.marketplaces.ebay_money import (
+    RefundView,
+    amount,
+    due_seller_minor,
+    fee_minor,
+    line_total_minor,
+    payment_status,
+    refunds_of,
+    standing,
+)
 from local.marketplaces.shelf import Sale, SoldLine
 
 if TYPE_CHECKING:
     from local.marketplaces.ebay import Ebay
 
-# 13.25 % and 0.30, what most categories cost.
-FEE_PER_MYRIAD = 1325
-FEE_FIXED_MINOR = 30
-
-
-def amount(amount_minor: int, currency: str) -> dict[str, str]:
-    """Amount"""
-    return {"value": trimmed_amount_text(amount_minor, currency), "currency": currency}
-
-
-def fee_minor(sale: Sale) -> int:
-    """totalMarketplaceFee"""
-    return round((sale.before_tax_minor + sale.tax_minor) * FEE_PER_MYRIAD / 10_000) + FEE_FIXED_MINOR
+HELD_FOR = timedelta(days=21)
 
 
 def fulfillment_status(sale: Sale) -> str:
@@ -44,6 +44,7 @@ def fulfillment_status(sale: Sale) -> str:
 def order_body(market: Ebay, sale: Sale, *, with_tax: bool, with_cancel_requests: bool) -> dict[str, Any]:
     """Order"""
     buyer, tax_minor = sale.buyer, sale.tax_minor
+    refunds, contact = refunds_of(market, sale), buyer_contact(market, sale)
     place = {
         "city": buyer.town.name,
         "stateOrProvince": buyer.town.state_code,
@@ -56,38 +57,24 @@ def order_body(market: Ebay, sale: Sale, *, with_tax: bool, with_cancel_requests
         "creationDate": stamp(sale.placed_at),
         "lastModifiedDate": stamp(sale.updated_at),
         "orderFulfillmentStatus": fulfillment_status(sale),
-        "orderPaymentStatus": "FULLY_REFUNDED" if sale.cancelled_at else "PAID",
+        "orderPaymentStatus": payment_status(sale, refunds),
         "sellerId": market.seller_id,
-        "buyer": {"username": buyer.handle, "taxAddress": place, "buyerRegistrationAddress": _contact(sale)},
+        "buyer": {
+            "username": shown_name(market, sale),
+            "taxAddress": place,
+            "buyerRegistrationAddress": contact,
+        },
         "pricingSummary": _pricing(sale, tax_minor if with_tax else 0),
-        "cancelStatus": _cancel_status(sale, with_cancel_requests),
-        "paymentSummary": _payment(sale),
-        "fulfillmentStartInstructions": [_start_instruction(sale)],
+        "cancelStatus": _cancel_status(market, sale, with_cancel_requests),
+        "paymentSummary": _payment(market, sale, refunds),
+        "fulfillmentStartInstructions": [_start_instruction(sale, contact)],
         "fulfillmentHrefs": [f"{order}/shipping_fulfillment/{parcel.reference}" for parcel in sale.parcels],
-        "lineItems": [_line(market, sale, line) for line in sale.lines],
+        "lineItems": [_line(market, sale, line, refunds) for line in sale.lines],
         "salesRecordReference": str(sale.number),
         "totalFeeBasisAmount": amount(sale.before_tax_minor + tax_minor, sale.currency),
         "totalMarketplaceFee": amount(fee_minor(sale), sale.currency),
     }
     return body | ({"ebayCollectAndRemitTax": True} if tax_minor else {})
-
-
-def _contact(sale: Sale) -> dict[str, Any]:
-    buyer = sale.buyer
-    address = {
-        "addressLine1": buyer.street,
-        "addressLine2": buyer.street_2,
-        "city": buyer.town.name,
-        "stateOrProvince": buyer.town.state_code,
-        "postalCode": buyer.town.postal_code,
-        "countryCode": "US",
-    }
-    return {
-        "fullName": buyer.name,
-        "contactAddress": {field: value for field, value in address.items() if value},
-        "primaryPhone": {"phoneNumber": buyer.phone},
-        "email": f"{buyer.handle}@members.ebay.example",
-    }
 
 
 def _pricing(sale: Sale, shown_tax_minor: int) -> dict[str, Any]:
@@ -103,58 +90,83 @@ def _pricing(sale: Sale, shown_tax_minor: int) -> dict[str, Any]:
     return pricing
 
 
-def _payment(sale: Sale) -> dict[str, Any]:
-    due_minor = sale.before_tax_minor - fee_minor(sale)
-    refunds = []
-    if sale.cancelled_at:
-        # The fee is credited with the refund, so the seller is left with nothing.
-        refund = {
-            "refundId": f"5{sale.number:09}",
-            "refundDate": stamp(sale.cancelled_at),
-            "refundStatus": "REFUNDED",
-        }
-        refunds = [{**refund, "amount": amount(due_minor, sale.currency)}]
-    payment = {
+def _payment(market: Ebay, sale: Sale, refunds: list[RefundView]) -> dict[str, Any]:
+    net_minor = sale.before_tax_minor - fee_minor(sale)
+    payment: dict[str, Any] = {
         "paymentMethod": "EBAY",
         "paymentReferenceId": "420004_S",
         "paymentDate": stamp(sale.placed_at),
-        "amount": amount(due_minor, sale.currency),
-        "paymentStatus": "PAID",
+        "amount": amount(net_minor, sale.currency),
+        "paymentStatus": "PAID" if sale.paid else "PENDING",
     }
-    due = amount(0 if sale.cancelled_at else due_minor, sale.currency)
-    return {"totalDueSeller": due, "refunds": refunds, "payments": [payment]}
+    if hold := market.shelf.ebay.holds.get(sale.order_id):
+        shown = {
+            "holdReason": hold.reason,
+            "holdAmount": amount(net_minor, sale.currency),
+            "holdState": "RELEASED" if hold.released_at else "HELD",
+            "expectedReleaseDate": stamp(hold.held_at + HELD_FOR),
+        }
+        payment["paymentHolds"] = [shown | ({"releaseDate": stamp(hold.released_at)} if hold.released_at else {})]
+    return {
+        "totalDueSeller": amount(due_seller_minor(sale, refunds), sale.currency),
+        "refunds": [
+            {
+                "refundId": each.refund_id,
+                "refundDate": stamp(each.at),
+                "refundStatus": each.status,
+                "amount": amount(each.net_minor, sale.currency),
+            }
+            for each in refunds
+        ],
+        "payments": [payment],
+    }
 
 
-def _cancel_status(sale: Sale, with_requests: bool) -> dict[str, Any]:
-    if not sale.cancelled_at:
-        return {"cancelState": "NONE_REQUESTED", "cancelRequests": []}
-    request = {
+def _cancel_status(market: Ebay, sale: Sale, with_requests: bool) -> dict[str, Any]:
+    requests = [
+        {
+            "cancelRequestId": each.cancel_id,
+            "cancelInitiator": each.initiator,
+            "cancelReason": each.reason,
+            "cancelRequestedDate": stamp(each.asked_at),
+            "cancelRequestState": each.state,
+            **({"cancelCompletedDate": stamp(each.closed_at)} if each.closed_at else {}),
+        }
+        for each in of_order(market, sale)
+    ]
+    if sale.cancelled_at:
+        shown = (requests or [_unasked(sale, sale.cancelled_at)]) if with_requests else []
+        return {"cancelState": "CANCELED", "cancelledDate": stamp(sale.cancelled_at), "cancelRequests": shown}
+    state = "IN_PROGRESS" if open_request(market, sale) else "NONE_REQUESTED"
+    return {"cancelState": state, "cancelRequests": requests if with_requests else []}
+
+
+def _unasked(sale: Sale, at: datetime) -> dict[str, Any]:
+    """The request of a buyer who cancelled within the hour in which eBay does not ask the seller."""
+    return {
         "cancelRequestId": f"5{sale.number:09}",
         "cancelInitiator": "BUYER",
         "cancelReason": "BUYER_ASKED_CANCEL",
-        "cancelRequestedDate": stamp(sale.cancelled_at),
-        "cancelCompletedDate": stamp(sale.cancelled_at),
+        "cancelRequestedDate": stamp(at),
+        "cancelCompletedDate": stamp(at),
         "cancelRequestState": "COMPLETED",
     }
-    requests = [request] if with_requests else []
-    return {"cancelState": "CANCELED", "cancelledDate": stamp(sale.cancelled_at), "cancelRequests": requests}
 
 
-def _start_instruction(sale: Sale) -> dict[str, Any]:
+def _start_instruction(sale: Sale, contact: dict[str, Any]) -> dict[str, Any]:
     service = {"shippingCarrierCode": "USPS", "shippingServiceCode": "USPSPriority"}
     return {
         "fulfillmentInstructionsType": "SHIP_TO",
         "minEstimatedDeliveryDate": stamp(sale.placed_at + timedelta(days=3)),
         "maxEstimatedDeliveryDate": stamp(sale.placed_at + timedelta(days=6)),
         "ebaySupportedFulfillment": False,
-        "shippingStep": {"shipTo": _contact(sale), **service},
+        "shippingStep": {"shipTo": contact, **service},
     }
 
 
-def _line(market: Ebay, sale: Sale, line: SoldLine) -> dict[str, Any]:
+def _line(market: Ebay, sale: Sale, line: SoldLine, refunds: list[RefundView]) -> dict[str, Any]:
     currency = sale.currency
-    # The whole shipping charge rides on the first line.
-    shipping_minor = sale.shipping_minor if line is sale.lines[0] else 0
+    shipping_minor = line_total_minor(sale, line) - line.net_minor
     body: dict[str, Any] = {
         "lineItemId": line.line_id,
         "legacyItemId": ebay_item_id(line.sku),
@@ -170,7 +182,15 @@ def _line(market: Ebay, sale: Sale, line: SoldLine) -> dict[str, Any]:
         "deliveryCost": {"shippingCost": amount(shipping_minor, currency)},
         "appliedPromotions": [],
         "taxes": [],
-        "refunds": [],
+        "refunds": [
+            {
+                "refundId": each.refund_id,
+                "refundDate": stamp(each.at),
+                "amount": amount(each.lines[line.line_id], currency),
+            }
+            for each in standing(refunds)
+            if each.lines.get(line.line_id)
+        ],
         "properties": {"buyerProtection": True},
         "lineItemFulfillmentInstructions": {
             "minEstimatedDeliveryDate": stamp(sale.placed_at + timedelta(days=3)),
@@ -192,7 +212,4 @@ def _line(market: Ebay, sale: Sale, line: SoldLine) -> dict[str, Any]:
             "collectionMethod": "NET",
         }
         body["ebayCollectAndRemitTaxes"] = [tax]
-    if sale.cancelled_at:
-        refund = amount(line.net_minor + shipping_minor, currency)
-        body["refunds"] = [{"refundId": f"5{sale.number:09}", "refundDate": stamp(sale.cancelled_at), "amount": refund}]
     return body

@@ -11,6 +11,7 @@ class Faults:
     """Shares between 0 and 1: the first three for each API call, the next three for each notification.
 
     `answer_lost` is the mean one: the call is carried out, and its answer replaced by a gateway's 503.
+    `partial`: of the elements of a bulk call (eBay only), those that fail although nothing is wrong with them.
     `listing_delay_s`: how long Amazon takes to put an accepted quantity live.
     """
 
@@ -22,6 +23,7 @@ class Faults:
     lost: float = 0.0
     late_by_s: tuple[float, float] = (5.0, 45.0)
     listing_delay_s: float = 0.0
+    partial: float = 0.0
 
 
 CALM = Faults()

@@ -36,14 +36,22 @@ class Route:
 
 @dataclass(frozen=True)
 class Habits:
-    """How buyers behave here: shares of all orders, and how long a thing takes (seconds, from and to)."""
+    """How buyers behave here: shares of all orders, and how long a thing takes (seconds, from and to).
+
+    `asks_to_cancel`: of paid orders, those whose buyer then asks the seller; `sends_back`: those of which a unit comes
+    back once it was shipped. Only marketplaces that know cancel requests and returns have such buyers.
+    """
 
     pending: float = 0.0
     pending_cancelled: float = 0.0
     cancelled: float = 0.0
     discounted: float = 0.0
+    asks_to_cancel: float = 0.0
+    sends_back: float = 0.0
     pays_after_s: tuple[float, float] = (8.0, 40.0)
     cancels_after_s: tuple[float, float] = (3.0, 30.0)
+    asks_after_s: tuple[float, float] = (0.0, 1.0)  # soon, or the parcel has left
+    sends_back_after_s: tuple[float, float] = (15.0, 45.0)
 
 
 class Market:
@@ -205,6 +213,10 @@ class Market:
             self._due(rng, sale, now, "cancel", habits.cancels_after_s)
         elif not sale.paid:
             self._due(rng, sale, now, "pay", habits.pays_after_s)
+        elif habits.asks_to_cancel and rng.random() < habits.asks_to_cancel:
+            self._due(rng, sale, now, "ask_to_cancel", habits.asks_after_s)
+        elif habits.sends_back and rng.random() < habits.sends_back:
+            self._due(rng, sale, now, "send_back", habits.sends_back_after_s)
 
     def _due(self, rng: Random, sale: Sale, now: datetime, action: str, after_s: tuple[float, float]) -> None:
         self.shelf.due.append(Due(now + timedelta(seconds=rng.uniform(*after_s)), sale.order_id, action))
@@ -217,10 +229,31 @@ class Market:
         self.shelf.due = [due for due in self.shelf.due if due.at > now]
         for due in ripe:
             sale = self.shelf.sales[due.order_id]
-            if due.action == "pay":
-                self.pay(sale, due.at)
-            else:
-                self.cancel(sale, due.at)
+            match due.action:
+                case "pay":
+                    self.pay(sale, due.at)
+                case "ask_to_cancel":
+                    self.request_cancel(sale, due.at)
+                case "send_back":
+                    self._send_back(sale, now)
+                case _:
+                    self.cancel(sale, due.at)
+
+    def _send_back(self, sale: Sale, now: datetime) -> None:
+        """A unit comes back; of what was not shipped yet, later."""
+        line = next((line for line in sale.lines if sale.shipped(line.line_id)), None)
+        if line:
+            self.open_return(sale, line.line_id, 1, now)
+        elif not sale.cancelled_at:
+            self.shelf.due.append(Due(now + timedelta(seconds=5), sale.order_id, "send_back"))
+
+    def request_cancel(self, _sale: Sale, _now: datetime, /) -> Any:
+        """The buyer asks the seller to cancel."""
+        raise NotImplementedError
+
+    def open_return(self, _sale: Sale, _line_id: str, _units: int, _now: datetime, /) -> Any:
+        """The buyer wants to send units back."""
+        raise NotImplementedError
 
     def pay(self, sale: Sale, now: datetime) -> None:
         """The buyer's payment goes through."""

@@ -1,7 +1,9 @@
 """Serves the marketplaces over HTTP and lets time pass: sells, delivers, saves.
 
 Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_control/state, POST /_control/sell
-{"marketplace", "n"?, "sku"?}, POST /_control/pause, /_control/resume, /_control/faults {field of Faults: value}.
+{"marketplace", "n"?, "sku"?}, POST /_control/pause, /_control/resume, /_control/faults {field of Faults: value},
+/_control/ask_to_cancel and /_control/send_back {"marketplace", "order_id"} for a buyer of Amazon or eBay,
+/_control/pay_out.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ SAVE_EVERY_S = 5.0
 DELIVERY_WORKERS = 4
 Deliver = Callable[[Delivery], bool]
 _FAULTS = TypeAdapter(Faults)
+_WRONG = (ValidationError, ValueError, KeyError, TypeError, AttributeError, StopIteration, NotImplementedError)
 
 
 def utc_now() -> datetime:
@@ -108,15 +111,36 @@ class MarketplaceServer:
                 self.world.now = utc_now()
                 ids = self.world.sell(body["marketplace"], int(body.get("n", 1)), body.get("sku"))
                 return json_response(200, {"order_ids": ids})
+            if call in {"POST /_control/ask_to_cancel", "POST /_control/send_back"}:
+                return json_response(200, self._of_a_buyer(call.rpartition("/")[2], body))
+            if call == "POST /_control/pay_out":
+                self.world.pay_out(utc_now())
             if call == "POST /_control/faults":
                 self.world.set_faults(_FAULTS.validate_python(body))
-        except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            ValidationError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            StopIteration,
+            NotImplementedError,
+        ) as error:
             return json_response(400, {"error": str(error)})
         if call in {"POST /_control/pause", "POST /_control/resume"}:
             self.world.paused = call.endswith("pause")
-        elif call not in {"POST /_control/faults", "GET /_control/state"}:
+        elif call not in {"POST /_control/faults", "POST /_control/pay_out", "GET /_control/state"}:
             return json_response(404, {"error": f"no such path: {request.path}"})
         return json_response(200, self.world.summary())
+
+    def _of_a_buyer(self, wish: str, body: dict[str, Any]) -> dict[str, Any]:
+        market = self.world.markets[body["marketplace"]]
+        sale = market.shelf.sales[body["order_id"]]
+        if wish == "ask_to_cancel":
+            return {"asked": bool(market.request_cancel(sale, utc_now()))}
+        line = next(line for line in sale.lines if sale.shipped(line.line_id))
+        market.open_return(sale, line.line_id, 1, utc_now())
+        return {"line_id": line.line_id}
 
     def _let_time_pass(self) -> None:
         saved_at = utc_now()

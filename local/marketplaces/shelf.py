@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from local.marketplaces.amazon_back_office import AmazonOffice
 from local.marketplaces.buyers import Buyer
+from local.marketplaces.ebay_back_office import BackOffice
 
 
 @dataclass
 class ShelfListing:
-    """One SKU on offer. `offer_quantity` caps what is shown (eBay only); None means no cap."""
+    """One SKU on offer. Of eBay alone: `offer_quantity` caps what is shown (None: no cap); not `live`, nothing is."""
 
     sku: str
     title: str
@@ -19,10 +20,13 @@ class ShelfListing:
     currency: str
     quantity: int
     offer_quantity: int | None = None
+    live: bool = True
 
     @property
     def available(self) -> int:
         """How many units a buyer can buy now; never negative."""
+        if not self.live:
+            return 0
         return max(0, self.quantity if self.offer_quantity is None else min(self.quantity, self.offer_quantity))
 
     def take(self, quantity: int) -> None:
@@ -189,4 +193,5 @@ class Shelf:
     tokens_issued: int = 0
     replays: dict[str, Replay] = field(default_factory=dict)
     submissions: int = 0
+    ebay: BackOffice = field(default_factory=BackOffice)
     amazon: AmazonOffice | None = None

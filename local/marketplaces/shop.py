@@ -63,6 +63,7 @@ class ShopStandIn:
         self.token = token
         self.orders: dict[str, Json] = {}
         self.availability = {sku: Shown(0, -1) for sku in skus}
+        self.prices: dict[str, tuple[int, int]] = {}  # minor units, and of which version
         self.shipments: dict[WishKey, Json] = {}
         self.refunds: dict[WishKey, Refund] = {}
         self.cancellations: dict[WishKey, Json] = {}
@@ -135,6 +136,8 @@ class ShopStandIn:
                 return (200, self.orders[order_id]) if order_id in self.orders else _unknown_order()
             case ("PUT", "availability"):
                 return 200, {"results": [self._show(item) for item in body["items"]]}
+            case ("PUT", "prices"):
+                return 200, {"results": [self._price(item) for item in body["items"]]}
             case ("PUT", "orders", order_id, kind, wish_id) if kind in self._put:
                 return self._put[kind](order_id, wish_id, body) if order_id in self.orders else _unknown_order()
             case _:
@@ -160,6 +163,18 @@ class ShopStandIn:
         if new != known:
             self.availability[sku] = new
             self.effects.append(("availability", sku, *new))
+        return {"sku": sku, "status": "ok"}
+
+    def _price(self, item: Json) -> Json:
+        sku, version = item["sku"], item["version"]
+        if sku not in self.availability:
+            return {"sku": sku, "status": "unknown_sku"}
+        known_version = self.prices.get(sku, (0, -1))[1]
+        if version < known_version:
+            return {"sku": sku, "status": "stale"}
+        if version > known_version:
+            self.prices[sku] = (to_minor(item["price"], item["currency"]), version)
+            self.effects.append(("price", sku, *self.prices[sku]))
         return {"sku": sku, "status": "ok"}
 
     def _put_shipment(self, order_id: str, shipment_id: str, body: Json) -> Answer:

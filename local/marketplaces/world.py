@@ -32,13 +32,17 @@ FIRST_RETRY_S = 5
 
 @dataclass
 class Delivery:
-    """One notification on its way: a webhook to POST (with headers), or the body of an SQS message (without)."""
+    """One notification on its way: a webhook to POST (with headers), or the body of an SQS message (without).
+
+    `url`: where it goes, when the marketplace knows that itself (eBay).
+    """
 
     marketplace: str
     due_at: datetime
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     attempts: int = 0
+    url: str = ""
 
 
 @dataclass
@@ -59,6 +63,8 @@ class Marketplaces:
     """Shopify, Amazon and eBay with one catalogue.
 
     `rate_per_s`: orders a second over all three. `clock`: the time of API calls; by default the time of the last tick.
+    `payout_every_s`: how often Amazon and eBay pay the seller; 0: only when told to.
+    `ebay_limit_scale` multiplies eBay's limits of a day; by default as much as Amazon's rates are multiplied.
     """
 
     def __init__(
@@ -71,9 +77,13 @@ class Marketplaces:
         start: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC),
         clock: Clock | None = None,
         amazon_rate_scale: float = 1.0,
+        ebay_limit_scale: float | None = None,
         public_url: str = "",
+        payout_every_s: float = 0.0,
     ) -> None:
         self.rate_per_s = rate_per_s
+        self.payout_every_s = payout_every_s
+        self.paid_out_at = start
         self.now = start
         self.paused = False
         self.outbox: list[Delivery] = []
@@ -83,11 +93,11 @@ class Marketplaces:
         }
         clock = clock or (lambda: self.now)
         self.shopify = Shopify(catalogue, clock, self.dice["shopify"])
-        self.amazon = Amazon(catalogue, clock, self.dice["amazon"], rate_scale=amazon_rate_scale)
-        if public_url:
-            self.amazon.base_url = f"{public_url}/amazon"
+        amazon_url = f"{public_url}/amazon" if public_url else "https://sellingpartnerapi-na.amazon.com"
+        self.amazon = Amazon(catalogue, clock, self.dice["amazon"], rate_scale=amazon_rate_scale, base_url=amazon_url)
         ebay_url = f"{public_url}/ebay" if public_url else "https://api.ebay.com"
-        self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url)
+        limit_scale = amazon_rate_scale if ebay_limit_scale is None else ebay_limit_scale
+        self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url, limit_scale=limit_scale)
         self.markets: dict[str, Market] = {market.name: market for market in (self.shopify, self.amazon, self.ebay)}
 
     def handle(self, marketplace: str, request: Request) -> Response:
@@ -108,10 +118,18 @@ class Marketplaces:
         self._sell_until(now)
         for market in self.markets.values():
             market.advance(now)
+        if 0 < self.payout_every_s <= (now - self.paid_out_at).total_seconds():
+            self.pay_out(now)
         self.notify()
         due = sorted((delivery for delivery in self.outbox if delivery.due_at <= now), key=lambda each: each.due_at)
         self.outbox = [delivery for delivery in self.outbox if delivery.due_at > now]
         return due
+
+    def pay_out(self, now: datetime) -> None:
+        """Amazon and eBay pay what is due to the seller, with a statement of each."""
+        self.paid_out_at = now
+        self.amazon.close_settlement(now)
+        self.ebay.pay_out(now)
 
     def sell(self, marketplace: str, count: int = 1, sku: str | None = None) -> list[str]:
         """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out."""
@@ -140,19 +158,23 @@ class Marketplaces:
                 self._send("shopify", change, webhook.body, webhook.headers)
         for change in self.amazon.drain_changes():
             self._send("amazon", change, self.amazon.notification(change))
-        self.ebay.drain_changes()  # nobody is told
+        for change in self.ebay.drain_changes():
+            for notice in self.ebay.notices(change):
+                self._send("ebay", change, notice.body, notice.headers, notice.url)
 
-    def _send(self, marketplace: str, change: Change, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def _send(
+        self, marketplace: str, change: Change, body: bytes, headers: dict[str, str] | None = None, url: str = ""
+    ) -> None:
         """Puts it into the outbox once, twice, late, or not at all."""
         die = self.dice["deliveries"]
         if die.hits(die.faults.lost):
             return
         late_s = die.rng.uniform(*die.faults.late_by_s) if die.hits(die.faults.late) else 0.0
         due_at = change.at + timedelta(seconds=late_s)
-        self.outbox.append(Delivery(marketplace, due_at, body, headers or {}))
+        self.outbox.append(Delivery(marketplace, due_at, body, headers or {}, url=url))
         if die.hits(die.faults.duplicated):
             again_at = due_at + timedelta(seconds=die.rng.uniform(0, 20))
-            self.outbox.append(Delivery(marketplace, again_at, body, headers or {}))
+            self.outbox.append(Delivery(marketplace, again_at, body, headers or {}, url=url))
 
     def undelivered(self, delivery: Delivery, now: datetime) -> None:
         """The seller did not take it: tried again later, with the original body, until the attempts are used up."""

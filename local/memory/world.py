@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chalicelib.domain.errors import Refused
-from chalicelib.inbound import fetch, notifications
+from chalicelib.inbound import ebay_notifications, erasure, fetch, notifications
 from chalicelib.outbound import relay, sync
 from chalicelib.runtime.batch import Delivery, Work
 from chalicelib.runtime.queues import SYNC_QUEUES, Message, batches
@@ -24,6 +24,8 @@ from tools.functions import FUNCTIONS, FromQueue
 
 WORK: Mapping[str, Work] = {
     "amazon-notifications": notifications.work,
+    "ebay-notifications": ebay_notifications.work,
+    "erasure": erasure.work,
     "hints": fetch.work,
     "entry": entry.work,
     "funding": funding.work,
@@ -100,6 +102,10 @@ class MemoryBodies:
         self.meter.count(BODY_GET, "bodies")
         self.meter.count(AWS_CALL, "bodies")
         return self.kept[key]
+
+    def delete(self, key: str) -> None:
+        self.meter.count(AWS_CALL, "bodies")  # S3 bills no DELETE
+        self.kept.pop(key, None)
 
 
 class MemorySecrets:

@@ -164,6 +164,9 @@ class FaultyBodies:
     def get(self, key: str) -> bytes:
         return self._choke(f"body {key}", lambda: self._inner.get(key))
 
+    def delete(self, key: str) -> None:
+        self._choke(f"forget {key}", lambda: self._inner.delete(key))
+
 
 class FaultyTransport:
     """The way to the shop behind the choke point. During an outage nobody answers, or a gateway does, in HTML."""

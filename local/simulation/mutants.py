@@ -12,7 +12,7 @@ from unittest.mock import patch
 from chalicelib.domain import allocation, cancellation, entry, lifecycle, moves, shipping
 from chalicelib.domain.orders import Order
 from chalicelib.inbound import polls
-from chalicelib.outbound import relay, sync
+from chalicelib.outbound import offers, relay, tell
 from chalicelib.stages import entry as entry_stage
 from chalicelib.stages import settlement as settlement_stage
 from chalicelib.store.accounts import move_cursor
@@ -92,7 +92,7 @@ def check_then_write_apart() -> Any:
 
 def stock_pushed_as_delta() -> Any:
     """The channel is told by how much stock has changed."""
-    pushed = sync._availability
+    pushed = offers._availability
     answer = shop_module.Shop._answer
 
     def delta(wanted: Any) -> Any:
@@ -105,7 +105,18 @@ def stock_pushed_as_delta() -> Any:
                 item["quantity"] += self.shown.get(item["sku"], 0)
         return answer(self, method, path, query, body)
 
-    return _planted((sync, "_availability", delta), (shop_module.Shop, "_answer", adding))
+    return _planted((offers, "_availability", delta), (shop_module.Shop, "_answer", adding))
+
+
+def price_acknowledged_unseen() -> Any:
+    """Whoever has pushed a price acknowledges the one that is wanted by then."""
+    acknowledge = offers.acknowledge_price
+
+    def trusting(tables: Any, listing: Any, *rest: Any) -> bool:
+        (newest,) = offers.read_entry(tables, listing.sku).listings
+        return acknowledge(tables, newest, *rest)
+
+    return _planted((offers, "acknowledge_price", trusting))
 
 
 def send_after_commit() -> Any:
@@ -137,12 +148,12 @@ def kit_components_not_summed() -> Any:
 def refund_without_key() -> Any:
     """A refund that is tried again is another refund."""
     numbers = itertools.count()
-    request = sync.RefundRequest
+    request = tell.RefundRequest
 
     def keyless(refund_id: str, *args: Any) -> Any:
         return request(f"{refund_id}-{next(numbers)}", *args)
 
-    return _planted((sync, "RefundRequest", keyless))
+    return _planted((tell, "RefundRequest", keyless))
 
 
 def uncancel_without_reserve() -> Any:
@@ -253,8 +264,8 @@ def reservation_never_ends() -> Any:
 
 def kits_not_told() -> Any:
     """A change of a component is not told for the kits that it is in."""
-    read = sync.read_entry
-    return _planted((sync, "read_entry", lambda tables, sku: replace(read(tables, sku), kits=())))
+    read = offers.read_entry
+    return _planted((offers, "read_entry", lambda tables, sku: replace(read(tables, sku), kits=())))
 
 
 def wait_without_deadline() -> Any:
@@ -287,6 +298,7 @@ MUTANTS: dict[str, Plant] = {
         write_without_version,
         check_then_write_apart,
         stock_pushed_as_delta,
+        price_acknowledged_unseen,
         send_after_commit,
         kit_components_not_summed,
         refund_without_key,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,6 +27,8 @@ class Shop:
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.shown: dict[str, int] = {}
+        self.prices: dict[str, str] = {}
+        self.while_pricing: Callable[[str], None] = lambda sku: None  # what happens before a price is answered
         self.parcels: dict[tuple[str, str], dict[str, int]] = {}
         self.refunds: Counter[str] = Counter()  # by order, minor units that have left
         self.cancelled: dict[tuple[str, str], dict[str, int]] = {}
@@ -82,6 +85,11 @@ class Shop:
                 return 200, self.orders[number]
             case "PUT", ["availability"]:
                 self.shown |= {item["sku"]: item["quantity"] for item in body["items"]}
+                return 200, {"results": [{"sku": item["sku"], "status": "ok"} for item in body["items"]]}
+            case "PUT", ["prices"]:
+                for item in body["items"]:
+                    self.prices[item["sku"]] = item["price"]
+                    self.while_pricing(item["sku"])
                 return 200, {"results": [{"sku": item["sku"], "status": "ok"} for item in body["items"]]}
             case "PUT", ["orders", number, "shipments", shipment_id] if number in self.orders:
                 self.parcels[number, shipment_id] = {line["id"]: line["units"] for line in body["lines"]}

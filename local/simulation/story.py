@@ -17,7 +17,7 @@ from chalicelib.domain.stock import Movement
 from chalicelib.runtime import log
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.store.accounts import add_account, set_sourcing
-from chalicelib.store.listings import Listing, kit_writes, listing_writes, sku_writes
+from chalicelib.store.listings import Listing, kit_writes, listing_writes, price_write, read_entry, sku_writes
 from chalicelib.store.places import listing_changed_writes
 from chalicelib.store.stock import movement_writes
 from local.memory.world import WORK
@@ -71,6 +71,7 @@ class Story:
             (self._substitute, 1),
             (self._exchange, 1),
             (self._archive, 1),
+            (self._reprice, 2),
             (self._wait, 1),
         )
         self._turns = [turn for turn, weight in turns for _ in range(weight)]
@@ -85,6 +86,7 @@ class Story:
 
     def _run(self) -> list[str]:
         self._open_shop()
+        self.world.shop.while_pricing = self._change_mind
         for number in range(self.orders):
             self._place(f"{1000 + number}")
             for _ in range(self.chance.randint(0, self._pause)):
@@ -262,6 +264,17 @@ class Story:
     def _receive_goods(self) -> None:
         sku = self.chance.choice([sku for sku in self._skus if sku != _KIT])
         self._move(Movement("receipt", self._name("d"), sku, self.chance.choice(self.places), 3, self.world.now_ms))
+
+    def _change_mind(self, sku: str) -> None:
+        """People set another price in the very moment in which the shop is told one."""
+        if self.world.choke.active and self.chance.random() < 0.3:
+            self._reprice(sku)
+
+    def _reprice(self, sku: str = "") -> None:
+        sku = sku or self.chance.choice(self._skus)
+        (listing,) = read_entry(self.world.tables, sku).listings
+        self.world.tables.write(price_write(listing, self.chance.randint(1, 9) * 100, "EUR"))
+        self._send(SYNC_QUEUES[CHANNEL], {"sku": sku}, copies=self.chance.choice((1, 2)))
 
     def _transfer(self) -> None:
         if len(self.places) > 1:

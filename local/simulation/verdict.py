@@ -17,6 +17,7 @@ from chalicelib.domain.lifecycle import (
     untold_cancellations,
     work_due,
 )
+from chalicelib.domain.money import to_text
 from chalicelib.domain.moves import MOVES
 from chalicelib.domain.orders import Order, total_units
 from chalicelib.store.counters import read_counts
@@ -161,7 +162,7 @@ class Verdict:
         return [f"{name}: is stuck with {units}"]
 
     def _channel_wrong(self, shop: Shop) -> list[str]:
-        """7: the shop shows what is there."""
+        """7: the shop shows what is there, at the price that is wanted."""
         tables = self.world.tables
         free: dict[str, Counter[str]] = defaultdict(Counter)
         for key, item in tables.items.items():
@@ -169,6 +170,10 @@ class Verdict:
                 free[key.sk][key.pk] = max(item.get("available", 0), 0)
         wrong = []
         for key, item in tables.items.items():
+            if key.table == "listings" and "price_minor" in item:
+                wanted = to_text(item["price_minor"], item["currency"])
+                if shop.prices.get(item["channel_sku"]) != wanted:
+                    wrong.append(f"7 {item['channel_sku']} costs {shop.prices.get(item['channel_sku'])}, not {wanted}")
             if key.table == "listings" and key.sk == "SKU":
                 sku = key.pk.removeprefix("SKU#")
                 parts = item.get("components") or [[sku, 1]]

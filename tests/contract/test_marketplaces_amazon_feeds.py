@@ -223,6 +223,7 @@ def test_feeds_are_filtered_by_type_status_and_time(amazon: tuple[Amazon, Time])
     assert found(400, feedTypes=CANCELS, nextToken="x") == []
     time.pass_(days=91)
     assert found(feedTypes=CANCELS) == []
+    assert found(feedTypes=CANCELS, createdSince=ago(time, days=100)) == []
 
 
 # --- JSON_LISTINGS_FEED -------------------------------------------------------------------------------
@@ -274,6 +275,19 @@ def test_quantities_and_prices_are_set_and_each_message_is_judged_on_its_own(ama
     assert market.shelf.listings[SKU].quantity == 7
     assert market.shelf.listings[OTHER_SKU].quantity == CATALOGUE[1].quantity
     assert market.shelf.listings[OTHER_SKU].price_minor == 1999
+
+
+def test_listings_are_reported_as_they_are_when_the_header_asks(amazon: tuple[Amazon, Time]) -> None:
+    market, time = amazon
+    wanted = {"includedData": ["fulfillmentAvailability"], "apiVersion": "2021-08-01"}
+    feed_body = json.loads(listing_feed(market, quantity(SKU, 7), quantity("NO-SUCH", 1)))
+    feed_body["header"]["report"] = wanted
+    content = finished_feed(market, time, LISTINGS, json.dumps(feed_body).encode(), JSON_TYPE)
+    report = processing_report(content)
+    assert report["header"]["report"] == wanted
+    assert report["summary"]["itemSummary"]["items"] == 1
+    available = [{"fulfillmentChannelCode": "DEFAULT", "quantity": 7}]
+    assert report["items"] == [{"sku": SKU, "fulfillmentAvailability": available}]
 
 
 # --- the seller's cancel ------------------------------------------------------------------------------
@@ -418,6 +432,7 @@ def test_tax_and_shipping_are_refunded_and_never_more_than_paid(amazon: tuple[Am
         {"item-price-adj": "-1.00"},
         {"item-price-adj": "1,00"},
         {"item-price-adj": ""},
+        {"item-promotion-adj": "0.50"},
     ],
 )
 def test_a_refund_that_makes_no_sense_is_an_error_row(amazon: tuple[Amazon, Time], changes: dict[str, str]) -> None:

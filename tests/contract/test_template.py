@@ -97,7 +97,9 @@ def test_every_dead_letter_queue_has_an_alarm_that_tells_somebody(resources: Jso
     watched = {}
     for alarm in of_type(resources, "CloudWatch::Alarm").values():
         value = alarm["Dimensions"][0]["Value"]
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
+        if alarm["MetricName"] == "Alarms":
+            assert (alarm["Namespace"], value in DEPLOYED) == ("Headrace", True)
+        elif alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
             watched[target(value)] = alarm
     dead_letter_queues = {name for name in of_type(resources, "SQS::Queue") if name.endswith("Dlq")}
     assert set(watched) == dead_letter_queues
@@ -152,7 +154,17 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
         if '/api"' in paths:
             readers.add(function)
     kinds = ("Shopify", "Amazon", "Ebay", "Shop")
-    assert readers == {"Fetch"} | {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
+    of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
+    of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
+    assert readers == of_one_kind | of_several
+
+
+@pytest.mark.parametrize("function", ["PollMoney", "PollReturns", "CheckAccounts"])
+def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json, function: str) -> None:
+    patterns = secrets_opened_by(resources, function)
+    for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+        may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
+        assert may_open is (account.split("-")[0] in ("amazon", "ebay")), account
 
 
 def secrets_opened_by(resources: Json, function: str) -> list[str]:
@@ -171,6 +183,14 @@ def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resource
             assert may_open is (account.split("-")[0] == kind), (function, account)
 
 
+def test_what_is_open_to_the_world_opens_the_credentials_of_ebay_only(resources: Json) -> None:
+    """It fetches the keys with which eBay signs."""
+    patterns = [pattern for pattern in secrets_opened_by(resources, "APIHandler") if pattern.endswith("/api")]
+    accounts = ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de")
+    opened = [each for each in accounts if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
+    assert opened == ["ebay", "ebay-uk"]
+
+
 def tables_changed_by(resources: Json, function: str) -> set[str]:
     changing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
     found = [s for s in statements(resources, function) if changing & set(s["Action"])]
@@ -178,17 +198,25 @@ def tables_changed_by(resources: Json, function: str) -> set[str]:
 
 
 def test_what_is_open_to_the_world_changes_no_order_and_no_money(resources: Json) -> None:
-    assert tables_changed_by(resources, "APIHandler") == {"StockTable", "ListingsTable"}
+    """Of the channels it may write the keys with which eBay signs, and nothing else."""
+    assert tables_changed_by(resources, "APIHandler") == {"StockTable", "ListingsTable", "ChannelsTable"}
+    on_channels = [
+        statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+        for statement in statements(resources, "APIHandler")
+        if "dynamodb:PutItem" in statement["Action"]
+        and {"Fn::GetAtt": ["ChannelsTable", "Arn"]} in statement["Resource"]
+    ]
+    assert on_channels == [["KEYS#ebay"]]
 
 
-def test_only_entry_handles_buyers_data(resources: Json) -> None:
+def test_only_entry_and_erasing_handle_buyers_data(resources: Json) -> None:
     readers = {
         function
         for function in functions(resources)
         for statement in statements(resources, function)
         if {"Fn::GetAtt": ["ContactsTable", "Arn"]} in statement["Resource"]
     }
-    assert readers == {"Entry"}
+    assert readers == {"Entry", "Erase"}
 
 
 def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resources: Json) -> None:
@@ -201,7 +229,7 @@ def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resour
         assert on_channels
         for statement in on_channels:
             keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-            assert set(keys) <= {"COUNTERS", "SETTINGS"}
+            assert set(keys) <= {"COUNTERS", "SETTINGS", "ACCOUNTS", "HEALTH", "UNLINKED", "KEYS#ebay"}
 
 
 def test_schedules_are_those_of_the_table(resources: Json, stage: Stage) -> None:

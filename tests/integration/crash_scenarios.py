@@ -10,12 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.channels.port import ChannelReturn, ListedItem, Metric, MoneyFact, Payout
+from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.stock import StockMove
+from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
+from chalicelib.runtime.clients import pause
 from chalicelib.store.codec import SCHEMA
+from chalicelib.store.contacts import buyer_of, contact_write, index_writes
 from chalicelib.store.stock import receipt_writes, stock_writes
 from chalicelib.store.tables import Key, Put
+from local.marketplaces.ebay_notifications import message, signed
+from local.marketplaces.shelf import Change
 from local.simulation.shop import PRICE
+from local.trade import START
+from tests.accounts import Account
 from tests.integration.crash_sandbox import OFFERS, Sandbox
 
 CHANNEL, NUMBER = "shop", "1001"
@@ -159,8 +168,22 @@ def only_the_shop(box: Sandbox) -> None:
     box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), {"schema": SCHEMA, "names": [CHANNEL]}))
 
 
+def signed_by_ebay(topic: str) -> Prepare:
+    """A notification whose key nobody has fetched yet."""
+
+    def prepare(box: Sandbox) -> Event:
+        about = "ada" if topic.endswith("DELETION") else box.markets.sell("ebay", 1)[0]
+        change = Change(about, "created", box.now)
+        body, headers = signed(box.markets.ebay, message(box.markets.ebay, topic, change))
+        return "POST", "/webhooks/ebay", body, headers
+
+    return prepare
+
+
 API = [
     Scenario("shopify webhook", signed_webhook),
+    Scenario("confirmation by ebay", signed_by_ebay("ORDER_CONFIRMATION")),
+    Scenario("deletion by ebay", signed_by_ebay("MARKETPLACE_ACCOUNT_DELETION")),
     Scenario("order of the shop", small_document),
     Scenario("order too large for a queue", large_document),
     Scenario("shipment", after(allocate, then=post(f"{ORDERS_PATH}/shipments", shipment_id="p1", lines=LINES))),
@@ -205,6 +228,9 @@ API = [
     Scenario("rule of a listing", lambda _: put("/api/listings/rule", channel="shop", channel_sku="MUG", buffer=2)),
     Scenario("rule of a channel", lambda _: put("/api/listings/rule", channel="shop", share_percent=50)),
     Scenario("one order read", after(allocate, then=("GET", ORDERS_PATH))),
+    Scenario("money of an order", after(settle, then=("GET", f"{ORDERS_PATH}/money"))),
+    Scenario("all channels", after(only_the_shop, sent("show_accounts", None), then=("GET", "/api/channels"))),
+    Scenario("one channel", after(only_the_shop, sent("show_accounts", None), then=("GET", "/api/channels/shop"))),
     Scenario("stock explained", after(only_the_shop, allocate, then=("GET", "/api/stock/MUG/explain"))),
 ]
 
@@ -216,6 +242,28 @@ def notified(box: Sandbox) -> Event:
     box.markets.sell("amazon", 2)
     box.markets.notify()
     return [json.loads(delivery.body) for delivery in box.markets.outbox if delivery.marketplace == "amazon"]
+
+
+def told_by_ebay(topic: str, *order_ids: str) -> Prepare:
+    def prepare(box: Sandbox) -> Event:
+        sellers = [box.markets.ebay.seller_id]
+        about = {"channel": "ebay", "topic": topic, "notification_id": "n-1"}
+        return [{**about, "sellers": sellers, "order_ids": list(order_ids)}]
+
+    return prepare
+
+
+def erased(box: Sandbox) -> Event:
+    """A buyer with two orders, one of them held and one large, is to be erased."""
+    ports, buyer = box.ports(), Contact(name="Ada Example", buyer_ref="ada uid-ada")
+    claim = "claims/ebay/large"
+    for order_id in ("ebay:1", "ebay:2"):
+        for index in index_writes("ebay", order_id, buyer, box.now_ms, claim if order_id == "ebay:2" else ""):
+            ports.tables.write(index)
+        ports.tables.write(contact_write(order_id, buyer, box.now_ms))
+    for key in ("held/ebay:1", claim):
+        ports.bodies.put(key, b"Ada Example")
+    return [{"notification_id": "n-1", "buyers": [buyer_of("ebay", ref) for ref in ("uid-ada", "ada")]}]
 
 
 def hinted(channel: str) -> Prepare:
@@ -390,6 +438,8 @@ def paid_late(box: Sandbox) -> Event:
 
 
 FUNDING = [
+    Scenario("refunds seen", after(enter, then=ask("refunds_seen", total_minor=250))),
+    Scenario("more refunds seen than was paid", after(enter, then=ask("refunds_seen", total_minor=5000))),
     Scenario("authorisation lapses", paid_late),
     Scenario("refund", after(enter, then=ask("refund", refund_id="r1", amount_minor=250))),
     Scenario(
@@ -546,9 +596,77 @@ RECONCILE = [
     Scenario("nothing to find", after(only_the_shop, allocate, later(minutes=20), then=None)),
 ]
 
+# --- what is read of accounts beside their orders: the account is a list, every call of ours is real ---------------
+
+
+def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
+    """The only account, `shop`, is a marketplace that answers from lists."""
+
+    def prepare(box: Sandbox) -> Event:
+        only_the_shop(box)
+        for step in steps:
+            step(box)
+        box.patch.setattr(accounts, "MARKETPLACES", ("shop",))
+        box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
+        return None
+
+    return prepare
+
+
+def booked(name: str, kind: str, amount_minor: int, order: str = NUMBER) -> MoneyFact:
+    return MoneyFact(name, kind, amount_minor, "EUR", 1, order)
+
+
+SOLD = (booked("s", "sale", 1000), booked("f", "fee", -120), booked("r", "refund", -250), booked("m", "fee", -39, ""))
+RETURNS = [
+    ChannelReturn("r1", NUMBER, "approve", (("1", 1),), "", 5),
+    ChannelReturn("r2", "old", "request", (("1", 1),), "", 5),
+]
+METRICS = [Metric("late", "3.1", "3", is_good=False), Metric("defects", "0", "2", is_good=True)]
+LISTED = [ListedItem("MUG", {}, quantity=99), ListedItem("SET", {}, quantity=0), ListedItem("OTHER", {}, "Other")]
+
+
+def acknowledged(box: Sandbox) -> None:
+    box.deliver("sync_shop", [{"sku": "MUG"}, {"sku": "CUP"}])
+    box.pass_time(minutes=20)
+
+
+STARTED_MS = round(START.timestamp() * 1000)
+UNHEARD_OF = [(str(number), b'{"id": "%d"}' % number, STARTED_MS) for number in range(12)]  # more than a batch
+
+
+ACCOUNTS = {
+    "poll_money": [
+        Scenario("transactions, one a refund", reading(Account(facts=list(SOLD)), ship)),
+        Scenario("a payout", reading(Account(paid=[Payout("po", "EUR", 5, 591, SOLD)]), ship)),
+        Scenario(
+            "transactions that are paid out, to a sum that is wrong",
+            reading(Account(facts=list(SOLD), paid=[Payout("po", "EUR", 5, 1, SOLD)]), ship),
+        ),
+    ],
+    "poll_returns": [Scenario("one known and one unknown", reading(Account(sent_back=RETURNS), ship))],
+    "check_accounts": [Scenario("a bad measure", reading(Account(metrics=METRICS)))],
+    "check_listings": [Scenario("one wrong, one unlinked", reading(Account(items=LISTED), acknowledged))],
+    "check_orders": [
+        Scenario(
+            "orders that slipped through, and one that has changed since",
+            reading(Account(orders=[*UNHEARD_OF, (NUMBER, b"{}", STARTED_MS)]), enter, later(hours=2)),
+        ),
+    ],
+    "show_accounts": [
+        Scenario("all accounts", lambda _: None),
+        Scenario("a paused account", after(only_the_shop, lambda box: pause(CHANNEL, "why", box.ports()), then=None)),
+    ],
+}
+
 SCENARIOS: dict[str, list[Scenario]] = {
     "api_handler": API,
     "amazon_notifications": [Scenario("two orders", notified)],
+    "ebay_notifications": [
+        Scenario("two orders", told_by_ebay("ORDER_CONFIRMATION", "1", "2")),
+        Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
+    ],
+    "erase": [Scenario("a buyer with two orders", erased)],
     "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", "shopify", "amazon", "ebay")],
     "entry": ENTRY,
     "funding": FUNDING,
@@ -561,4 +679,5 @@ SCENARIOS: dict[str, list[Scenario]] = {
     **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", "shopify", "amazon", "ebay")},
     "sweep": SWEEP,
     "reconcile": RECONCILE,
+    **ACCOUNTS,
 }

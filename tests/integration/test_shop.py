@@ -12,7 +12,7 @@ from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.inbound.polls import OVERLAP_MS, poll
 from chalicelib.runtime import log
-from chalicelib.store.accounts import add_account, read_cursor
+from chalicelib.store.accounts import add_account, read_cursor, read_pause
 from chalicelib.store.listings import Listing, listing_writes, listings_of, sku_writes
 from chalicelib.store.orders import read_order
 from chalicelib.store.stock import listed_write, receipt_writes
@@ -126,11 +126,30 @@ def test_a_shop_that_is_down_hears_of_the_stock_once_it_is_up(trade: Trade) -> N
     assert listing.acked_quantity == 15
 
 
-def test_a_shop_that_no_longer_takes_the_token_ends_in_the_dead_letters(trade: Trade) -> None:
+def test_a_shop_that_no_longer_takes_the_token_is_paused_calls_for_help_once_and_catches_up_when_mended(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(log, "sink", lines.append)
+    trade.shop.place(document("7"))
+    trade.poll()
     trade.shop.token = "rolled"
     trade.world.tables.write(*receipt_writes("more", "MUG", "main", 5, trade.world.now_ms))
     trade.world.run()
-    assert [json.loads(body) for body in trade.world.queues.dead["sync-shop"]] == [{"sku": "MUG"}]
+    trade.ship("7")
+    trade.poll()
+    assert not any(trade.world.queues.dead.values())
+    alarms = [json.loads(line) for line in lines if "_aws" in line]
+    assert [(alarm["event"], alarm["channel"]) for alarm in alarms] == [("channel_paused", CHANNEL)]
+    pause = read_pause(trade.world.tables, CHANNEL)
+    assert pause
+    assert "renew the token" in pause.why
+    trade.world.now_ms += 600_000
+    trade.world.secrets.kept[f"{CHANNEL}/api"] = {"token": "rolled"}
+    trade.poll()
+    assert read_pause(trade.world.tables, CHANNEL) is None
+    assert trade.shop.availability["MUG"].quantity == 13
+    assert not unconfirmed_shipments(trade.order("7"))
 
 
 UNKNOWN: dict[str, dict[str, Any]] = {

@@ -1,15 +1,21 @@
-"""bulkUpdatePriceQuantity: absolute quantities, judged one by one. Source: sell_inventory_v1_oas3.json."""
+"""bulkUpdatePriceQuantity: absolute quantities and prices, judged one by one. Source: sell_inventory_v1_oas3.json."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.channels.port import Availability
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.channels.ebay.answers import Declined, errors_of
+from chalicelib.channels.port import Availability, Price
+from chalicelib.domain.errors import Busy, HeadraceError, OverBudget
+from chalicelib.domain.money import to_text
 
+BULK = "/sell/inventory/v1/bulk_update_price_quantity"
 MOST_ENTRIES = 25
+NOT_ABOVE_ZERO = 25004  # a quantity of 0 without out-of-stock control
 _PASSING = {25001, 25025, 30500}  # system error, concurrent access, system error
+_DAY_MS = 86_400_000
+_PACIFIC_MS = 8 * 3_600_000  # in summer an hour late, which does no harm
 
 
 def request_of(wanted: Availability) -> dict[str, Any]:
@@ -23,25 +29,53 @@ def request_of(wanted: Availability) -> dict[str, Any]:
     return request
 
 
-def outcome_of(wanted: Availability, responses: Sequence[dict[str, Any]]) -> HeadraceError | None:
+def price_request_of(wanted: Price) -> dict[str, Any]:
+    """One element; the quantity stays as it is. A price belongs to an offer, so its id is needed."""
+    price = {"value": to_text(wanted.price_minor, wanted.currency), "currency": wanted.currency}
+    return {"sku": wanted.channel_sku, "offers": [{"offerId": wanted.refs["offer_id"], "price": price}]}
+
+
+def outcome_of(
+    channel_sku: str, refs: Mapping[str, str], responses: Sequence[Any], now_ms: int
+) -> HeadraceError | None:
     """None when every answer about this listing is a success; no answer at all is none."""
-    offer_id = wanted.refs.get("offer_id")
+    offer_id = refs.get("offer_id")
     own = [
         response
         for response in responses
-        if response.get("sku") == wanted.channel_sku and response.get("offerId") in (None, "", offer_id)
+        if isinstance(response, dict)
+        and response.get("sku") == channel_sku
+        and response.get("offerId") in (None, "", offer_id)
     ]
     if not own:
-        return Busy(f"eBay did not say what became of {wanted.channel_sku}", after_s=30)
-    return next((trouble for trouble in map(_trouble, own) if trouble), None)
+        return Busy(f"eBay did not say what became of {channel_sku}", after_s=30)
+    return next((trouble for response in own if (trouble := _trouble(response, now_ms))), None)
 
 
-def _trouble(response: dict[str, Any]) -> HeadraceError | None:
-    status = int(response.get("statusCode") or 0)
+def until_tomorrow_s(now_ms: int) -> int:
+    """Seconds to the next day as eBay counts them: from midnight to midnight, Pacific time."""
+    return (_DAY_MS - (now_ms - _PACIFIC_MS) % _DAY_MS) // 1000 + 1
+
+
+def _trouble(response: Mapping[str, Any], now_ms: int) -> HeadraceError | None:
+    status = response.get("statusCode")
+    status = status if isinstance(status, int) else 0
     if 200 <= status < 300:
         return None
-    codes = [error.get("errorId") for error in response.get("errors") or []]
+    codes, passing = errors_of(response)
     told = f"eBay answered {status} for {response.get('sku')}: {', '.join(map(str, codes)) or 'no error id'}"
-    if status >= 500 or status == 429 or _PASSING.intersection(codes):
+    if passing or status >= 500 or status == 429 or _PASSING.intersection(codes):
         return Busy(told, after_s=10)
-    return Refused("channel_refused", told)
+    if _revised_too_often(response):
+        return OverBudget(f"{told} (revised too often today)", after_s=until_tomorrow_s(now_ms))
+    return Declined(status, codes, told)
+
+
+def _revised_too_often(response: Mapping[str, Any]) -> bool:
+    """A listing may be revised 250 times a day. No error id of its own says so, only the message of a general one."""
+    texts = [
+        f"{error.get('message')} {error.get('longMessage')}".lower()
+        for error in response.get("errors") or []
+        if isinstance(error, dict)
+    ]
+    return any("revis" in text and ("too often" in text or "limit" in text or "maximum" in text) for text in texts)

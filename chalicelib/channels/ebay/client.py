@@ -1,7 +1,7 @@
-"""Speaks to eBay's Sell Fulfillment and Inventory APIs for one seller.
+"""Speaks to eBay for one seller.
 
-Sources: sell_fulfillment_v1_oas3.json, sell_inventory_v1_oas3.json. Nothing at eBay takes an idempotency key:
-quantities are absolute, and a shipment is looked for before it is told.
+Nothing at eBay takes an idempotency key: quantities are absolute, and a shipment, a refund or a cancellation is looked
+for before it is made. Each concern has a module of its own, which names its sources.
 """
 
 from __future__ import annotations
@@ -9,18 +9,38 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from chalicelib.channels.ebay.availability import MOST_ENTRIES, outcome_of, request_of
-from chalicelib.channels.ebay.oauth import fetch_token
+from chalicelib.channels.ebay import (
+    cancellations,
+    listings,
+    refunds,
+    returns,
+    settlement,
+    setup,
+    standards,
+    stock,
+)
+from chalicelib.channels.ebay.answers import Declined
+from chalicelib.channels.ebay.availability import MOST_ENTRIES
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
+from chalicelib.channels.ebay.refunds import ORDERS, order_path
+from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import (
     Availability,
     Basic,
     Budget,
+    CancellationRequest,
+    ChannelReturn,
     Jobs,
     JobsInMemory,
+    ListedItem,
+    Metric,
+    MoneyFact,
+    Payout,
+    Price,
+    RefundRequest,
     ShipmentConfirmation,
     Skip,
     TokenStore,
@@ -28,40 +48,42 @@ from chalicelib.channels.port import (
     id_in,
     read_all,
 )
-from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, checked, with_token
-from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Unauthorised, Unreadable
+from chalicelib.channels.transport import Transport
+from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
 
-_AGENT = "Headrace/0.1 (Language=Python)"
-_ORDERS = "/sell/fulfillment/v1/order"
-_BULK = "/sell/inventory/v1/bulk_update_price_quantity"
 _PAGE = 200
 _REACH_MS = 729 * 86_400_000  # eBay refuses a range of more than two years
+_NO_REQUEST = ("", "NONE_REQUESTED", "CANCELED")
 
 
 class EbayClient(Basic):
-    """One seller. `account` may carry base_url; `credentials` are client_id, client_secret and refresh_token."""
+    """One seller.
+
+    account      base_url, marketplace_id (EBAY_US), bulk_skus (25: listings in one call that shows quantities)
+    credentials  client_id, client_secret, refresh_token; scopes when he has consented to fewer than `oauth.SCOPES`;
+                 signing_key {jwe, private_key, expires_ms} for sellers in the EU and the UK
+    """
 
     def __init__(
         self,
         transport: Transport,
         account: Mapping[str, Any],
-        credentials: Mapping[str, str],
+        credentials: Mapping[str, Any],
         tokens: TokenStore,
         now_ms: int,
         budget: Budget | None = None,
         jobs: Jobs | None = None,
     ) -> None:
-        self._transport = transport
-        self._base_url = str(account.get("base_url") or "https://api.ebay.com").rstrip("/")
-        self._credentials = credentials
-        self._tokens = tokens
+        self._wire = EbayWire(transport, account, credentials, tokens, now_ms, budget or Unlimited())
+        self._bulk_skus = min(max(int(account.get("bulk_skus") or MOST_ENTRIES), 1), MOST_ENTRIES)
         self._now_ms = now_ms
-        self._budget = budget or Unlimited()
         self._jobs = jobs or JobsInMemory()
+
+    # --- orders ---------------------------------------------------------------------------------------
 
     def get_order(self, external_id: str) -> bytes:
         """One order as JSON. Raises `Refused` when eBay does not know it."""
-        return json.dumps(self._ask("GET", _order_path(external_id), "orderId")).encode()
+        return json.dumps(self._wire.ask(Call("GET", order_path(external_id)), "orderId")).encode()
 
     def changed_orders(
         self,
@@ -71,17 +93,18 @@ class EbayClient(Basic):
     ) -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, as JSON with its own time of change (Unix ms); an order may come twice.
 
-        The window is open at its end: an order that changes meanwhile stays in it, so no page skips another order.
+        The window is open at its end: an order that changes meanwhile stays in it, so no page skips another order. A
+        list shows no requests to cancel: an order that has one is read by itself.
         """
         start_ms = max(since_ms, self._now_ms - _REACH_MS)
         query = {"filter": f"lastmodifieddate:[{stamp(start_ms)}..]", "limit": str(_PAGE)}
         offset = 0
         while True:
-            page = self._ask("GET", f"{_ORDERS}?{urlencode({**query, 'offset': offset})}", "total")
+            page = self._wire.ask(Call("GET", f"{ORDERS}?{urlencode({**query, 'offset': offset})}"), "total")
             for order in page.get("orders") or []:
                 changed_ms = _changed_ms(order, start_ms)
                 if not skip(id_in(order, "orderId"), changed_ms):
-                    yield json.dumps(order).encode(), changed_ms
+                    yield self._whole(order), changed_ms
             if not page.get("next"):
                 return
             following = _offset(page["next"])
@@ -89,64 +112,112 @@ class EbayClient(Basic):
                 raise Refused("bad_page", f"the page after offset {offset} is said to begin at {following}")
             offset = following
 
-    def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
-        """Show these quantities; one outcome for each, None when eBay acknowledged it."""
-        chunks = [wanted[start : start + MOST_ENTRIES] for start in range(0, len(wanted), MOST_ENTRIES)]
-        return [outcome for chunk in chunks for outcome in self._push(chunk)]
+    def _whole(self, order: Any) -> bytes:
+        status = order.get("cancelStatus") if isinstance(order, dict) else None
+        if isinstance(status, dict) and not status.get("cancelRequests"):
+            order_id = id_in(order, "orderId")
+            if order_id and str(status.get("cancelState") or "") not in _NO_REQUEST:
+                try:
+                    return self.get_order(order_id)
+                except Declined:
+                    pass  # what the list shows is better than no order
+        return json.dumps(order).encode()
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """Tell eBay of a parcel, unless it knows of it already. Raises `Refused` for what it will never take."""
-        path = f"{_order_path(external_id)}/shipping_fulfillment"
+        path = f"{order_path(external_id)}/shipping_fulfillment"
         body = fulfilment_of(parcel, self._now_ms)
-        known = self._ask("GET", path, "total")  # always there; the list may be missing when it is 0
+        known = self._wire.ask(Call("GET", path), "total")  # always there; the list may be missing when it is 0
         if not is_told(body, known.get("fulfillments") or []):
-            self._call("POST", path, body)
+            self._wire.call(Call("POST", path, body))
 
-    def _push(self, chunk: Sequence[Availability]) -> list[HeadraceError | None]:
-        """A call that is refused as a whole has applied nothing: each listing then goes alone, so that one that is
-        wrong does not hold up the others."""
-        try:
-            answer = self._ask("POST", _BULK, "responses", {"requests": [request_of(each) for each in chunk]})
-        except Refused as error:
-            if len(chunk) == 1 or isinstance(error, Unauthorised):
-                return [error] * len(chunk)
-            return [outcome for each in chunk for outcome in self._push([each])]
-        except Retry as error:
-            return [error] * len(chunk)
-        return [outcome_of(each, answer["responses"]) for each in chunk]
+    # --- listings -------------------------------------------------------------------------------------
 
-    def _ask(self, method: str, path: str, wanted: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """An answer that holds `wanted`; a success without its content is no success."""
-        answer = self._call(method, path, body)
-        if not isinstance(answer, dict) or answer.get(wanted) is None:
-            raise Busy(f"ebay answered without {wanted}", after_s=5)
-        return answer
+    def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
+        """Show these quantities; one outcome for each, None when eBay acknowledged it."""
+        return stock.show_quantities(self._wire, self._jobs, wanted, self._bulk_skus)
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON of the answer, with the shared access token."""
+    def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
+        """Show these prices; one outcome for each, None when eBay acknowledged it."""
+        return stock.show_prices(self._wire, wanted, self._bulk_skus)
 
-        def send(token: str) -> Any:
-            headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": _AGENT}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            data = json.dumps(body).encode() if body is not None else b""
-            return _answer(self._transport(HttpRequest(method, self._base_url + path, headers, data)))
+    def listings(self) -> Iterator[ListedItem]:
+        """Every offer made through the Inventory API; one call for each SKU."""
+        return listings.read_listings(self._wire)
 
-        return with_token(self._tokens, self._fetch_token, send)
+    # --- after the sale -------------------------------------------------------------------------------
 
-    def _fetch_token(self) -> tuple[str, int]:
-        return fetch_token(self._transport, self._base_url, self._credentials, _AGENT, self._now_ms)
+    def refund(self, external_id: str, wish: RefundRequest) -> bool:
+        """Give money back: True when the buyer has it, False while it is on its way; the same wish pays once."""
+        return refunds.give_back(self._wire, self._jobs, external_id, wish)
 
+    def cancel(self, external_id: str, wish: CancellationRequest) -> None:
+        """Call the whole order off; a buyer's open request is approved. Raises `Refused` for a part of an order."""
+        cancellations.call_off(self._wire, self._jobs, external_id, wish)
 
-def _answer(response: HttpResponse) -> Any:
-    """409 says that somebody else is at the same order: like 429, it passes."""
-    if response.status == 409:
-        raise Busy("ebay answered 409", after_s=5)
-    return checked(response, "ebay")
+    def decline_cancellation(self, external_id: str) -> None:
+        """Tell a buyer who wants to cancel that the order comes all the same."""
+        cancellations.turn_down(self._wire, external_id)
 
+    def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
+        """Every return that has come to another step since then."""
+        return returns.read_returns(self._wire, self._jobs, since_ms)
 
-def _order_path(external_id: str) -> str:
-    return f"{_ORDERS}/{quote(external_id, safe='')}"
+    def decide_return(self, return_id: str, *, approve: bool) -> None:
+        """Accept or decline a return that a buyer has asked for."""
+        returns.decide(self._wire, return_id, approve=approve)
+
+    def receive_return(self, return_id: str) -> None:
+        """Tell eBay that the goods are back."""
+        returns.mark_received(self._wire, return_id)
+
+    # --- money and standing ---------------------------------------------------------------------------
+
+    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+        """Every amount of a transaction dated since then; its status may change later, and its payout tells of that."""
+        return settlement.read_transactions(self._wire, since_ms)
+
+    def payouts(self, since_ms: int) -> Iterator[Payout]:
+        """Every payout that succeeded since then, with all its transactions."""
+        return settlement.read_payouts(self._wire, self._jobs, since_ms)
+
+    def health(self) -> list[Metric]:
+        """The seller standards, as they are and as eBay expects them to be."""
+        return standards.read_standards(self._wire)
+
+    def rate_limits(self) -> list[standards.RateLimit]:
+        """What is left of the application's calls."""
+        return standards.read_rate_limits(self._wire)
+
+    # --- connecting an account ------------------------------------------------------------------------
+
+    def opted_in_programs(self) -> list[str]:
+        """The seller's programmes, e.g. OUT_OF_STOCK_CONTROL."""
+        return setup.opted_in_programs(self._wire)
+
+    def opt_in(self, program: str) -> None:
+        """Take the seller into a programme; in already is in."""
+        setup.opt_in(self._wire, program)
+
+    def ensure_config(self, alert_email: str) -> None:
+        """Whom eBay writes to when an endpoint fails: needed before any destination."""
+        setup.ensure_config(self._wire, alert_email)
+
+    def ensure_destination(self, endpoint: str, verification_token: str, name: str) -> str:
+        """The id of the destination for notifications; the endpoint must answer eBay's challenge."""
+        return setup.ensure_destination(self._wire, endpoint, verification_token, name)
+
+    def ensure_subscription(self, topic: str, destination_id: str) -> str:
+        """The id of the enabled subscription to a topic."""
+        return setup.ensure_subscription(self._wire, topic, destination_id)
+
+    def create_signing_key(self) -> dict[str, Any]:
+        """A new {jwe, private_key, expires_ms} for the account's secret; eBay shows the private key this once."""
+        return setup.create_signing_key(self._wire)
+
+    def public_key(self, kid: str) -> Mapping[str, Any]:
+        """The key that notifications are signed with: {key, algorithm, digest}; to be kept for an hour."""
+        return setup.public_key(self._wire, kid)
 
 
 def _changed_ms(order: Any, otherwise_ms: int) -> int:

@@ -5,7 +5,7 @@ Source: developer.ebay.com, API call limits. A day begins at midnight Pacific ti
 
 from __future__ import annotations
 
-from chalicelib.channels.port import Plan
+from chalicelib.channels.port import Plan, Revisions
 
 
 def _daily(calls: int, lease: int = 20) -> Plan:
@@ -26,3 +26,5 @@ PLANS = {
     "key_management": _daily(5_000, lease=1),
     "token": _daily(50_000, lease=1),
 }
+
+REVISIONS = Revisions(per_day=250, day_starts_h=8)  # Source: bulkUpdatePriceQuantity, revisions of a listing

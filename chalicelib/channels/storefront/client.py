@@ -18,6 +18,7 @@ from chalicelib.channels.port import (
     Budget,
     CancellationRequest,
     Jobs,
+    Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
@@ -43,14 +44,15 @@ class ShopClient(Basic):
         transport: Transport,
         account: Mapping[str, Any],
         credentials: Mapping[str, Any],
-        tokens: TokenStore,  # noqa: ARG002 every client is built alike; this one's token does not expire
-        now_ms: int,  # noqa: ARG002
+        tokens: TokenStore,
+        now_ms: int,  # noqa: ARG002 every client is built alike; this one's token does not expire
         budget: Budget | None = None,  # noqa: ARG002 nor does it limit us
         jobs: Jobs | None = None,  # noqa: ARG002
     ) -> None:
         self._transport = transport
         self._base_url = _safe_url(str(account.get("base_url") or ""))
         self._token = str(credentials["token"])
+        self._tokens = tokens
 
     def get_order(self, external_id: str) -> bytes:
         """One order document. Raises `Refused` when the shop does not know it."""
@@ -84,8 +86,10 @@ class ShopClient(Basic):
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Show these quantities. A shop that already has a newer version says `stale`, which needs nothing more."""
-        chunks = [wanted[start : start + MOST_ITEMS] for start in range(0, len(wanted), MOST_ITEMS)]
-        return [outcome for chunk in chunks for outcome in self._push(chunk)]
+        return self._push(
+            "/availability",
+            [{"sku": each.channel_sku, "quantity": each.quantity, "version": each.version} for each in wanted],
+        )
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """Tell of a parcel, under its shipment id."""
@@ -112,14 +116,32 @@ class ShopClient(Basic):
         path = f"{_order_path(external_id)}/cancellations/{quote(wish.cancellation_id, safe='')}"
         self._call("PUT", path, {"lines": _lines(wish.items), "reason": wish.reason})
 
-    def _push(self, chunk: Sequence[Availability]) -> list[HeadraceError | None]:
-        items = [{"sku": each.channel_sku, "quantity": each.quantity, "version": each.version} for each in chunk]
+    def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
+        """Show these prices, under the same rules as quantities."""
+        return self._push(
+            "/prices",
+            [
+                {
+                    "sku": each.channel_sku,
+                    "price": to_text(each.price_minor, each.currency),
+                    "currency": each.currency,
+                    "version": each.version,
+                }
+                for each in wanted
+            ],
+        )
+
+    def _push(self, path: str, items: Sequence[Mapping[str, Any]]) -> list[HeadraceError | None]:
+        chunks = [items[start : start + MOST_ITEMS] for start in range(0, len(items), MOST_ITEMS)]
+        return [outcome for chunk in chunks for outcome in self._push_chunk(path, chunk)]
+
+    def _push_chunk(self, path: str, chunk: Sequence[Mapping[str, Any]]) -> list[HeadraceError | None]:
         try:
-            results = _having(self._call("PUT", "/availability", {"items": items}), "results")["results"]
+            results = _having(self._call("PUT", path, {"items": chunk}), "results")["results"]
         except HeadraceError as error:
             return [error] * len(chunk)
         status_by_sku = {str(each.get("sku")): each.get("status") for each in results if isinstance(each, dict)}
-        return [_outcome(each.channel_sku, status_by_sku.get(each.channel_sku)) for each in chunk]
+        return [_outcome(each["sku"], status_by_sku.get(each["sku"])) for each in chunk]
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         headers = {"authorization": f"Bearer {self._token}", "accept": "application/json", "user-agent": _AGENT}
@@ -129,14 +151,16 @@ class ShopClient(Basic):
         try:
             return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), "the shop")
         except TokenRejected as error:
-            raise Unauthorised(f"{error}: renew the token in the secret of the account") from None
+            refused = Unauthorised(f"{error}: renew the token in the secret of the account")
+            self._tokens.lost(refused.detail)
+            raise refused from None
 
 
 def _safe_url(base_url: str) -> str:
     """The address without its last slash. A token never travels in the clear beyond this machine."""
     url = urlsplit(base_url)
     if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-        raise Unauthorised("base_url of the account must begin with https://")
+        raise Refused("not_authorised", "base_url of the account must begin with https://")
     return base_url.rstrip("/")
 
 

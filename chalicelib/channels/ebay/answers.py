@@ -1,0 +1,113 @@
+"""What an answer of eBay's means: status before body, and the error id before the status where it tells more.
+
+Sources: the `x-response-codes` of the OpenAPI documents; Error of sell_inventory_v1_oas3.json. Errors come as `errors`,
+as `error` (a list, or OAuth's word) or as Post-Order's `errorMessage.error`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chalicelib.channels.transport import HttpResponse, TokenRejected, retry_after_s
+from chalicelib.domain.errors import Busy, Refused
+
+# System errors and conflicts that pass, whatever status and category they come with. 34922: the refund before is still
+# on its way; 34929: the buyer's payment is.
+_PASSING = frozenset({2001, 25001, 25025, 30500, 34900, 34922, 34929, 135000, 195000})
+# Conflicts that stay: 409 says otherwise that somebody else is at the same thing now.
+_FINAL = frozenset({25803, 34918, 34919, 34924, 34925, 34926, 34927, 34928, 34930})
+_FINAL |= {195003, 195012, 195014, 195015, 195020, 195021, 195024}
+_ACCESS = frozenset({1001, 1100})
+_SIGNATURE = range(215000, 216000)
+_REQUEST_IDS = ("x-ebay-request-id", "x-ebay-c-request-id", "rlogid")
+_DRAINED_S = 5  # a 429 without Retry-After
+
+
+class Declined(Refused):
+    """eBay will not do it; `codes` are its error ids, `status` the HTTP status."""
+
+    def __init__(self, status: int, codes: tuple[int, ...], detail: str) -> None:
+        super().__init__("channel_refused", detail)
+        self.status = status
+        self.codes = codes
+
+
+class Unanswered(Busy):
+    """Nobody knows whether eBay has done it: the answer was lost, or none that can be read."""
+
+
+class Throttled(Busy):
+    """eBay has counted too many calls; nothing was done."""
+
+
+def read_answer(response: HttpResponse) -> Any:
+    """The JSON of a success, None when it has no body.
+
+    Raises `TokenRejected`, `Throttled`, `Unanswered` or another `Busy` for what passes, `Declined` for what does not,
+    and `Refused` (signing_key_expired) where eBay demands a digital signature that it has not got.
+    """
+    status = response.status
+    if 200 <= status < 300:
+        return _content(response)
+    codes, passing = errors_of(_parsed(response.body))
+    told = f"ebay answered {status}: {_listed(codes)}{_request_id(response)}"
+    if status == 429:
+        after_s = retry_after_s(response) if "retry-after" in response.headers else _DRAINED_S
+        raise Throttled(told, after_s=after_s)
+    if status >= 500:
+        raise Unanswered(told, after_s=retry_after_s(response))
+    if any(code in _SIGNATURE for code in codes):
+        remedy = "make a new signing key (Key Management) and put it into the account's secret as signing_key"
+        raise Refused("signing_key_expired", f"{told}; {remedy}")
+    if status == 401 or (status == 403 and (not codes or _ACCESS.intersection(codes))):
+        raise TokenRejected(told)
+    if passing or _PASSING.intersection(codes) or (status == 409 and not _FINAL.intersection(codes)):
+        raise Busy(told, after_s=5)
+    raise Declined(status, codes, told)
+
+
+def errors_of(body: Any) -> tuple[tuple[int, ...], bool]:
+    """The error ids in a body, and whether eBay says that the fault is its own (category APPLICATION)."""
+    found: Any = None
+    if isinstance(body, dict):
+        found = body.get("errors") or body.get("error") or body.get("errorMessage")
+    if isinstance(found, dict) and isinstance(found.get("error"), list):
+        found = found["error"]
+    errors = [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
+    codes = [str(each.get("errorId") or "") for each in errors]
+    passing = any(each.get("category") == "APPLICATION" for each in errors)
+    return tuple(int(code) for code in codes if code.isascii() and code.isdecimal()), passing
+
+
+def oauth_error(response: HttpResponse) -> str:
+    """OAuth's word for what is wrong, e.g. invalid_grant; "" when the answer is none of OAuth's."""
+    body = _parsed(response.body)
+    word = body.get("error") if isinstance(body, dict) else None
+    return word[:80] if isinstance(word, str) else ""
+
+
+def _content(response: HttpResponse) -> Any:
+    if not response.body.strip():
+        return None
+    content = _parsed(response.body)
+    if content is None:
+        raise Unanswered(f"ebay answered {response.status} with something that is no JSON", after_s=5)
+    return content
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _listed(codes: tuple[int, ...]) -> str:
+    """Messages stay out: they may quote what we sent."""
+    return ", ".join(map(str, codes[:5])) or "no error id"
+
+
+def _request_id(response: HttpResponse) -> str:
+    found = next((response.headers[name] for name in _REQUEST_IDS if name in response.headers), "")
+    return f" (request {found[:80]})" if found else ""

@@ -1,0 +1,244 @@
+"""What is read of channel accounts on a schedule beside their orders: money, returns, how the channel rates the seller,
+what it lists, and whether any order has slipped through. One account that does not answer stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from chalice import Blueprint, Rate
+
+from chalicelib.channels.port import ChannelClient, ListedItem, Metric
+from chalicelib.channels.registry import kind_of
+from chalicelib.domain.errors import HeadraceError, Refused
+from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together
+from chalicelib.inbound.returns import read_returns
+from chalicelib.runtime.bodies import enclose
+from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.lambdas import on_schedule
+from chalicelib.runtime.log import alarm
+from chalicelib.runtime.log import event as log
+from chalicelib.runtime.queues import SYNC_QUEUES
+from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import channels, read_account, read_cursor, read_pause
+from chalicelib.store.findings import (
+    Health,
+    Shown,
+    Unlinked,
+    keep_account_view,
+    keep_health,
+    keep_unlinked,
+    read_budgets,
+    read_health,
+    read_shown,
+)
+from chalicelib.store.orders import read_order
+
+blueprint = Blueprint(__name__)
+
+MARKETPLACES = ("amazon", "ebay")  # they hold the money, take returns and rate their sellers
+
+_SETTLING_MS = 15 * 60_000  # what was acknowledged last may not be shown yet
+_UNDER_WAY_MS = 60 * 60_000  # what has just changed is still on its way to us
+_ORDERS_LOOKED_BACK_MS = 3 * DAY_MS
+_SENT_TOGETHER = 10
+_TITLE_KEPT = 120
+_SECRET_WORDS = ("secret", "token", "password", "key", "credential")
+
+
+# Each Lambda's work, for those who run it without Lambda too.
+JOBS: Mapping[str, Callable[[Runtime], None]] = {
+    "poll_money": lambda runtime: each_account("money_read", MARKETPLACES, read_money, runtime),
+    "poll_returns": lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime),
+    "check_accounts": lambda runtime: each_account("account_checked", MARKETPLACES, check_health, runtime),
+    "check_listings": lambda runtime: each_account("listings_checked", SYNC_QUEUES, compare_listings, runtime),
+    "check_orders": lambda runtime: each_account("orders_compared", SYNC_QUEUES, find_orders, runtime),
+    "show_accounts": lambda runtime: show(runtime),
+}
+
+
+@blueprint.schedule(Rate(60, unit=Rate.MINUTES), name="poll_money")
+@on_schedule(JOBS["poll_money"])
+def poll_money(event: Any) -> None:
+    """Lambda."""
+
+
+@blueprint.schedule(Rate(30, unit=Rate.MINUTES), name="poll_returns")
+@on_schedule(JOBS["poll_returns"])
+def poll_returns(event: Any) -> None:
+    """Lambda."""
+
+
+@blueprint.schedule(Rate(6, unit=Rate.HOURS), name="check_accounts")
+@on_schedule(JOBS["check_accounts"])
+def check_accounts(event: Any) -> None:
+    """Lambda."""
+
+
+@blueprint.schedule(Rate(60, unit=Rate.MINUTES), name="check_listings")
+@on_schedule(JOBS["check_listings"])
+def check_listings(event: Any) -> None:
+    """Lambda."""
+
+
+@blueprint.schedule(Rate(24, unit=Rate.HOURS), name="check_orders")
+@on_schedule(JOBS["check_orders"])
+def check_orders(event: Any) -> None:
+    """Lambda."""
+
+
+@blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="show_accounts")
+@on_schedule(JOBS["show_accounts"])
+def show_accounts(event: Any) -> None:
+    """Lambda."""
+
+
+Work = Callable[[str, ChannelClient, Runtime], dict[str, int]]
+
+
+def each_account(done: str, kinds: Iterable[str], work: Work, runtime: Runtime) -> None:
+    """Do the work for every account of these kinds and log what it counted under the name `done`. A bug that one
+    account brings to light stops no other, and fails the function in the end."""
+    bugs: list[Exception] = []
+    for channel in channels(runtime.tables):
+        if kind_of(channel) not in kinds:
+            continue
+        try:
+            log(done, channel=channel, **work(channel, client_for(channel, runtime), runtime))
+        except HeadraceError as error:
+            reason = error.reason if isinstance(error, Refused) else ""
+            if reason != "not_supported":
+                log("account_broken_off", channel=channel, work=done, error=type(error).__name__, reason=reason)
+        except Exception as bug:  # noqa: BLE001 raised below, when the others have had their turn
+            log("account_broken_off", channel=channel, work=done, error=type(bug).__name__, reason="bug")
+            bugs.append(bug)
+    if bugs:
+        raise bugs[0]
+
+
+# --- how the channel rates the seller -------------------------------------------------------------------
+
+
+def check_health(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
+    """Keep the channel's measures of today, and call a person once a day for each that it calls bad. Without its own
+    judgement a measure is only kept: nothing tells whether its limit is the most or the least."""
+    metrics = client.health()
+    if not metrics:
+        return {"metrics": 0, "beyond": 0}
+    now_ms = runtime.clock()
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+    known = read_health(runtime.tables, channel, day)
+    alarmed = set(known.alarmed) if known else set()
+    beyond = [metric for metric in metrics if metric.is_good is False]
+    for metric in beyond:
+        if metric.name not in alarmed:
+            told = {"metric": metric.name, "value": metric.value, "limit": metric.limit, "window": metric.window}
+            alarm("metric_beyond_limit", channel=channel, **told)
+    alarmed |= {metric.name for metric in beyond}
+    kept = Health(day, [_metric(metric) for metric in metrics], tuple(sorted(alarmed)), now_ms)
+    keep_health(runtime.tables, channel, kept)
+    return {"metrics": len(metrics), "beyond": len(beyond)}
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return dict(vars(metric))
+
+
+# --- what the channel lists -----------------------------------------------------------------------------
+
+
+def compare_listings(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
+    """Have SKUs pushed again whose listing does not show what the channel acknowledged, and keep what is linked to no
+    SKU for a person to link."""
+    items = wrong = 0
+    unlinked: list[tuple[str, str]] = []
+    for some in together(client.listings()):
+        ours = read_shown(runtime.tables, channel, [item.channel_sku for item in some])
+        skus = sorted({ours[item.channel_sku].sku for item in some if _is_wrong(item, ours, runtime.clock())})
+        if skus:
+            runtime.queues.send(SYNC_QUEUES[kind_of(channel)], [{"sku": sku, "again": True} for sku in skus])
+        unlinked += [(item.channel_sku, item.title[:_TITLE_KEPT]) for item in some if item.channel_sku not in ours]
+        items, wrong = items + len(some), wrong + len(skus)
+    keep_unlinked(runtime.tables, channel, Unlinked(len(unlinked), unlinked, runtime.clock()))
+    return {"items": items, "shown_wrong": wrong, "unlinked": len(unlinked)}
+
+
+def _is_wrong(item: ListedItem, ours: dict[str, Shown], now_ms: int) -> bool:
+    known = ours.get(item.channel_sku)
+    if known is None or known.quantity < 0 or item.quantity is None:
+        return False
+    return item.quantity != known.quantity and known.acked_ms < now_ms - _SETTLING_MS
+
+
+# --- whether an order has slipped through ---------------------------------------------------------------
+
+
+class _Comparison:
+    """Says of each order of a channel whether we have it as it is there, and counts what it was asked."""
+
+    def __init__(self, channel: str, runtime: Runtime) -> None:
+        self._channel = channel
+        self._tables = runtime.tables
+        self._until_ms = runtime.clock() - _UNDER_WAY_MS
+        self.checked: set[str] = set()
+        self.missing: set[str] = set()
+        self.older: set[str] = set()
+
+    def is_here(self, external_id: str, changed_ms: int) -> bool:
+        """Whether there is nothing to be read: what has just changed is on its way by itself."""
+        if changed_ms > self._until_ms:
+            return True
+        self.checked.add(external_id)
+        order = read_order(self._tables, f"{self._channel}:{external_id}")
+        if order is None:
+            self.missing.add(external_id)
+        elif not order.state.source or order.state.source[0] < changed_ms:
+            self.older.add(external_id)
+        else:
+            return True
+        return False
+
+
+def find_orders(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
+    """Read the last days' orders again, hand on what we do not have as the channel has it, and call a person when one
+    was missing: neither a notification nor a poll had brought it."""
+    first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
+    since_ms = max(runtime.clock() - _ORDERS_LOOKED_BACK_MS, first_ms)
+    found = _Comparison(channel, runtime)
+    try:
+        for some in together(client.changed_orders(since_ms, found.is_here), _SENT_TOGETHER):
+            runtime.queues.send("entry", [enclose(runtime.bodies, channel, raw, {}) for raw, _ in some])
+    finally:
+        if found.missing:
+            alarm("orders_missing", channel=channel, missing=len(found.missing))
+    return {"orders_checked": len(found.checked), "missing": len(found.missing), "older": len(found.older)}
+
+
+# --- how the accounts stand -----------------------------------------------------------------------------
+
+
+def show(runtime: Runtime) -> None:
+    """Keep how each account stands where the API may read it."""
+    for channel in channels(runtime.tables):
+        pause = read_pause(runtime.tables, channel)
+        view = {
+            "kind": kind_of(channel),
+            "settings": _without_secrets(read_account(runtime.tables, channel)),
+            "paused": {"why": pause.why, "since_ms": pause.since_ms} if pause else None,
+            "read_to_ms": read_cursor(runtime.tables, channel).read_to_ms,
+            "payouts_read_to_ms": read_cursor(runtime.tables, channel, PAYOUTS).read_to_ms,
+            "budgets": list(_budgets(channel, runtime)),
+        }
+        keep_account_view(runtime.tables, channel, view)
+
+
+def _without_secrets(settings: Any) -> dict[str, Any]:
+    """Secrets are kept elsewhere; what looks like one all the same is shown to nobody."""
+    return {name: value for name, value in settings.items() if not any(word in name.lower() for word in _SECRET_WORDS)}
+
+
+def _budgets(channel: str, runtime: Runtime) -> Iterator[dict[str, Any]]:
+    for owner in dict.fromkeys((channel, kind_of(channel))):
+        for left in read_budgets(runtime.tables, owner):
+            yield {**left._asdict(), "shared": owner != channel}

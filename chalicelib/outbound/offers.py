@@ -1,0 +1,231 @@
+"""What each listing should show: availability as an absolute number read at sending time, and its price.
+
+Availability goes out under the stock's version: an older number never follows a newer one. Where an account's calls are
+short, what sells out goes first, then what nearly has, then prices, then what rises.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from chalicelib.channels.port import Availability, ChannelClient, Price
+from chalicelib.channels.registry import kind_of, revisions_of
+from chalicelib.domain.availability import published, sellable
+from chalicelib.domain.catalogue import Sku
+from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Stale
+from chalicelib.domain.stock import Stock
+from chalicelib.runtime.batch import Delivery, failed, is_done_with, put_back
+from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.log import event as log
+from chalicelib.runtime.queues import SYNC_QUEUES
+from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import read_locations
+from chalicelib.store.listings import (
+    ChannelRule,
+    Entry,
+    Listing,
+    Shown,
+    acknowledge,
+    acknowledge_price,
+    read_entry,
+    read_rules,
+)
+from chalicelib.store.stock import read_stock
+
+_NEARLY_SOLD_OUT = 3
+_SELLS_OUT, _NEARLY, _PRICES, _OTHER_FALLS, _RISES = range(5)
+
+
+class Crossed(Busy):
+    """Another worker pushed meanwhile: which of the two values the channel shows is not known."""
+
+
+class Wanted(NamedTuple):
+    """What a listing should show, and the stock that says so. `stock`, `price`: which of them has to be told."""
+
+    listing: Listing
+    quantity: int
+    version: int
+    changed_ms: int
+    stock: bool = False
+    price: bool = False
+
+    @property
+    def urgency(self) -> int:
+        """Its turn; what nobody knows to be shown counts as a rise unless it is sold out."""
+        shown = self.listing.acked_quantity
+        if self.quantity == 0 and shown != 0:
+            return _SELLS_OUT
+        if self.quantity < shown:
+            return _NEARLY if self.quantity <= _NEARLY_SOLD_OUT else _OTHER_FALLS
+        return _RISES
+
+
+def push_skus(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
+    """Push every SKU of the batch and the kits they are in; the ids of the messages to come again."""
+    entries = {sku: read_entry(runtime.tables, sku) for sku in sorted({d.body["sku"] for d in batch})}
+    by_channel: dict[str, list[Wanted]] = defaultdict(list)
+    for wanted in _wanted(kind, batch, entries, runtime):
+        by_channel[wanted.listing.channel].append(wanted)
+    trouble: dict[str, HeadraceError] = {}
+    for channel, listings in by_channel.items():
+        _note(_push(channel, listings, runtime), trouble)
+    return [d.message_id for d in batch if not _done(SYNC_QUEUES[kind], d, _trouble_of(d, entries, trouble), runtime)]
+
+
+def _note(found: Mapping[str, HeadraceError], trouble: dict[str, HeadraceError]) -> None:
+    """Of several troubles of one SKU, what is worth another try counts."""
+    for sku, error in found.items():
+        if not isinstance(trouble.get(sku), Busy):
+            trouble[sku] = error
+
+
+def _trouble_of(
+    delivery: Delivery, entries: Mapping[str, Entry], trouble: Mapping[str, HeadraceError]
+) -> HeadraceError | None:
+    """What went wrong with the SKU or one of its kits; first what is worth another try."""
+    sku = delivery.body["sku"]
+    found = [trouble[name] for name in (sku, *entries[sku].kits) if name in trouble]
+    return next((error for error in found if isinstance(error, Busy)), found[0] if found else None)
+
+
+def _wanted(kind: str, batch: Sequence[Delivery], entries: Mapping[str, Entry], runtime: Runtime) -> list[Wanted]:
+    """What is not acknowledged yet. A SKU whose push may have crossed another, or broke off after it was sent, goes
+    out again whatever was acknowledged; so do the kits that it is in."""
+    crossed = {d.body["sku"] for d in batch if d.receives > 1 or d.body.get("again")}
+    again = crossed.union(*(entries[sku].kits for sku in crossed))
+    kits = sorted({kit for entry in entries.values() for kit in entry.kits} - entries.keys())
+    listed = [*entries.values(), *(read_entry(runtime.tables, kit) for kit in kits)]
+    listings = [(entry.sku, each) for entry in listed for each in entry.listings if kind_of(each.channel) == kind]
+    rules = read_rules(runtime.tables, [listing.channel for _, listing in listings])
+    locations = runtime.settled("locations", lambda: read_locations(runtime.tables))
+    needed = sorted({part for sku, _ in listings for part in sku.versioned_by})
+    stock = read_stock(runtime.tables, needed, locations)
+    offers = [
+        _offer(sku, listing, rules[listing.channel], stock, again=listing.sku in again) for sku, listing in listings
+    ]
+    return [each for each in offers if each.stock or each.price]
+
+
+def _offer(
+    sku: Sku, listing: Listing, default: ChannelRule, stock: Mapping[str, Sequence[Stock]], *, again: bool
+) -> Wanted:
+    """What the rule lets the listing show. Its version is made of numbers that only ever rise."""
+    places = [place for part in sku.versioned_by for place in stock[part]]
+    version = sum(place.version for place in places) + default.changes
+    is_priced = listing.price_minor is not None
+    return Wanted(
+        listing,
+        quantity=published(listing.rule or default.rule, sellable(sku, stock)),
+        version=version,
+        changed_ms=max((place.changed_ms for place in places), default=0),
+        stock=again or version > listing.acked_version,
+        price=is_priced and (again or listing.price_version > listing.acked_price_version),
+    )
+
+
+def _push(channel: str, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
+    """Push to one account, most urgent first, and record what it acknowledged; what went wrong, by SKU."""
+    try:
+        client = client_for(channel, runtime)
+    except HeadraceError as error:
+        return {wanted.listing.sku: error for wanted in listings}
+    trouble: dict[str, HeadraceError] = {}
+    tasks = [(wanted.urgency, wanted) for wanted in listings if wanted.stock]
+    tasks += [(_PRICES, wanted) for wanted in listings if wanted.price]
+    tasks.sort(key=lambda task: (task[0] > _PRICES, task[0] == _PRICES, task[0], task[1].quantity))
+    for prices, group in groupby(tasks, key=lambda task: task[0] == _PRICES):
+        push = _push_prices if prices else _push_stock
+        _note(push(client, [wanted for _, wanted in group], runtime), trouble)
+    return trouble
+
+
+def _push_stock(client: ChannelClient, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
+    def recorded(wanted: Wanted, day: int) -> None:
+        shown = Shown(wanted.quantity, wanted.version, wanted.changed_ms, day)
+        acknowledge(runtime.tables, wanted.listing, shown, runtime.clock())
+
+    def push(wanted: Sequence[Wanted]) -> Sequence[HeadraceError | None]:
+        return client.push_availability([_availability(each) for each in wanted])
+
+    return _pushed(listings, push, recorded, runtime)
+
+
+def _push_prices(client: ChannelClient, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
+    def recorded(wanted: Wanted, day: int) -> None:
+        if not acknowledge_price(runtime.tables, wanted.listing, runtime.clock(), day):
+            raise Stale
+
+    def push(wanted: Sequence[Wanted]) -> Sequence[HeadraceError | None]:
+        return client.push_prices([_price(each.listing) for each in wanted])
+
+    return _pushed(listings, push, recorded, runtime)
+
+
+def _pushed(
+    listings: Sequence[Wanted],
+    push: Callable[[Sequence[Wanted]], Sequence[HeadraceError | None]],
+    recorded: Callable[[Wanted, int], None],
+    runtime: Runtime,
+) -> dict[str, HeadraceError]:
+    """What went wrong, by SKU; each listing is judged and recorded by itself."""
+    day, worn_out = _revisable(listings, runtime.clock())
+    trouble: dict[str, HeadraceError] = dict(worn_out)
+    due = [wanted for wanted in listings if wanted.listing.sku not in worn_out]
+    if not due:
+        return trouble
+    try:
+        outcome = push(due)
+    except HeadraceError as error:
+        return trouble | {wanted.listing.sku: error for wanted in due}
+    for wanted, refusal in zip(due, outcome, strict=True):
+        if refusal:
+            trouble[wanted.listing.sku] = refusal
+            continue
+        try:
+            recorded(wanted, day)
+        except Stale:
+            trouble[wanted.listing.sku] = Crossed("two workers pushed at once", after_s=1)
+    return trouble
+
+
+def _revisable(listings: Sequence[Wanted], now_ms: int) -> tuple[int, dict[str, HeadraceError]]:
+    """The channel's day where it counts changes by day (0: it does not), and the SKUs that have used theirs up. The
+    last tenth is kept for what sells out."""
+    limit = revisions_of(kind_of(listings[0].listing.channel))
+    if not limit:
+        return 0, {}
+    day = limit.day_of(now_ms)
+    worn_out: dict[str, HeadraceError] = {}
+    for wanted in listings:
+        most = limit.per_day if wanted.urgency == _SELLS_OUT else limit.per_day * 9 // 10
+        if wanted.listing.revisions_on(day) >= most:
+            worn_out[wanted.listing.sku] = OverBudget("the listing's changes of today are used up", after_s=900)
+    return day, worn_out
+
+
+def _availability(wanted: Wanted) -> Availability:
+    listing = wanted.listing
+    shown = listing.acked_quantity if listing.acked_quantity >= 0 else None
+    return Availability(listing.channel_sku, listing.refs, wanted.quantity, wanted.version, shown)
+
+
+def _price(listing: Listing) -> Price:
+    assert listing.price_minor is not None
+    return Price(listing.channel_sku, listing.refs, listing.price_minor, listing.currency, listing.price_version)
+
+
+def _done(queue: str, delivery: Delivery, error: HeadraceError | None, runtime: Runtime) -> bool:
+    if error is None:
+        return True
+    body = {**delivery.body, "again": True} if isinstance(error, Crossed) else delivery.body
+    if isinstance(error, Busy) and put_back(queue, body, error, runtime):
+        return True
+    if isinstance(error, Refused) and is_done_with(error):
+        log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)
+        return True
+    failed(queue, delivery, error)
+    return False

@@ -1,0 +1,93 @@
+"""Tells the channel that sold an order of its shipments, refunds and cancellations, until it has acknowledged each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.channels.port import CancellationRequest, RefundRequest, ShipmentConfirmation
+from chalicelib.domain.cancellation import cancelled_items, decide_told
+from chalicelib.domain.errors import Busy, Refused, Unauthorised
+from chalicelib.domain.funding import decide_refund_outcome
+from chalicelib.domain.holds import decide_hold
+from chalicelib.domain.lifecycle import unconfirmed_shipments, unsent_refunds, untold_cancellations
+from chalicelib.domain.orders import Order, Shipment
+from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
+from chalicelib.runtime.batch import is_done_with
+from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.queues import Message
+from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.orders import order_writes, read_order
+
+
+def tell(message: Message, runtime: Runtime) -> None:
+    """Tell the selling channel of the shipments, refunds and cancellations that it has not acknowledged, one by one.
+
+    Telling it twice is harmless: each client reads before it repeats, or names the thing by an id that stays the same.
+    """
+    order = read_order(runtime.tables, message["order"], content=True)
+    if not order or order.state.linked_to:  # the channel does not know of an exchange
+        return
+    steps = [
+        *((_confirm, name) for name in unconfirmed_shipments(order)),
+        *((_refund, name) for name in unsent_refunds(order.state)),
+        *((_cancel, name) for name in untold_cancellations(order.state)),
+    ]
+    client = client_for(order.channel, runtime) if steps else None
+    for step, name in steps:
+        after = step(client, order, name, runtime.clock())
+        if after:
+            runtime.tables.write(*order_writes(order, after))
+            order = after
+
+
+def _confirm(client: Any, order: Order, shipment_id: str, now_ms: int) -> Order | None:
+    """A parcel that the channel will not take is for a person to see."""
+    numbered = enumerate(order.state.shipments, start=1)
+    sequence, shipment = next((n, shipment) for n, shipment in numbered if shipment.shipment_id == shipment_id)
+    refusal = _refusal(lambda: client.confirm_shipment(order.external_id, _confirmation(order, shipment, sequence)))
+    if refusal:
+        return decide_hold(order, CONFIRMATION_REFUSED, refusal, "sync", now_ms)
+    return decide_confirmation(order, frozenset((shipment_id,)), now_ms)
+
+
+def _refund(client: Any, order: Order, refund_id: str, now_ms: int) -> Order | None:
+    """A refund is confirmed when the channel has paid; while it is pending, the channel's own word will tell."""
+    assert order.content
+    refund = order.state.refunds[refund_id]
+    request = RefundRequest(refund_id, refund.amount_minor, order.content.currency, refund.reason)
+    paid: list[bool] = []
+    refusal = _refusal(lambda: paid.append(client.refund(order.external_id, request)))
+    if not refusal and not paid[0]:
+        raise Busy("the refund is pending at the channel", after_s=60)
+    return decide_refund_outcome(order, refund_id, refusal, now_ms)
+
+
+def _cancel(client: Any, order: Order, cancellation_id: str, now_ms: int) -> Order | None:
+    cancelled = cancelled_items(order, cancellation_id)
+    items = tuple((order.lines[index].line_id, units) for index, units in cancelled.items())
+    request = CancellationRequest(cancellation_id, items, order.state.cancellations[cancellation_id].reason)
+    refusal = _refusal(lambda: client.cancel(order.external_id, request)) if items else ""
+    return decide_told(order, cancellation_id, refusal, now_ms)
+
+
+def _refusal(call: Callable[[], Any]) -> str:
+    """Why the channel will never take this; "" when it has taken it."""
+    try:
+        call()
+    except Refused as refused:
+        if isinstance(refused, Unauthorised) or not is_done_with(refused):
+            raise
+        return str(refused)[:200]
+    return ""
+
+
+def _confirmation(order: Order, shipment: Shipment, sequence: int) -> ShipmentConfirmation:
+    return ShipmentConfirmation(
+        shipment_id=shipment.shipment_id,
+        sequence=sequence,
+        carrier=shipment.carrier,
+        tracking_number=shipment.tracking_number,
+        shipped_ms=shipment.shipped_ms,
+        items=tuple((order.lines[index].line_id, units) for index, units in shipment.items.items()),
+    )

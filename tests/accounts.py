@@ -1,0 +1,85 @@
+"""A channel whose client reads from lists, for tests of what the application does with what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from chalicelib.channels.port import Basic, ChannelReturn, ListedItem, Metric, MoneyFact, Payout, Skip
+from chalicelib.domain.errors import HeadraceError
+from chalicelib.runtime import clients
+from chalicelib.store.accounts import add_account
+from local.memory.world import World
+
+NOW_MS = 1_700_000_000_000
+DAY_MS = 86_400_000
+
+
+@dataclass
+class Account(Basic):
+    """One account. `asked`: since when each thing was read; `trouble` is raised when something is read, after what is
+    there was given."""
+
+    facts: list[MoneyFact] = field(default_factory=list)
+    paid: list[Payout] = field(default_factory=list)
+    sent_back: list[ChannelReturn] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+    items: list[ListedItem] | None = None
+    orders: list[tuple[str, bytes, int]] = field(default_factory=list)
+    trouble: HeadraceError | None = None
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def _given(self, what: str, since_ms: int, found: Sequence[Any]) -> Iterator[Any]:
+        self.asked.append((what, since_ms))
+        yield from found
+        if self.trouble:
+            raise self.trouble
+
+    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+        return self._given("transactions", since_ms, self.facts)
+
+    def payouts(self, since_ms: int) -> Iterator[Payout]:
+        return self._given("payouts", since_ms, self.paid)
+
+    def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
+        return self._given("returns", since_ms, self.sent_back)
+
+    def health(self) -> list[Metric]:
+        return list(self._given("health", 0, self.metrics))
+
+    def listings(self) -> Iterator[ListedItem]:
+        return super().listings() if self.items is None else self._given("listings", 0, self.items)
+
+    def changed_orders(self, since_ms: int, skip: Skip, position: str = "") -> Iterator[tuple[bytes, int]]:  # noqa: ARG002
+        orders = ((raw, at_ms) for name, raw, at_ms in self.orders if not skip(name, at_ms))
+        return self._given("orders", since_ms, orders)  # type: ignore[arg-type]
+
+    def confirm_shipment(self, external_id: str, parcel: Any) -> None:
+        """Taken."""
+
+
+def connected(world: World, patch: pytest.MonkeyPatch, *channels: str) -> dict[str, Account]:
+    """Accounts of these names in the world, in this order."""
+    accounts = {channel: Account() for channel in channels}
+    world.now_ms = NOW_MS
+    for channel in channels:
+        add_account(world.tables, channel, {"account": channel})
+        world.secrets.kept[f"{channel}/api"] = {"secret": "s"}
+
+    def made(transport: Any, settings: Any, *more: Any) -> Account:
+        return accounts[settings["account"]]
+
+    patch.setattr(clients, "client_class", lambda kind: made)
+    return accounts
+
+
+def quiet_world() -> World:
+    """A world whose channels are lists: nothing may be sent to them."""
+
+    def no_wire(request: Any) -> Any:
+        raise AssertionError(f"sent: {request}")
+
+    return World(NOW_MS, transport=no_wire)

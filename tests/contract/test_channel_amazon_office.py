@@ -233,7 +233,7 @@ def test_returns_of_buyers_are_read() -> None:
         list(on.later(hours=1).returns(START_MS))
     (found,) = on.later(seconds=30).returns(START_MS)
     assert (found.return_id, found.external_id, found.step) == (request.rma_id, sale.order_id, "approve")
-    assert found.items == ((line.sku, 2),)
+    assert found.items == ((line.line_id, 2),)
     assert found.reason == "CR-UNWANTED_ITEM"
 
 

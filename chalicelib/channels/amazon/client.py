@@ -17,7 +17,7 @@ from chalicelib.channels.amazon.listings import Listings, wanted_price, wanted_q
 from chalicelib.channels.amazon.offers import Offers
 from chalicelib.channels.amazon.order_feeds import OrderFeeds
 from chalicelib.channels.amazon.reports import Reports
-from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, read_returns
+from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, OrderLines, read_returns
 from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlement
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
@@ -52,7 +52,7 @@ __all__ = ["USER_AGENT", "AmazonClient"]
 # TAX is left out: it tells of the buyer's tax registration, which nothing here needs; amounts come with PROCEEDS.
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"
 _PAGE = 100
-_PAID_LATER_MS = 7 * 86_400_000
+_PAID_LATER_MS = 3 * 86_400_000
 
 
 class AmazonClient(Basic):
@@ -126,7 +126,10 @@ class AmazonClient(Basic):
         start_ms = self._wire.now_ms - REACH_MS
         # Rounded to days, so that a report asked for a little earlier still serves.
         report = Reports(self._wire, self._jobs).fetch(RETURNS, start_ms - start_ms % 86_400_000 + 86_400_000)
-        yield from read_returns(report)
+        lines = OrderLines(self._jobs, self.get_order)
+        found = list(read_returns(report, lines.of))
+        lines.keep()
+        yield from found
 
     # --- listings ---------------------------------------------------------------------------------
 
@@ -147,11 +150,11 @@ class AmazonClient(Basic):
     # --- money and metrics ------------------------------------------------------------------------
 
     def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
-        """listTransactions since then and 48 hours before: see `read_transactions`."""
+        """listTransactions since then: see `read_transactions`."""
         return read_transactions(self._wire, since_ms)
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
-        """Every settlement reported since then, and a week before, since a report is made before the bank is paid;
+        """Every settlement reported since then, and three days before, since a report is made before the bank is paid;
         oldest first. One that cannot be read or does not add up is raised last, when the others have been given."""
         reports = Reports(self._wire, self._jobs)
         made = [each for each in reports.made(SETTLEMENTS, since_ms - _PAID_LATER_MS) if _is_done(each)]

@@ -13,22 +13,25 @@ from chalicelib.channels.amazon.money_kinds import kind_of
 from chalicelib.channels.amazon.wire import Wire, having, iso
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import MoneyFact
+from chalicelib.domain.errors import Unreadable
 
 _PATH = "/finances/2024-06-19/transactions"
 _SPAN_MS = 179 * 86_400_000  # further apart, and the answer is empty
-_LATE_MS = 48 * 3_600_000  # what an order brings may be told so much later than it is dated
 _FRESH_MS = 180_000  # both ends must be more than two minutes ago
 _STATUS = {"DEFERRED": "held", "DEFERRED_RELEASED": "released", "RELEASED": "released"}
 _US = "ATVPDKIKX0DER"
 
 
 def read_transactions(wire: Wire, since_ms: int) -> Iterator[MoneyFact]:
-    """Every amount dated since then, and 48 hours before, since Amazon tells late; oldest span first, all pages.
+    """Every amount dated since then, oldest span first, all pages. Amazon tells an order's amounts up to 48 hours late:
+    who asks must look back as far.
 
     What was held and is released comes twice: as DEFERRED_RELEASED, and as a RELEASED transaction of its own. Both have
-    the same fact ids, those of the transaction that was held.
+    the same fact ids, those of the transaction that was held. A transaction that cannot be read is raised last, when
+    the others have been given.
     """
-    start_ms, last_ms = max(since_ms - _LATE_MS, 0), wire.now_ms - _FRESH_MS
+    unreadable: Unreadable | None = None
+    start_ms, last_ms = max(since_ms, 0), wire.now_ms - _FRESH_MS
     released: dict[str, str] = {}  # the release's id -> the held transaction's
     while start_ms < last_ms:
         end_ms = min(start_ms + _SPAN_MS, last_ms)
@@ -36,11 +39,18 @@ def read_transactions(wire: Wire, since_ms: int) -> Iterator[MoneyFact]:
         if wire.marketplace_id != _US:  # there it would leave out what the seller ships
             query["marketplaceId"] = wire.marketplace_id
         for node in _pages(wire, query):
-            for name, value in _related(node).items():
-                if name == "RELEASE_TRANSACTION_ID":
-                    released[value] = node.text("transactionId")
-            yield from facts_of(node, released)
+            try:
+                release = _related(node).get("RELEASE_TRANSACTION_ID")
+                if release:
+                    released[release] = node.text("transactionId")
+                facts = list(facts_of(node, released))
+            except Unreadable as error:
+                unreadable = error
+                continue
+            yield from facts
         start_ms = end_ms
+    if unreadable:
+        raise unreadable
 
 
 def _pages(wire: Wire, query: dict[str, str]) -> Iterator[Node]:

@@ -143,6 +143,9 @@ class Listings:
                     self._jobs.put(self._pointer(sku), {"feed": name})
                 except Stale:
                     del chosen[sku]
+            if not chosen:  # all of them are in another worker's feed
+                self._jobs.drop(name)
+                return outcome
             if len(chosen) < len(shown):
                 self._jobs.put(name, begun(LISTINGS, self._wire.now_ms, skus={s: shown[s] for s in chosen}))
             self._feeds.advance(name, LISTINGS, JSON, self._document(chosen.values()))

@@ -123,11 +123,11 @@ class OrderFeeds:
                 "order-item-id": str(row["line"]),
                 "adjustment-reason-code": _code(wish.reason, _REFUND_CODES),
                 "currency": wish.currency,
-                **{column: to_text(int(row["parts"].get(column, 0)), wish.currency) for column in _REFUND_COLUMNS[4:]},
+                **{column: to_text(int(minor), wish.currency) for column, minor in row["parts"].items()},
             }
             for row in job["rows"]
         ]
-        feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_REFUND_COLUMNS, lines))
+        feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_used(lines), lines))
         if feed is None:
             return False
         _raise_refusal(self._closed(name, feed, len(lines)), "refund_refused")
@@ -202,6 +202,11 @@ def spread(shares: Sequence[Share], wish: RefundRequest) -> list[dict[str, Any]]
         text = to_text(wish.amount_minor, wish.currency)
         raise Refused("refund_too_large", f"{text} {wish.currency} is not what is left of the order: refund on Amazon")
     return [{"line": line_id, "parts": parts} for line_id, parts in rows.items()]
+
+
+def _used(lines: Sequence[Mapping[str, str]]) -> list[str]:
+    """The columns that every file has, and those that a line fills."""
+    return [name for name in _REFUND_COLUMNS if name in _REFUND_COLUMNS[:5] or any(name in line for line in lines)]
 
 
 def _whole_lines(order: ChannelOrder, wish: CancellationRequest) -> list[str]:

@@ -6,12 +6,17 @@ attributes); "Order Item ID" is not documented and stands in newer files only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from chalicelib.channels.amazon.dates import time_ms
 from chalicelib.channels.amazon.documents import rows_of
-from chalicelib.channels.port import ChannelReturn
+from chalicelib.channels.amazon.reader import read_orders
+from chalicelib.channels.port import ChannelReturn, Jobs
+from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 
+_JOB = "returns/lines"
+_MOST_ORDERS = 3000  # so that the job fits into one item of the table
 RETURNS = "GET_FLAT_FILE_RETURNS_DATA_BY_RETURN_DATE"
 _DATES = ("return request date", "return delivery date")
 REACH_MS = 60 * 86_400_000  # the report covers at most so long
@@ -30,9 +35,16 @@ _STEPS = (
 )
 
 
-def read_returns(report: str) -> Iterator[ChannelReturn]:
+Lines = Callable[[str], Mapping[str, str]]  # the order's id -> its order item ids by the seller's SKU
+
+
+def _no_lines(order_id: str) -> Mapping[str, str]:  # noqa: ARG001 takes what every `Lines` takes
+    return {}
+
+
+def read_returns(report: str, lines: Lines = _no_lines) -> Iterator[ChannelReturn]:
     """Each return with its items: one row for each item, rows of one RMA together. An item is named by its order item
-    id, else by the seller's SKU; a row that names no order is left out."""
+    id, which `lines` tells where the row does not, else by the SKU; a row that names no order is left out."""
     found: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for each in rows_of(report):
         order_id = each.get("order id", "")
@@ -42,7 +54,8 @@ def read_returns(report: str) -> Iterator[ChannelReturn]:
     for (order_id, return_id), rows in found.items():
         items: dict[str, int] = {}
         for row in rows:
-            item = row.get("order item id") or row.get("merchant sku") or row.get("asin", "")
+            sku = row.get("merchant sku", "")
+            item = row.get("order item id") or (lines(order_id).get(sku, sku) if sku else row.get("asin", ""))
             if item:
                 items[item] = items.get(item, 0) + _units(row.get("return quantity", ""))
         last = rows[-1]
@@ -54,6 +67,41 @@ def read_returns(report: str) -> Iterator[ChannelReturn]:
             reason=last.get("return reason", "")[:120],
             changed_ms=max(max(time_ms(row.get(name, "")) for name in _DATES) for row in rows),
         )
+
+
+class OrderLines:
+    """The order item ids of returned orders, read once for each order: a job keeps them as long as a report tells of
+    the order. While Amazon lets no more orders be read the rest has none; the next reading goes on."""
+
+    def __init__(self, jobs: Jobs, read: Callable[[str], bytes]) -> None:
+        self._jobs = jobs
+        self._read = read
+        self._known: dict[str, dict[str, str]] = dict(jobs.get(_JOB) or {})
+        self._asked: dict[str, dict[str, str]] = {}
+        self._is_busy = False
+
+    def of(self, order_id: str) -> Mapping[str, str]:
+        """SKU -> order item id; empty for an order that cannot be read."""
+        if order_id in self._known:
+            self._asked[order_id] = self._known[order_id]
+        if order_id not in self._asked and not self._is_busy:
+            try:
+                (order,) = read_orders(self._read(order_id), "amazon")
+                self._asked[order_id] = {line.channel_sku: line.line_id for line in order.lines}
+            except Unauthorised:
+                raise
+            except Refused:  # unknown, or older than Amazon shows
+                self._asked[order_id] = {}
+            except Busy:
+                self._is_busy = True
+        return self._asked.get(order_id, {})
+
+    def keep(self) -> None:
+        """Remember what was asked for, and forget the rest."""
+        kept = dict(list(self._asked.items())[-_MOST_ORDERS:])
+        if kept != self._known:
+            with suppress(Stale):  # another worker has read the same report
+                self._jobs.put(_JOB, kept)
 
 
 def step_of(status: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.feeds import listing_verdicts
 from chalicelib.channels.amazon.listings import BULK_FROM
 from chalicelib.channels.amazon.wire import iso
 from chalicelib.channels.port import Price
 from chalicelib.domain.errors import Busy, OverBudget, Refused
-from tests.unit.channels.amazon_desk import GATEWAY, US, Desk, availability
+from tests.unit.channels.amazon_desk import ACCOUNT, GATEWAY, SECRET, US, Desk, StrictJobs, availability
 
 MANY = [f"S{number}" for number in range(BULK_FROM + 5)]
 LISTINGS = "JSON_LISTINGS_FEED"
@@ -210,6 +211,27 @@ def test_a_feed_that_its_worker_left_before_sending_is_given_up_after_a_while() 
     assert push(desk, 3, ["S1"]) == [None]
     assert desk.shelf == {}
     assert [sku for sku, _ in desk.patched] == ["S1"]
+
+
+def test_listings_that_another_worker_puts_into_a_feed_at_once_wait_for_that_one() -> None:
+    desk = Desk()
+    desk.tokens.put("Atza|1", desk.now_ms * 2)
+    mine, others = StrictJobs(desk.shelf), desk.client()
+    get = mine.get
+
+    def late(name: str) -> Any:
+        found = get(name)
+        if name.startswith("feed/"):  # all pointers have been looked for, none is written
+            others.push_availability([availability(sku, 8) for sku in MANY])
+        return found
+
+    mine.get = late  # type: ignore[method-assign]
+    client = AmazonClient(desk, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, mine)
+    outcome = client.push_availability([availability(sku, 3) for sku in MANY])
+    assert all(isinstance(each, Busy) for each in outcome)
+    assert list(desk.feeds_made) == ["F1"]
+    assert {value["quantity"] for value in messages(desk).values()} == {8}
+    assert len(desk.jobs("feed/")) == 1
 
 
 def prices(*skus: str, minor: int = 1999) -> list[Price]:

@@ -13,7 +13,7 @@ from chalicelib.channels.amazon.subscriptions import NOTIFICATION_TYPES
 from chalicelib.channels.port import ChannelReturn, Metric
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unreadable
-from tests.unit.channels.amazon_desk import DESK, GATEWAY, US, Desk
+from tests.unit.channels.amazon_desk import DESK, GATEWAY, US, Desk, order_body
 
 PERFORMANCE = "GET_V2_SELLER_PERFORMANCE_REPORT"
 LATE = {"status": "GOOD", "rate": 0.01, "targetValue": 0.04}
@@ -176,6 +176,43 @@ def test_returns_of_sixty_days_are_asked_for_and_read() -> None:
     (found,) = desk.client().returns(DESK - DAY_MS)
     assert found.items == (("Größe", 1),)
     assert REACH_MS == 60 * DAY_MS
+
+
+def returning() -> Desk:
+    desk = Desk()
+    with pytest.raises(Busy):
+        list(desk.client().returns(DESK))
+    for name in ("114-1", "114-2"):
+        desk.orders[name] = order_body(name, L1=(1, "1.00"), L2=(1, "2.00"))
+    rows = [f"{name}\t14-Jul-2026\tApproved\tR{name}\tSKU-L2\t1\tX\t" for name in ("114-1", "114-2", "114-3")]
+    desk.made("R1", "\n".join((HEAD, *rows)).encode())
+    return desk
+
+
+def items_of(desk: Desk) -> list[tuple[tuple[str, int], ...]]:
+    return [found.items for found in desk.client().returns(DESK)]
+
+
+def test_an_item_that_the_file_does_not_name_is_found_in_its_order() -> None:
+    desk = returning()
+    assert items_of(desk) == [(("L2", 1),), (("L2", 1),), (("SKU-L2", 1),)]  # Amazon does not know the third
+    assert desk.operations.count("getOrder") == 3
+    with pytest.raises(Busy):
+        items_of(desk)
+    desk.made("R2", desk.files["https://sp.example/files/doc-R1"])
+    assert items_of(desk)[0] == (("L2", 1),)
+    assert desk.operations.count("getOrder") == 3  # each order is read once
+
+
+def test_while_no_order_may_be_read_the_sku_stands_for_the_item() -> None:
+    desk = returning()
+    desk.budget.used_up = {"getOrder"}
+    assert items_of(desk) == [(("SKU-L2", 1),)] * 3
+    desk.budget.used_up = set()
+    with pytest.raises(Busy):
+        items_of(desk)
+    desk.made("R2", desk.files["https://sp.example/files/doc-R1"])
+    assert items_of(desk)[1] == (("L2", 1),)
 
 
 # --- setting up ---------------------------------------------------------------------------------------

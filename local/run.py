@@ -45,6 +45,7 @@ from tools.functions import DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
+RESTOCKED = CATALOGUE
 CONNECT_ATTEMPTS = 5  # the stand-ins fail now and then, as they do in life
 POLL_S = 10
 ACCOUNTS_S = 20
@@ -158,7 +159,7 @@ def connections(run: Run) -> Iterator[None]:
 def business(run: Run) -> Iterator[None]:
     """The warehouse ships and restocks, the banks pay, and polls run more often than a schedule's minute."""
     api = Api(run.address, run.token)
-    restock = {offer.sku: offer.quantity for offer in CATALOGUE}
+    restock = {offer.sku: offer.quantity for offer in RESTOCKED}
     lambdas = run.engine.client("lambda")
 
     def wake(*names: str) -> Callable[[], None]:

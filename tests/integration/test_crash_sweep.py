@@ -65,6 +65,7 @@ def _crash(box: Sandbox, function: str, event: Any, point: CrashPoint) -> None:
     with pytest.raises(Crash):
         box.deliver(function, event)
     box.crash_at = None
+    box.wait_a_little()
 
 
 def _again(box: Sandbox, function: str, event: Any) -> Any:

@@ -1,0 +1,182 @@
+"""make run, with its faults on: both marketplaces do all that a seller needs of them, and pay."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import pytest
+
+from local.api import Api
+from local.audit import audit
+from local.engine import Engine
+from local.marketplaces.catalogue import CATALOGUE
+from local.replay.deployed import stored_items
+from local.run import Run, business, connections, front_door, marketplaces
+from local.simulated import Warehouse
+from tests.e2e.test_lifecycle import control, listed
+from tools.functions import DEPLOYED
+from tools.package import build
+
+pytestmark = pytest.mark.engine
+
+MARKETPLACES = ("amazon", "ebay")
+WITHIN_S = 240
+RARE = CATALOGUE[8].sku  # 14 throws
+PAIR = CATALOGUE[4].sku
+
+
+class PatientWarehouse(Warehouse):
+    """Leaves alone what a test ships by itself, and orders nothing new."""
+
+    spared: ClassVar[set[str]] = set()
+
+    def _ship(self, order: dict[str, Any]) -> None:
+        if order["id"] not in self.spared:
+            super()._ship(order)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    folder = tmp_path_factory.mktemp("channels")
+    package = build(DEPLOYED["local"])
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
+        patch.setattr("local.run.Warehouse", PatientWarehouse)
+        patch.setattr("local.run.RESTOCKED", ())
+        engine = running.enter_context(Engine(folder / "engine"))
+        run = Run(0, folder, package, engine, engine.deploy(package), orders_per_s=0)
+        for step in (front_door, marketplaces, connections, business):
+            running.enter_context(step(run))
+        yield run
+
+
+@pytest.fixture(scope="module")
+def api(run: Run) -> Api:
+    return Api(run.address, run.token)
+
+
+def told(text: str) -> None:
+    sys.__stdout__.write(f"\n{text}")
+
+
+def until(what: str, look: Callable[[], Any], within_s: float = WITHIN_S) -> tuple[Any, float]:
+    """What `look` finds once it finds something, and after how many seconds."""
+    started = time.monotonic()
+    while not (found := look()):
+        assert time.monotonic() - started < within_s, what
+        time.sleep(0.5)
+    return found, time.monotonic() - started
+
+
+def sell(run: Run, marketplace: str, sku: str | None = None, n: int = 1) -> list[str]:
+    body = {"marketplace": marketplace, "n": n, **({"sku": sku} if sku else {})}
+    return [f"{marketplace}:{order_id}" for order_id in control(run, "sell", **body)["order_ids"]]
+
+
+def detail(api: Api, order_id: str) -> dict[str, Any]:
+    """The order, or {} while it is not here."""
+    return api.order(order_id) if order_id in listed(api) else {}
+
+
+def ready(api: Api, order_id: str) -> dict[str, Any]:
+    """The order, once all of it is allocated; {} before."""
+    order = detail(api, order_id)
+    return order if order and order["units"]["allocated"] == order["units"]["ordered"] > 0 else {}
+
+
+def test_a_sku_sold_out_on_ebay_reads_0_on_amazon_and_on_the_shop(run: Run, api: Api) -> None:
+    while control(run, "state")["listings"]["ebay"][RARE]:
+        sell(run, "ebay", RARE)
+
+    def gone() -> bool:
+        listings = control(run, "state")["listings"]
+        return listings["amazon"][RARE] == 0 and listings["shopify"][RARE] == 0
+
+    _, seconds = until("a sold-out SKU is still on offer", gone)
+    told(f"sold out on eBay: 0 on Amazon and on the shop after {seconds:.1f} s")
+
+
+@pytest.mark.parametrize("marketplace", MARKETPLACES)
+def test_a_buyers_wish_to_cancel_is_granted_and_the_channel_is_told(run: Run, api: Api, marketplace: str) -> None:
+    for _ in range(8):  # the warehouse may have been quicker
+        (order_id,) = sell(run, marketplace, PAIR)
+        PatientWarehouse.spared.add(order_id)
+        until("the order does not come in", lambda order_id=order_id: ready(api, order_id))
+        asked = control(run, "ask_to_cancel", marketplace=marketplace, order_id=order_id.partition(":")[2])
+        if asked["asked"]:
+            break
+    order, seconds = until(
+        "the order is not cancelled", lambda: (o := detail(api, order_id))["stage"] == "cancelled" and o
+    )
+    assert order["units"]["cancelled"] == order["units"]["ordered"]
+    number = order_id.partition(":")[2]
+    _, more = until("the channel was not told", lambda: number in control(run, "state")["cancelled_ids"][marketplace])
+    told(f"{marketplace}: a cancel request went through after {seconds + more:.1f} s")
+
+
+@pytest.mark.parametrize("marketplace", MARKETPLACES)
+def test_an_order_goes_in_two_parcels_and_a_unit_of_it_comes_back_and_is_paid_back(
+    run: Run, api: Api, marketplace: str
+) -> None:
+    def of_two() -> str:
+        for _ in range(60):
+            (order_id,) = sell(run, marketplace, PAIR)
+            PatientWarehouse.spared.add(order_id)
+            order, _ = until("the order does not come in", lambda order_id=order_id: detail(api, order_id))
+            if order["units"]["ordered"] >= 2:
+                return order_id
+            PatientWarehouse.spared.discard(order_id)
+        raise AssertionError("nobody buys two")
+
+    order_id = of_two()
+    order, _ = until("the order is not allocated", lambda: ready(api, order_id))
+    number = order_id.partition(":")[2]
+    left = [(line["line_id"], line["units"]["ordered"]) for line in order["lines"]]
+    (first, units), *rest = left
+    parcels = [[(first, 1)], [*([(first, units - 1)] if units > 1 else []), *rest]]
+    for n, lines in enumerate(parcels, start=1):
+        parcel = {"shipment_id": f"{number}-{n}", "location": "main", "carrier": "UPS"}
+        parcel |= {"tracking_number": f"1Z{marketplace}{n}{number}".replace("-", "").upper()}
+        api.ship(order_id, {**parcel, "lines": [{"line_id": line_id, "units": n} for line_id, n in lines]})
+
+    def confirmed() -> Any:
+        order = detail(api, order_id)
+        return len(order["shipments"]) == 2 and all(s["confirmed_ms"] for s in order["shipments"]) and order
+
+    _, seconds = until("two parcels are not confirmed", confirmed)
+    assert number in control(run, "state")["shipped_ids"][marketplace]
+    told(f"{marketplace}: both parcels of a split shipment confirmed after {seconds:.1f} s")
+
+    control(run, "send_back", marketplace=marketplace, order_id=number)
+
+    def paid_back() -> Any:
+        order = detail(api, order_id)
+        refunds = [refund for refund in order["refunds"].values() if refund["reason"] == "return"]
+        return order["units"]["returned"] == 1 and [r for r in refunds if r["status"] == "confirmed"] and order
+
+    order, seconds = until("the return was not paid back", paid_back)
+    assert float(order["money"]["refunded"]) > 0
+    told(f"{marketplace}: a return was taken in and paid back after {seconds:.1f} s")
+
+
+def test_orders_of_both_reach_settlement_by_the_channels_own_payouts(run: Run, api: Api) -> None:
+    placed = [order_id for marketplace in MARKETPLACES for order_id in sell(run, marketplace, n=3)]
+
+    def settled() -> bool:
+        found = listed(api)
+        return all(found.get(i, {}).get("stage") in ("settled", "cancelled") for i in placed)
+
+    _, seconds = until("not all orders are settled", settled, within_s=420)
+    done = {i.partition(":")[0] for i in placed if listed(api)[i]["stage"] == "settled"}
+    assert done == set(MARKETPLACES)
+    facts = api.get(f"/api/orders/{quote(placed[0], safe='')}/money")
+    assert facts["facts"]
+    told(f"orders of both marketplaces settled by their payouts after {seconds:.1f} s\n")
+
+
+def test_the_books_are_right_afterwards(run: Run) -> None:
+    assert audit(*stored_items(run.engine)).wrong == []

@@ -14,10 +14,22 @@ from chalicelib.channels.ebay.refunds import reason_of
 from chalicelib.channels.ebay.returns import step_of
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import CancellationRequest, RefundRequest
-from chalicelib.channels.transport import HttpResponse
-from chalicelib.domain.errors import Busy, OverBudget, Refused
+from chalicelib.channels.transport import HttpRequest, HttpResponse
+from chalicelib.domain.errors import Busy, OverBudget, Refused, Stale
+from chalicelib.store.jobs import StoredJobs
 from local.marketplaces.shelf import Sale
-from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, answer, confirmation, problem, seller
+from local.memory.tables import MemoryTables
+from tests.contract.ebay_seller import (
+    BASE,
+    GATEWAY,
+    START_MS,
+    Seller,
+    answer,
+    confirmation,
+    problem,
+    secret_of,
+    seller,
+)
 from tests.contract.marketplaces_calls import first, populated
 from tests.shared_data import shared
 
@@ -614,3 +626,58 @@ def test_no_call_is_made_over_the_budget(on: Seller, sale: Sale) -> None:
     with pytest.raises(OverBudget):
         client.cancel(sale.order_id, all_of(sale))
     assert not [request for request in on.wire.sent if "post-order" in request.url]
+
+
+# --- refunds: what an answer that was lost once may have done -------------------------------------------
+
+
+def test_a_conflict_after_a_lost_answer_is_no_proof_that_nothing_was_done(on: Seller, sale: Sale) -> None:
+    """The refund in process that eBay speaks of is ours: whoever forgets what was known before pays twice."""
+    client = on.later()
+    shown = answer(json.loads(client.get_order(sale.order_id)))
+    on.wire.lost = 1
+    with pytest.raises(Busy):
+        client.refund(sale.order_id, wish())
+    on.time.pass_(minutes=3)
+    on.wire.instead = [shown, problem(34922, 409)]
+    with pytest.raises(Busy):
+        on.later().refund(sale.order_id, wish())
+    on.market.advance(on.time.pass_(minutes=10))
+    assert on.later().refund(sale.order_id, wish()) is True
+    assert refunds(on) == [100]
+
+
+def test_a_refund_that_failed_without_an_id_is_never_asked_for_again(on: Seller, sale: Sale) -> None:
+    client = on.later()
+    shown = answer(json.loads(client.get_order(sale.order_id)))
+    on.wire.instead = [shown, answer({"refundStatus": "FAILED"})]
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            client.refund(sale.order_id, wish())
+        assert refused.value.reason == "refund_failed"
+    on.time.pass_(minutes=10)
+    with pytest.raises(Refused):
+        on.later().refund(sale.order_id, wish())
+    assert refunds(on) == []
+
+
+def test_of_two_workers_that_begin_the_same_refund_one_asks(on: Seller, sale: Sale) -> None:
+    """The second has read that there is no such job when the first asks."""
+    tables, meanwhile = MemoryTables(), [True]
+
+    def worker(transport: Any) -> EbayClient:
+        account = {"base_url": BASE, "marketplace_id": on.market.site}
+        jobs = StoredJobs(tables, "ebay")
+        return EbayClient(transport, account, secret_of(on.market), on.tokens, on.now_ms, on.budget, jobs)
+
+    def slow(request: HttpRequest) -> HttpResponse:
+        if "/order/" in request.url and meanwhile:
+            meanwhile.clear()
+            assert worker(on.wire).refund(sale.order_id, wish()) is False
+        return on.wire(request)
+
+    second = worker(slow)
+    with pytest.raises(Stale):
+        second.refund(sale.order_id, wish())
+    assert second.refund(sale.order_id, wish()) is False
+    assert refunds(on) == [100]

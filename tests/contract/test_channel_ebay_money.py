@@ -17,7 +17,7 @@ from chalicelib.channels.port import MoneyFact
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused
 from local.marketplaces.ebay_finances import transactions
-from tests.contract.ebay_seller import START_MS, Seller, answer, seller
+from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, answer, seller
 from tests.contract.marketplaces_calls import populated
 from tests.shared_data import shared
 
@@ -180,6 +180,26 @@ def test_a_payout_that_succeeds_late_is_not_missed(on: Seller) -> None:
     assert on.jobs.get("payouts") == {}
     on.wire.instead = [HttpResponse(204, {}, b"")]
     assert list(on.client.payouts(START_MS)) == []
+
+
+@pytest.mark.parametrize("status", ["INITIATED", "RETRYABLE_FAILED", "REVERSED"])
+def test_a_payout_on_its_way_is_remembered_though_the_reading_breaks_off(on: Seller, status: str) -> None:
+    on.tokens.put("t", START_MS)
+    on.wire.instead = [payouts(("A", status), ("B", "SUCCEEDED")), GATEWAY]
+    with pytest.raises(Busy):
+        list(on.client.payouts(START_MS - 4 * DAY_MS))
+    assert set(on.jobs.get("payouts") or ()) == {"A"}
+
+
+def test_a_payout_that_never_succeeds_is_forgotten(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    on.wire.instead = [payouts(("A", "REVERSED"))]
+    assert list(on.client.payouts(START_MS - 4 * DAY_MS)) == []
+    on.time.pass_(days=100)
+    on.wire.instead = [payouts(("A", "REVERSED"))]
+    on.tokens.put("t", on.now_ms + DAY_MS)
+    assert list(on.later().payouts(on.now_ms)) == []
+    assert on.jobs.get("payouts") == {}
 
 
 def test_a_payout_of_many_transactions_is_read_over_all_its_pages(on: Seller) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.channels.fields import Amounts, Node
+from chalicelib.channels.ebay.pricing import EbayAmounts
+from chalicelib.channels.fields import Node
 from chalicelib.channels.port import MoneyFact, Payout
 
 _KINDS = {
@@ -24,19 +25,22 @@ _KINDS = {
     "CREDIT": "adjustment",
 }
 _STATUSES = {"FUNDS_ON_HOLD": "held", "FUNDS_AVAILABLE_FOR_PAYOUT": "released", "PAYOUT": "paid"}
+_MOSTLY_DEBITS = ("REFUND", "DISPUTE", "SHIPPING_LABEL", "TRANSFER", "NON_SALE_CHARGE")  # BookingEntryEnum
 _NEVER_MOVED = "FAILED"  # only transfers fail
 _TAXES = ("ebayCollectedTaxAmount", "eBayCollectedTaxAmount")  # on the wire, in the document
 _WORDS = 120
 
 
 def facts_of(row: Node) -> tuple[MoneyFact, ...]:
-    """The amounts of one transaction; none for one that failed. Raises `Unreadable` naming the field."""
-    if row.text("transactionStatus") == _NEVER_MOVED:
-        return ()
+    """The amounts of one transaction; one that failed moved 0, and may have been told of before it did. Raises
+    `Unreadable` naming the field."""
     kind = row.identity("transactionType")
     key = f"{kind}/{row.identity('transactionId')}"
-    amounts = Amounts(row.at("amount").currency("currency"), "value", "currency")
-    sign = -1 if row.text("bookingEntry") == "DEBIT" else 1
+    amounts = EbayAmounts(row.at("amount").currency("currency"))
+    entry = row.text("bookingEntry") or ("DEBIT" if kind in _MOSTLY_DEBITS else "CREDIT")
+    sign = -1 if entry == "DEBIT" else 1
+    if row.text("transactionStatus") == _NEVER_MOVED:
+        sign = 0
     signed_minor = sign * amounts.minor(row.at("amount"))
     fees = dict(_fees(row, amounts, sign))
     gross_minor = signed_minor - sum(fees.values())
@@ -65,7 +69,7 @@ def payout_of(row: Node, transactions: list[MoneyFact]) -> Payout:
     """One payout with what is in it. What an express payout costs is taken from it and is no transaction."""
     payout_id, currency = row.identity("payoutId"), row.at("amount").currency("currency")
     paid_ms = row.time_ms("payoutDate")
-    fee_minor = Amounts(currency, "value", "currency").minor(row.at("totalFee"))
+    fee_minor = EbayAmounts(currency).minor(row.at("totalFee"))
     facts = list(transactions)
     if fee_minor:
         facts.append(
@@ -84,13 +88,13 @@ def payout_of(row: Node, transactions: list[MoneyFact]) -> Payout:
     return Payout(payout_id, currency, paid_ms, amount_minor, tuple(facts))
 
 
-def _fees(row: Node, amounts: Amounts, sign: int) -> Iterator[tuple[str, int]]:
+def _fees(row: Node, amounts: EbayAmounts, sign: int) -> Iterator[tuple[str, int]]:
     """Fee type -> signed minor units. They are taken from a sale, and come back with a refund. The total counts: what
     the lines do not explain of it is a fee without a name."""
     listed: dict[str, int] = {}
     for line in row.each("orderLineItems"):
         for fee in (*line.each("marketplaceFees"), *line.each("donations")):
-            name = fee.text("feeType") or "FEE"
+            name = fee.text("feeType").upper() or "FEE"  # eBay's words: none is one of ours
             listed[name] = listed.get(name, 0) + amounts.minor(fee.at("amount"))
     total_minor = amounts.minor(row.at("totalFeeAmount")) if row.has("totalFeeAmount") else sum(listed.values())
     if unexplained := total_minor - sum(listed.values()):
@@ -98,7 +102,7 @@ def _fees(row: Node, amounts: Amounts, sign: int) -> Iterator[tuple[str, int]]:
     return ((name, -sign * minor) for name, minor in listed.items())
 
 
-def _tax_inside(row: Node, amounts: Amounts, gross_minor: int) -> int:
+def _tax_inside(row: Node, amounts: EbayAmounts, gross_minor: int) -> int:
     """Tax that eBay collected is stated beside the amounts, and counts only where the gross amount is more than the
     stated basis by just this tax."""
     tax_minor = next((amounts.minor(row.at(name)) for name in _TAXES if row.has(name)), 0)

@@ -75,19 +75,23 @@ def _granted(
     url = f"{base_url}/identity/v1/oauth2/token"
     response = transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))
     if response.status in (400, 401, 403):
-        _refuse(response.status, oauth_error(response))
+        _refuse(response.status, oauth_error(response), of_app="refresh_token" not in fields)
     try:
-        granted = read_answer(response)
+        granted = read_answer(response, now_ms)
     except (TokenRejected, Refused) as error:
         raise Busy(f"token endpoint: {error}", after_s=5) from None
     if not isinstance(granted, dict) or not granted.get("access_token"):
         raise Busy("ebay granted no token", after_s=5)
-    lifetime_s = max(int(granted.get("expires_in") or 0) - _MARGIN_S, 0)
+    expires_s = str(granted.get("expires_in") or "")
+    lifetime_s = max(int(expires_s) - _MARGIN_S, 0) if expires_s.isdecimal() else 0
     return str(granted["access_token"]), now_ms + lifetime_s * 1000
 
 
-def _refuse(status: int, word: str) -> None:
-    """Only OAuth's own word says that consent is gone: a gateway's page must not pause an account."""
+def _refuse(status: int, word: str, *, of_app: bool) -> None:
+    """Only OAuth's own word says that consent is gone: a gateway's page must not pause an account, nor what the
+    application may not do for itself."""
+    if word == "invalid_scope" and of_app:
+        raise Refused("not_authorised", f"eBay's token endpoint answered {status} {word}: ask eBay for the scope")
     if word == "invalid_scope":
         remedy = "list in the secret's scopes what the seller has consented to, or have him consent again"
         raise Unauthorised(f"eBay's token endpoint answered {status} {word}: {remedy}")

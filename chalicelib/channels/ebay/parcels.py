@@ -46,23 +46,24 @@ def fulfilment_of(parcel: ShipmentConfirmation, now_ms: int) -> dict[str, Any]:
     return body
 
 
-def is_told(body: Mapping[str, Any], fulfilments: Sequence[Mapping[str, Any]]) -> bool:
+def is_told(body: Mapping[str, Any], fulfilments: Sequence[Any]) -> bool:
     """Whether one of eBay's fulfilments is this parcel: the same tracking number over the same lines, or without one
     the same units at the same second."""
-    return any(_fits(body, found) for found in fulfilments)
+    return any(_fits(body, found) for found in fulfilments if isinstance(found, dict))
 
 
 def _fits(body: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     ours, theirs = _units(body), _units(found)
     if "trackingNumber" in body:
         number = _alphanumeric(str(found.get("shipmentTrackingNumber") or ""))
-        return number == body["trackingNumber"] and ours.keys() <= theirs.keys()
+        return number.casefold() == body["trackingNumber"].casefold() and ours.keys() <= theirs.keys()
     same_second = str(found.get("shippedDate"))[:19] == body["shippedDate"][:19]
     return not found.get("shipmentTrackingNumber") and ours == theirs and same_second
 
 
 def _units(fulfilment: Mapping[str, Any]) -> dict[str, int]:
-    return {item["lineItemId"]: item.get("quantity", 0) for item in fulfilment.get("lineItems") or []}
+    items = [item for item in fulfilment.get("lineItems") or [] if isinstance(item, dict)]
+    return {str(item.get("lineItemId")): item.get("quantity", 0) for item in items}
 
 
 def _alphanumeric(text: str) -> str:

@@ -22,7 +22,7 @@ def read_payment(root: Node, amounts: EbayAmounts, total_minor: int, problems: l
     if status == "PARTIALLY_REFUNDED":
         return Payment(vouched=True, refunded_minor=min(_refunded_minor(root, amounts), max(total_minor, 0)))
     if status == "FAILED":
-        return _failed(root, problems)
+        return _failed(root, amounts, total_minor, problems)
     if status != "PENDING":
         problems.append(Problem("payment_unknown", f"orderPaymentStatus is {status or 'missing'}"))
     return Payment()
@@ -35,22 +35,31 @@ def call_off_refunded(root: Node, lines: tuple[ChannelLine, ...]) -> tuple[Chann
     return tuple(replace(line, cancelled=line.quantity - line.fulfilled) for line in lines)
 
 
-def _failed(root: Node, problems: list[Problem]) -> Payment:
+def _failed(root: Node, amounts: EbayAmounts, total_minor: int, problems: list[Problem]) -> Payment:
     """FAILED means that the payment failed, or a refund of a payment that did not."""
-    payments = root.at("paymentSummary").each("payments")
-    if not any(payment.text("paymentStatus") == "PAID" for payment in payments):
+    summary = root.at("paymentSummary")
+    paid = any(payment.text("paymentStatus") == "PAID" for payment in summary.each("payments"))
+    if not paid and not summary.each("refunds"):
         return Payment(lapsed=True)
     problems.append(Problem("refund_failed", "eBay could not refund the buyer: settle it before anything ships"))
-    return Payment(vouched=True)
+    return Payment(vouched=True, refunded_minor=min(_refunded_minor(root, amounts), max(total_minor, 0)))
 
 
 def _refunded_minor(root: Node, amounts: EbayAmounts) -> int:
-    """Refunds of lines are what the buyer got back; those of the order are net of eBay's fees and tax, so they count
-    only where no line has one. Adding both would count the same money twice."""
+    """Refunds of lines are what the buyer got back; those of the order are net of eBay's fees and tax, and may tell of
+    the same money again: beside lines they count only where the ids of both are seen to be the same ones. A refund that
+    the order calls undone is none."""
+    of_order = root.at("paymentSummary").each("refunds")
+    undone = {_id(refund) for refund in of_order if refund.text("refundStatus") not in ("", "REFUNDED")} - {""}
     of_lines = [refund for line in root.each("lineItems") for refund in line.each("refunds")]
-    of_order = [
-        refund
-        for refund in root.at("paymentSummary").each("refunds")
-        if refund.text("refundStatus") in ("", "REFUNDED")
-    ]
-    return max(sum(amounts.minor(refund.at("amount")) for refund in of_lines or of_order), 0)
+    told = {_id(refund) for refund in of_lines}
+    shared = "" not in told and bool(told & {_id(refund) for refund in of_order})
+    counted = [refund for refund in of_lines if _id(refund) not in undone]
+    if not of_lines or shared:
+        done = [refund for refund in of_order if refund.text("refundStatus") in ("", "REFUNDED")]
+        counted += [refund for refund in done if _id(refund) not in told - {""}]
+    return max(sum(amounts.minor(refund.at("amount")) for refund in counted), 0)
+
+
+def _id(refund: Node) -> str:
+    return refund.text("refundId")

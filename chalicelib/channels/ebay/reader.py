@@ -35,7 +35,11 @@ def _order(root: Node, channel: str) -> ChannelOrder:
     amounts = EbayAmounts(root.at("pricingSummary").at("total").currency("currency"))
     problems: list[Problem] = []
     instructions = root.each("fulfillmentStartInstructions")
-    lines = tuple(_line(node, amounts, problems, ships=_ships(instructions)) for node in root.each("lineItems"))
+    ships, discounted = _ships(instructions), root.at("pricingSummary").has("priceDiscount")
+    lines = tuple(
+        _line(node, amounts, problems, ships=ships and not node.has("giftDetails"), discounted=discounted)
+        for node in root.each("lineItems")
+    )
     distinct([line.line_id for line in lines])
     total_minor, charges = charges_of(root, lines, amounts)
     payment = read_payment(root, amounts, total_minor, problems)
@@ -65,7 +69,8 @@ def _order(root: Node, channel: str) -> ChannelOrder:
     )
 
 
-def _line(node: Node, amounts: EbayAmounts, problems: list[Problem], *, ships: bool) -> ChannelLine:
+def _line(node: Node, amounts: EbayAmounts, problems: list[Problem], *, ships: bool, discounted: bool) -> ChannelLine:
+    """`discounted`: the order says that its goods were."""
     line_id = node.identity("lineItemId")
     quantity = units(node, "quantity", line_id, problems)
     fulfilled = quantity if node.text("lineItemFulfillmentStatus") == "FULFILLED" else 0
@@ -74,8 +79,10 @@ def _line(node: Node, amounts: EbayAmounts, problems: list[Problem], *, ships: b
     price_minor = amounts.minor(node.at("lineItemCost"))
     if node.has("discountedLineItemCost"):
         discount_minor = price_minor - amounts.minor(node.at("discountedLineItemCost"))
-    else:
+    elif discounted:
         discount_minor = sum(amounts.minor(each.at("discountAmount")) for each in node.each("appliedPromotions"))
+    else:
+        discount_minor = 0  # a promotion may be of the delivery
     item, variation = node.text("legacyItemId"), node.text("legacyVariationId")
     return ChannelLine(
         line_id=line_id,
@@ -101,7 +108,7 @@ def _not_by_seller(root: Node, instructions: list[Node]) -> list[Problem]:
     program = root.at("program")
     if "FULFILLED_BY_EBAY" in kinds or (program and program.has("fulfillmentProgram")):
         return [Problem("fulfilled_by_ebay", "eBay ships this order from its own stock")]
-    if program or any(node.flag("ebaySupportedFulfillment") for node in instructions):
+    if program.value or any(node.flag("ebaySupportedFulfillment") for node in instructions):
         return [Problem("program_order", "the parcel goes to eBay or its partner first: check address and label")]
     others = sorted(kinds.difference(_BY_SELLER))
     return [Problem("unusual_fulfilment", f"fulfillmentInstructionsType is {', '.join(others)}")] if others else []

@@ -3,8 +3,10 @@
 Source: sell_fulfillment_v1_oas3.json, issueRefund and OrderRefund. Job `refund/<refund id>` is written before the call:
     known       the ids of the order's refunds at that moment; what comes after may be ours
     asked_ms    when it was asked for; 0: it was certainly not done, and may be asked for again
+    lost        an answer was lost once: whatever eBay says to a later question, the first may have been done
     ebay_id     eBay's id of it, "" while the answer is not known
     done        the buyer has it
+    failed      eBay has tried and could not
 It is never dropped: the same wish asked for again must not move money again.
 """
 
@@ -38,6 +40,8 @@ def give_back(wire: EbayWire, jobs: Jobs, external_id: str, wish: RefundRequest)
     job = jobs.get(name)
     if job and job.get("done"):
         return True
+    if job and job.get("failed"):
+        raise _failed(job)
     order = wire.ask(Call("GET", order_path(external_id)), "orderId")
     if job is None or not job.get("asked_ms"):
         job = {"known": sorted(refund_ids(order)), "asked_ms": wire.now_ms, "ebay_id": ""}
@@ -72,7 +76,7 @@ def _ask(wire: EbayWire, jobs: Jobs, name: str, job: Mapping[str, Any], external
     except Unanswered:
         raise
     except HeadraceError as error:
-        jobs.put(name, {**job, "asked_ms": 0})
+        jobs.put(name, job if job.get("lost") else {**job, "asked_ms": 0})
         if isinstance(error, Declined) and _ALREADY_REFUNDED in error.codes:
             order = wire.ask(Call("GET", order_path(external_id)), "orderId")
             if ours := _ours(order, job, wish):
@@ -101,7 +105,7 @@ def _look(
     waited_ms = wire.now_ms - int(job["asked_ms"])
     if waited_ms < _SETTLES_MS:
         raise Busy("the answer to a refund was lost: it may still show", after_s=(_SETTLES_MS - waited_ms) // 1000 + 1)
-    job = {**job, "asked_ms": wire.now_ms}
+    job = {**job, "asked_ms": wire.now_ms, "lost": True}
     jobs.put(name, job)
     return _ask(wire, jobs, name, job, external_id, wish)
 
@@ -129,11 +133,15 @@ def _settle(jobs: Jobs, name: str, job: Mapping[str, Any], order: Mapping[str, A
 
 
 def _told(jobs: Jobs, name: str, job: Mapping[str, Any], status: str) -> bool:
-    jobs.put(name, {**job, "done": status == "REFUNDED"})
+    jobs.put(name, {**job, "done": status == "REFUNDED", "failed": status == "FAILED"})
     if status == "FAILED":
-        remedy = "settle it at eBay, or make a new refund"
-        raise Refused("refund_failed", f"eBay could not refund the buyer ({job['ebay_id'] or 'no id'}): {remedy}")
+        raise _failed(job)
     return status == "REFUNDED"
+
+
+def _failed(job: Mapping[str, Any]) -> Refused:
+    remedy = "settle it at eBay, or make a new refund"
+    return Refused("refund_failed", f"eBay could not refund the buyer ({job.get('ebay_id') or 'no id'}): {remedy}")
 
 
 def _refunds(order: Mapping[str, Any]) -> Iterable[Node]:

@@ -15,7 +15,7 @@ from chalicelib.channels.ebay.parcels import stamp
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import Jobs, MoneyFact, Payout
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import HeadraceError, Refused
 
 _BASE = "/sell/finances/v1"
 _DAY_MS = 86_400_000
@@ -23,7 +23,8 @@ _REACH_MS = (5 * 365 - 1) * _DAY_MS
 _RANGE_MS = 1000 * _DAY_MS
 _MOST_OFFSET = 5000
 _JOB = "payouts"
-_ON_THEIR_WAY = ("INITIATED", "RETRYABLE_FAILED")
+_ON_THEIR_WAY = ("INITIATED", "RETRYABLE_FAILED", "REVERSED")  # a payout that the bank sends back is tried again
+_LONGEST_WAY_MS = 90 * _DAY_MS  # after that a payout is not waited for any more
 _PAGES = {"transaction": 1000, "payout": 200}
 
 
@@ -41,18 +42,31 @@ def read_payouts(wire: EbayWire, jobs: Jobs, since_ms: int) -> Iterator[Payout]:
     """
     before: Mapping[str, Any] = jobs.get(_JOB) or {}
     on_their_way: dict[str, int] = {}
+    try:
+        yield from _succeeded(wire, since_ms, before, on_their_way)
+    except HeadraceError:
+        # What comes before this one may not be read again: nothing on its way may be forgotten.
+        if on_their_way.keys() - before.keys():
+            jobs.put(_JOB, {**before, **on_their_way})
+        raise
+    if on_their_way != dict(before):
+        jobs.put(_JOB, on_their_way)
+
+
+def _succeeded(
+    wire: EbayWire, since_ms: int, before: Mapping[str, Any], on_their_way: dict[str, int]
+) -> Iterator[Payout]:
+    """Those that succeeded; those that may yet are put into `on_their_way`."""
     told: set[str] = set()
     for row in _dated(wire, "payout", "payoutDate", min([since_ms, *map(int, before.values())])):
         payout_id, at_ms = row.identity("payoutId"), row.time_ms("payoutDate")
-        if row.text("payoutStatus") in _ON_THEIR_WAY:
+        if row.text("payoutStatus") in _ON_THEIR_WAY and at_ms > wire.now_ms - _LONGEST_WAY_MS:
             on_their_way[payout_id] = at_ms
         wanted = at_ms >= since_ms or payout_id in before
         if wanted and payout_id not in told and row.text("payoutStatus") in ("", "SUCCEEDED"):
             told.add(payout_id)
             rows = _all_of(wire, payout_id)
             yield payout_of(row, [fact for each in rows for fact in facts_of(each)])
-    if on_their_way != dict(before):
-        jobs.put(_JOB, on_their_way)
 
 
 def _dated(wire: EbayWire, name: str, date: str, since_ms: int) -> Iterator[Node]:

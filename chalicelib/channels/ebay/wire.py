@@ -105,7 +105,7 @@ class EbayWire:
             self._budget.spend(api)
             response = self._sent(HttpRequest(call.method, url, self._headers(call, url, data, token), data))
             try:
-                return response, read_answer(response)
+                return response, read_answer(response, self.now_ms)
             except Throttled as error:
                 self._budget.drain(api, error.after_s)
                 raise

@@ -114,7 +114,9 @@ def test_the_status_says_where_the_money_is(status: str, expected: str) -> None:
 
 
 def test_a_transfer_that_failed_has_moved_nothing() -> None:
-    assert facts_of(row(transactionType="TRANSFER", transactionStatus="FAILED")) == ()
+    """It keeps its id: what was booked under it before is corrected."""
+    assert amounts(row(transactionType="TRANSFER", transactionStatus="FAILED")) == {"TRANSFER/12-1": 0}
+    assert amounts(row(transactionType="TRANSFER", bookingEntry="DEBIT")) == {"TRANSFER/12-1": -8000}
 
 
 def test_a_charge_names_its_order_among_its_references() -> None:
@@ -157,3 +159,56 @@ def test_a_payout_holds_what_it_cost_to_be_paid_at_once() -> None:
     payout = payout_of(Node({**stated, "totalFee": money("1.50")}), inside)
     assert sum(fact.amount_minor for fact in payout.facts) == payout.amount_minor == 7850
     assert payout_of(Node(stated), inside).facts == tuple(inside)
+
+
+TYPES = ["SALE", "REFUND", "CREDIT", "DISPUTE", "SHIPPING_LABEL", "TRANSFER", "NON_SALE_CHARGE", "ADJUSTMENT"]
+TYPES += ["WITHDRAWAL", "LOAN_REPAYMENT", "PURCHASE", "NEW_ONE"]
+STATUSES = ["FUNDS_ON_HOLD", "FUNDS_PROCESSING", "FUNDS_AVAILABLE_FOR_PAYOUT", "PAYOUT", "COMPLETED", "NEW_ONE"]
+SHAPES: list[dict[str, Any]] = [
+    {},
+    {"totalFeeAmount": money("20"), "orderLineItems": fees(("FINAL_VALUE_FEE", "15"), ("FIXED", "5"))},
+    {"totalFeeAmount": money("0"), "orderLineItems": fees(("FINAL_VALUE_FEE", "15"))},
+    {"orderLineItems": [{"lineItemId": "1"}], "totalFeeBasisAmount": money("100")},
+    {"totalFeeAmount": money("20"), "totalFeeBasisAmount": money("93"), "ebayCollectedTaxAmount": money("7")},
+    {"totalFeeBasisAmount": money("73"), "eBayCollectedTaxAmount": money("7"), "feeType": "AD_FEE"},
+    {"totalFeeAmount": money("20", "USD"), "orderLineItems": fees(("FIXED", "5"))},
+    {"amount": money("0")},
+    {"amount": money("-80.0"), "totalFeeAmount": money("-2")},
+]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("entry", ["CREDIT", "DEBIT"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_facts_of_any_row_add_up_and_keep_their_ids(kind: str, entry: str, shape: dict[str, Any]) -> None:
+    ids = set()
+    for status in STATUSES:
+        found = facts_of(row(transactionType=kind, bookingEntry=entry, transactionStatus=status, **shape))
+        signed = (-1 if entry == "DEBIT" else 1) * round(float(shape.get("amount", money("80.0"))["value"]) * 100)
+        assert sum(fact.amount_minor for fact in found) == signed
+        assert len({fact.fact_id for fact in found}) == len(found)
+        assert {fact.kind for fact in found} <= set(MONEY_KINDS)
+        ids.add(tuple(fact.fact_id for fact in found))
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("kind", ["REFUND", "DISPUTE", "SHIPPING_LABEL", "NON_SALE_CHARGE"])
+def test_what_is_told_without_its_side_is_on_the_side_where_it_mostly_is(kind: str) -> None:
+    assert sum(amounts(row(transactionType=kind, bookingEntry=None)).values()) == -8000
+    assert sum(amounts(row(transactionType="SALE", bookingEntry=None)).values()) == 8000
+    assert sum(amounts(row(transactionType=kind, bookingEntry="CREDIT")).values()) == 8000
+
+
+def test_a_fee_named_like_our_own_word_is_no_tax() -> None:
+    sale = row(
+        totalFeeAmount=money("20"),
+        totalFeeBasisAmount=money("93"),
+        ebayCollectedTaxAmount=money("7"),
+        orderLineItems=fees(("tax", "20")),
+    )
+    assert len({fact.fact_id for fact in facts_of(sale)}) == len(facts_of(sale)) == 3
+
+
+def test_fees_of_a_sale_abroad_count_where_they_are_told_in_the_payouts_currency() -> None:
+    fee = {"value": "25", "currency": "USD", "convertedFromValue": "20", "convertedFromCurrency": "EUR"}
+    assert amounts(row(totalFeeAmount=fee)) == {"SALE/12-1": 10000, "SALE/12-1/OTHER_FEES": -2000}

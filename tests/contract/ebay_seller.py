@@ -119,7 +119,8 @@ SELLERS = (
 class Wire:
     """A transport that checks each request against its model and gives it to the stand-in.
 
-    `instead`: what to answer to the next calls in its place. `lost`: calls that are carried out and answered by a 503.
+    `instead`: what to answer to the next calls in its place. `lost`: calls that are carried out and then answered by 503;
+    `lost_at`: the same for the next success of a path with this ending.
     """
 
     def __init__(self, market: Ebay) -> None:
@@ -128,6 +129,7 @@ class Wire:
         self.operations: list[str] = []
         self.instead: list[HttpResponse] = []
         self.lost = 0
+        self.lost_at = ""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         self.sent.append(request)
@@ -141,6 +143,9 @@ class Wire:
         answer: Response = self.market.handle(sent)
         if self.lost and request.method == "POST" and "token" not in operation:
             self.lost -= 1
+            return GATEWAY
+        if self.lost_at and path.endswith(self.lost_at) and answer.status < 300:
+            self.lost_at = ""
             return GATEWAY
         return HttpResponse(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
 

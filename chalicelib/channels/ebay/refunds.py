@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.channels.ebay.answers import Declined, Unanswered
+from chalicelib.channels.ebay.return_refunds import pay_through_return
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import Jobs, RefundRequest
@@ -25,6 +26,7 @@ from chalicelib.domain.money import to_text
 
 ORDERS = "/sell/fulfillment/v1/order"
 _ALREADY_REFUNDED = 34917
+_CASE_OPEN = 34916
 _SETTLES_MS = 120_000  # so long a refund may be on its way before the order shows it
 _REASONS = frozenset({"BUYER_CANCEL", "SELLER_CANCEL", "ITEM_NOT_RECEIVED", "BUYER_RETURN", "ITEM_NOT_AS_DESCRIBED"})
 _REASONS |= {"OTHER_ADJUSTMENT", "SHIPPING_DISCOUNT"}
@@ -72,7 +74,7 @@ def _ask(wire: EbayWire, jobs: Jobs, name: str, job: Mapping[str, Any], external
     amount = {"value": to_text(wish.amount_minor, wish.currency), "currency": wish.currency}
     body = {"reasonForRefund": reason_of(wish.reason), "orderLevelRefundAmount": amount}
     try:
-        made = wire.ask(Call("POST", f"{order_path(external_id)}/issue_refund", body, signed=True), "refundStatus")
+        made = _issue(wire, external_id, body)
     except Unanswered:
         raise
     except HeadraceError as error:
@@ -84,6 +86,16 @@ def _ask(wire: EbayWire, jobs: Jobs, name: str, job: Mapping[str, Any], external
         raise
     ebay_id, status = str(made.get("refundId") or ""), str(made["refundStatus"])
     return _told(jobs, name, {**job, "ebay_id": ebay_id}, status)
+
+
+def _issue(wire: EbayWire, external_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """issueRefund; where a return of the order is open, through that."""
+    try:
+        return wire.ask(Call("POST", f"{order_path(external_id)}/issue_refund", body, signed=True), "refundStatus")
+    except Declined as declined:
+        if _CASE_OPEN not in declined.codes:
+            raise
+    return {"refundStatus": pay_through_return(wire, external_id, body["orderLevelRefundAmount"])}
 
 
 def _look(

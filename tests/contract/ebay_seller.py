@@ -119,8 +119,9 @@ SELLERS = (
 class Wire:
     """A transport that checks each request against its model and gives it to the stand-in.
 
-    `instead`: what to answer to the next calls in its place. `lost`: calls that are carried out and then answered by 503;
-    `lost_at`: the same for the next success of a path with this ending.
+    instead   what to answer to the next calls in its place
+    lost      how many calls are carried out and then answered by a 503
+    lost_at   the ending of a path whose next success is answered so
     """
 
     def __init__(self, market: Ebay) -> None:

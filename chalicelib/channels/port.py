@@ -222,7 +222,7 @@ class MoneyFact:
     amount_minor signed from the seller's side, in minor units of `currency`
     external_id  the channel's id of the order it is about; "" for none
     payout_id    the payout that carries it; "" while there is none
-    status       open | held | released | paid, a word of ours for where the money is
+    status       open | held | released | paid, a word of ours for where the money is; stated: said again by a payout
     what         the channel's own words for it, at most 120 characters
     """
 
@@ -241,7 +241,8 @@ class MoneyFact:
 class Payout:
     """One payment to the seller's bank with every amount in it; `amount_minor` is what the channel says it paid.
 
-    The facts add up to it, or `settlement` shows that they do not.
+    The facts add up to it, or `settlement` shows that they do not. `restates`: they have ids of their own, which are not
+    those under which `transactions` tells the same money (Amazon's settlement report).
     """
 
     payout_id: str
@@ -249,6 +250,7 @@ class Payout:
     paid_ms: int
     amount_minor: int
     facts: tuple[MoneyFact, ...]
+    restates: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order
 
+STATED = "stated"  # status of a fact that says again, under another id, what was booked when it happened
 GROSS = ("sale", "refund", "dispute")  # kinds that account for what the buyer paid
 TAX = "tax"  # what the channel passes on; every other kind is a fee
 _NOT_OF_AN_ORDER = ("reserve", "transfer")  # money kept for a while, or moved: neither earned nor lost
@@ -100,8 +101,10 @@ def payout_lines(facts: Iterable[LedgerFact]) -> list[dict[str, str | int]]:
 
 
 def refunds_in(facts: Iterable[LedgerFact]) -> Refunds:
-    """What the facts of one order say has been given back to the buyer."""
-    booked = _with_tax_paid(facts)
+    """What the facts of one order say has been given back to the buyer. What a statement says again counts where
+    nothing else was told."""
+    told = list(facts)
+    booked = _with_tax_paid([fact for fact in told if fact.status != STATED] or told)
     back = [fact for fact in booked if fact.kind == "refund" and fact.amount_minor < 0]
     at = {(fact.at_ms, fact.payout_id) for fact in back}
     tax = sum(f.amount_minor for f in booked if f.kind == TAX and f.amount_minor > 0 and (f.at_ms, f.payout_id) in at)

@@ -18,7 +18,7 @@ from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import ALLOWANCE_MS
 from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Order
-from chalicelib.domain.settlement import LedgerFact, PayoutLine
+from chalicelib.domain.settlement import STATED, LedgerFact, PayoutLine
 from chalicelib.inbound.api import known_order
 from chalicelib.inbound.guard import answer, guarded, page_limit
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -78,11 +78,12 @@ def money(order_id: str) -> Response:
     facts = sorted(
         read_facts(ports.tables, order.channel, order.external_id), key=lambda fact: (fact.at_ms, fact.fact_id)
     )
+    counted = [fact for fact in facts if fact.status != STATED] or facts  # a statement says the same money again
     page, cursor = _page(facts)
     return answer(
         {
             "order": order.order_id,
-            "sums": _sums((fact.currency, fact.kind, fact.amount_minor) for fact in facts),
+            "sums": _sums((fact.currency, fact.kind, fact.amount_minor) for fact in counted),
             "facts": [_fact_view(fact) for fact in page],
             "cursor": cursor,
             "payouts": [_payout_view(payout_id, order, ports) for payout_id in order.state.payouts],

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from chalicelib.channels.port import ChannelClient, MoneyFact, Payout
 from chalicelib.domain.errors import Busy, HeadraceError
-from chalicelib.domain.settlement import LedgerFact, payout_lines, refunds_in
+from chalicelib.domain.settlement import STATED, LedgerFact, payout_lines, refunds_in
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
@@ -124,7 +124,8 @@ def _read_payouts(channel: str, client: ChannelClient, runtime: Runtime) -> int:
 
 def _work_off(payout: Payout, channel: str, runtime: Runtime) -> bool:
     """Settle and book all of one payout; False when nothing of it has changed since that was done."""
-    carried = {fact.fact_id: replace(_kept(fact), payout_id=payout.payout_id, status="paid") for fact in payout.facts}
+    status = STATED if payout.restates else "paid"
+    carried = {fact.fact_id: replace(_kept(fact), payout_id=payout.payout_id, status=status) for fact in payout.facts}
     facts = list(carried.values())
     sum_minor = sum(fact.amount_minor for fact in facts)
     statement = Statement(payout.payout_id, payout.currency, payout.paid_ms, payout.amount_minor, len(facts), sum_minor)

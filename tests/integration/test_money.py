@@ -245,6 +245,23 @@ def test_every_refund_so_far_is_in_the_total(world: World, amazon: Account) -> N
     assert [each["fact"]["total_minor"] for each in sent(world, "funding")] == [100, 150]
 
 
+def test_a_refund_that_a_statement_says_again_under_another_id_is_counted_once(world: World, amazon: Account) -> None:
+    amazon.facts = [booked("transaction", "sale", 500), booked("transaction-r", "refund", -200)]
+    poll(world)
+    said_again = (booked("row", "sale", 500), booked("row-r", "refund", -200))
+    amazon.paid = [replace(payout(*said_again), restates=True)]
+    poll(world)
+    told = [each["fact"]["total_minor"] for each in sent(world, "funding")]
+    assert told == [200, 200]
+    assert {fact.status for fact in read_facts(world.tables, "amazon", "1001")} == {"open", "stated"}
+
+
+def test_a_refund_that_only_a_statement_tells_is_heard(world: World, amazon: Account) -> None:
+    amazon.paid = [replace(payout(booked("row", "sale", 500), booked("row-r", "refund", -200)), restates=True)]
+    poll(world)
+    assert [each["fact"]["total_minor"] for each in sent(world, "funding")] == [200]
+
+
 def test_a_refund_in_a_payout_leaves_nothing_outstanding(world: World, amazon: Account) -> None:
     keep(world)
     amazon.paid = [payout(booked("a", "sale", 500), booked("r", "refund", -200, at_ms=NOW_MS - 5000))]

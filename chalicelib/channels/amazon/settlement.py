@@ -47,7 +47,8 @@ def read_settlement(report: bytes | str) -> Payout:
             identity = _identity(row)
             seen[identity] += 1
             facts.append(_fact(row, f"{settlement_id}/{identity}.{seen[identity]}", settlement_id, currency, paid_ms))
-    payout = Payout(settlement_id, currency, paid_ms, _minor(head["total-amount"], currency), tuple(facts))
+    total_minor = _minor(head["total-amount"], currency)
+    payout = Payout(settlement_id, currency, paid_ms, total_minor, tuple(facts), restates=True)
     found_minor = sum(fact.amount_minor for fact in facts)
     if found_minor != payout.amount_minor:
         told = (

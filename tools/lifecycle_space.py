@@ -32,10 +32,11 @@ from chalicelib.domain.lifecycle import (
     unconfirmed_shipments,
     unsent_refunds,
     untold_cancellations,
+    untold_returns,
 )
 from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor
 from chalicelib.domain.settlement import PayoutLine, decide_settlement
-from chalicelib.domain.shipping import decide_confirmation
+from chalicelib.domain.shipping import decide_confirmation, decide_return_told
 from chalicelib.domain.sourcing import Available, Sourcing
 
 T0_MS = 1_700_000_000_000
@@ -290,11 +291,11 @@ def _fewer_lines(said: ChannelOrder) -> ChannelOrder:
     return replace(said, lines=said.lines[:1], total_minor=said.total_minor - said.lines[1].price_minor)
 
 
-def _asks(do: str, **fact: Any) -> Step:
-    """A command, as the API and the warehouse give it."""
+def _asks(do: str, actor: str = "people", **fact: Any) -> Step:
+    """A command, as the API, the warehouse or the channel gives it."""
 
     def step(node: Node) -> Node | None:
-        outcome = COMMANDS[do].decide(node.order, fact, "people", node.now_ms)
+        outcome = COMMANDS[do].decide(node.order, fact, actor, node.now_ms)
         if outcome is None:
             return None
         if outcome.new:
@@ -326,14 +327,14 @@ def _may_ship(order: Order) -> bool:
     return not order.state.holds and order.state.secured_minor >= order.state.total_minor
 
 
-def _returns(step_name: str, restock: list[Any] | None = None) -> Step:
+def _returns(step_name: str, restock: list[Any] | None = None, actor: str = "people") -> Step:
     """One unit of the first line goes a step back; it is named when it is first heard of."""
 
     def step(node: Node) -> Node | None:
         known = node.order.state.returns.get("r")
         lines = [] if known else [{"line_id": node.order.lines[0].line_id, "units": 1}]
         fact = {"return_id": "r", "step": step_name, "location": "main", "lines": lines, "restock": restock}
-        return _asks("return", **fact)(node)
+        return _asks("return", actor, **fact)(node)
 
     return step
 
@@ -368,6 +369,8 @@ def _sync(node: Node) -> Node | None:
         after = decide_told(order, untold[0], "", node.now_ms)
     elif unsent := unsent_refunds(order.state):
         return _asks("refund_outcome", refund_id=unsent[0])(node)
+    elif returns := untold_returns(order.state):
+        after = decide_return_told(order, returns[0], node.now_ms)
     else:
         return None
     return replace(node, order=after) if after else None
@@ -466,6 +469,7 @@ STEPS: Mapping[str, Step] = {
     },
     **{f"return: {name}": _returns(name) for name in ("request", "approve", "decline", "receive", "inspect")},
     "return: scrapped": _returns("inspect", []),
+    "return: requested at the channel": _returns("request", actor="market"),
 }
 
 
@@ -568,7 +572,7 @@ def key_of(node: Node) -> Any:
         tuple(sorted(reason for reason, _ in state.waived)),
         tuple((parcel.location, tuple(parcel.items.items()), bool(parcel.confirmed_ms)) for parcel in state.shipments),
         tuple(
-            (name, back.status, back.exchange, *back.items.items(), *back.restocked.items())
+            (name, back.status, back.exchange, back.told, *back.items.items(), *back.restocked.items())
             for name, back in state.returns.items()
         ),
         tuple((name, refund.status) for name, refund in state.refunds.items()),

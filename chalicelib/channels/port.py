@@ -241,8 +241,8 @@ class MoneyFact:
 class Payout:
     """One payment to the seller's bank with every amount in it; `amount_minor` is what the channel says it paid.
 
-    The facts add up to it, or `settlement` shows that they do not. `restates`: they have ids of their own, which are not
-    those under which `transactions` tells the same money (Amazon's settlement report).
+    The facts add up to it, or `settlement` shows that they do not. `restates`: they have ids of their own, which are
+    not those under which `transactions` tells the same money (Amazon's settlement report).
     """
 
     payout_id: str
@@ -323,6 +323,10 @@ class ChannelClient(Protocol):
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
         """Every return changed since then (Unix ms)."""
 
+    def answer_return(self, external_id: str, return_id: str, status: str) -> None:
+        """Say how a return of the channel's stands here: approved, declined or received. Saying it twice is harmless;
+        what the channel has gone beyond is left alone."""
+
     def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
         """Every amount booked since then (Unix ms); one whose status has changed since may come again."""
 
@@ -350,6 +354,10 @@ class Basic:
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:  # noqa: ARG002
         """None."""
         return iter(())
+
+    def answer_return(self, external_id: str, return_id: str, status: str) -> None:
+        """Raises `Refused`, always."""
+        raise Refused("not_supported", f"return {return_id} of {external_id}: {status} is said in the seller pages")
 
     def transactions(self, since_ms: int) -> Iterator[MoneyFact]:  # noqa: ARG002
         """None."""

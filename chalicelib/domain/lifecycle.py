@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor, total_units
+from chalicelib.domain.orders import Order, Quantities, Return, State, collectible_minor, refunded_minor, total_units
 
 STAGES = ("entry", "funding", "allocation", "shipping", "settlement", "settled", "cancelled")
 CLOSED = ("settled", "cancelled")
@@ -176,6 +176,28 @@ def untold_cancellations(state: State) -> tuple[str, ...]:
     if any(units.to_cancel > 0 for units in state.quantities):
         return ()
     return tuple(name for name, each in state.cancellations.items() if each.status == "created")
+
+
+def unsaid_to_channel(order: Order) -> bool:
+    """Whether the channel that sold it has yet to be told of something."""
+    state = order.state
+    found = (unconfirmed_shipments(order), unsent_refunds(state), untold_cancellations(state), untold_returns(state))
+    return any(found)
+
+
+def untold_returns(state: State) -> tuple[str, ...]:
+    """Returns that the channel told us of and that have come further here than it knows."""
+    return tuple(name for name, back in state.returns.items() if back.told and _goes_further(back))
+
+
+def told_status(back: Return) -> str:
+    """The status of a return in words that a channel has: inspecting is our own business."""
+    return "received" if back.status == "inspected" else back.status
+
+
+def _goes_further(back: Return) -> bool:
+    steps = ("requested", "approved", "received", "declined")
+    return steps.index(told_status(back)) > steps.index(back.told)
 
 
 def locked_locations(state: State) -> frozenset[str]:

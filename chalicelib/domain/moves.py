@@ -189,6 +189,7 @@ _SHIPPING = {
     ),
     "confirm": Move("sync", "a parcel that the channel has not acknowledged", lambda state: bool(state.shipments)),
     "cancel_told": Move("sync", "units called off by us, no location asked", lambda state: bool(state.cancellations)),
+    "return_told": Move("sync", "a return that came further than the channel knows", _returning),
     "request_return": Move("shipping", "units that are out", _some("shipped"), until="the goods"),
     "approve_return": Move("shipping", "requested", _returning, until="the goods"),
     "decline_return": Move("shipping", "requested or approved", _returning),

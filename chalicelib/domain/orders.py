@@ -137,6 +137,7 @@ class Return:
     items      line index -> units asked for (or, once received, that came)
     restocked  line index -> units good to sell again; the rest of an inspected return is scrap
     exchange   id of the order that sends other goods for these; "" for none
+    told       how the return stands at the channel that told us of it; "" for one that the channel does not know
     """
 
     items: Mapping[int, int]
@@ -144,6 +145,7 @@ class Return:
     location: str = ""
     restocked: Mapping[int, int] = field(default_factory=dict)
     exchange: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True)

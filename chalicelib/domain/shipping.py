@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded
+from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, Quantities, Return, Shipment
 from chalicelib.domain.stock import StockMove
@@ -132,6 +132,8 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     if was not in froms:
         raise Refused("bad_step", f"return {step.return_id!r} is {was or 'not known'}: it cannot be {to}")
     back = replace(_announced(known, step), status=to)
+    if actor == order.channel:  # it says so itself
+        back = replace(back, told=told_status(back))
     quantities = list(order.state.quantities)
     if to in ("received", "inspected") and was != "received":
         for index, units in back.items.items():
@@ -147,6 +149,16 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     after = order.having(quantities=tuple(quantities), returns={**order.state.returns, step.return_id: back})
     cause = f"{sum(back.items.values())} units as {step.return_id}"
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
+
+
+def decide_return_told(order: Order, return_id: str, now_ms: int) -> Order | None:
+    """The channel knows how a return stands; None when it did before."""
+    back = order.state.returns.get(return_id)
+    if back is None or not back.told or back.told == told_status(back):
+        return None
+    told = replace(back, told=told_status(back))
+    after = order.having(returns={**order.state.returns, return_id: told})
+    return moved(order, after, "return_told", now_ms=now_ms, cause=f"{return_id} {told.told}")
 
 
 def _announced(known: Return | None, step: ReturnStep) -> Return:

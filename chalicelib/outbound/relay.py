@@ -14,13 +14,7 @@ from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.cancellation import has_come_back
-from chalicelib.domain.lifecycle import (
-    unconfirmed_shipments,
-    unsent_refunds,
-    untold_cancellations,
-    waits_for_stock,
-    work_due,
-)
+from chalicelib.domain.lifecycle import unsaid_to_channel, waits_for_stock, work_due
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -88,7 +82,7 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
     queues = [work_due(order)]
     if waits_for_stock(order) and _waits_anew(order, before):
         queues.append("allocation")
-    if unconfirmed_shipments(order) or unsent_refunds(order.state) or untold_cancellations(order.state):
+    if unsaid_to_channel(order):
         queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
     return [(queue, message) for queue in queues if queue] + [
         ("entry", {"order": back.exchange})

@@ -10,11 +10,18 @@ from chalicelib.domain.cancellation import cancelled_items, decide_told
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.domain.funding import decide_refund_outcome
 from chalicelib.domain.holds import decide_hold
-from chalicelib.domain.lifecycle import unconfirmed_shipments, unsent_refunds, untold_cancellations
+from chalicelib.domain.lifecycle import (
+    told_status,
+    unconfirmed_shipments,
+    unsent_refunds,
+    untold_cancellations,
+    untold_returns,
+)
 from chalicelib.domain.orders import Order, Shipment
-from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
+from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation, decide_return_told
 from chalicelib.runtime.batch import is_done_with
 from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.orders import order_writes, read_order
@@ -32,6 +39,7 @@ def tell(message: Message, runtime: Runtime) -> None:
         *((_confirm, name) for name in unconfirmed_shipments(order)),
         *((_refund, name) for name in unsent_refunds(order.state)),
         *((_cancel, name) for name in untold_cancellations(order.state)),
+        *((_return, name) for name in untold_returns(order.state)),
     ]
     client = client_for(order.channel, runtime) if steps else None
     for step, name in steps:
@@ -69,6 +77,17 @@ def _cancel(client: Any, order: Order, cancellation_id: str, now_ms: int) -> Ord
     request = CancellationRequest(cancellation_id, items, order.state.cancellations[cancellation_id].reason)
     refusal = _refusal(lambda: client.cancel(order.external_id, request)) if items else ""
     return decide_told(order, cancellation_id, refusal, now_ms)
+
+
+def _return(client: Any, order: Order, return_id: str, now_ms: int) -> Order | None:
+    """What the seller has decided about a return, or that the goods are back. A channel that cannot be told learns it
+    by the refund."""
+    back = order.state.returns[return_id]
+    channels_id = return_id.partition("/")[0]  # a large return has come in parts
+    refusal = _refusal(lambda: client.answer_return(order.external_id, channels_id, told_status(back)))
+    if refusal:
+        log("return_not_told", order=order.order_id, return_id=return_id, why=refusal)
+    return decide_return_told(order, return_id, now_ms)
 
 
 def _refusal(call: Callable[[], Any]) -> str:

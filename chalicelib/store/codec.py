@@ -96,7 +96,14 @@ def encode_state(state: State) -> list[Any]:
             dict(state.fulfilment),
             dict(state.sourcing),
             {
-                name: [_out(b.items), b.status, b.location, _out(b.restocked), b.exchange]
+                name: [
+                    _out(b.items),
+                    b.status,
+                    b.location,
+                    _out(b.restocked),
+                    b.exchange,
+                    *([b.told] if b.told else []),
+                ]
                 for name, b in state.returns.items()
             },
             {name: [r.amount_minor, r.reason, r.status, r.detail] for name, r in state.refunds.items()},
@@ -138,7 +145,7 @@ def _decode_state_2(data: Sequence[Any]) -> State:
         waived=tuple((reason, detail) for reason, detail in full[12]),
         fulfilment=full[13],
         sourcing=full[14],
-        returns={name: Return(_in(b[0]), b[1], b[2], _in(b[3]), b[4]) for name, b in full[15].items()},
+        returns={name: Return(_in(b[0]), b[1], b[2], _in(b[3]), *b[4:]) for name, b in full[15].items()},
         refunds={name: Refund(*refund) for name, refund in full[16].items()},
         disputes={name: Dispute(*dispute) for name, dispute in full[17].items()},
         cancellations={name: Cancellation(_in(c[0]), *c[1:]) for name, c in full[18].items()},

@@ -12,9 +12,7 @@ from chalicelib.domain.lifecycle import (
     CLOSED,
     is_funded,
     stage,
-    unconfirmed_shipments,
-    unsent_refunds,
-    untold_cancellations,
+    unsaid_to_channel,
     work_due,
 )
 from chalicelib.domain.money import to_text
@@ -74,9 +72,8 @@ class Verdict:
     def at_rest(self) -> None:
         """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""
         for order in self.world.orders():
-            untold = (unconfirmed_shipments(order), unsent_refunds(order.state), untold_cancellations(order.state))
-            if work_due(order) or any(untold):
-                self._wrong.append(f"{order.order_id} was forgotten: {work_due(order)} {untold}")
+            if work_due(order) or unsaid_to_channel(order):
+                self._wrong.append(f"{order.order_id} was forgotten: {work_due(order) or 'its channel'}")
         self._wrong += self._channel_wrong(self.world.shop)
 
     def of(self, shop: Shop) -> list[str]:

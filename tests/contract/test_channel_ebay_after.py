@@ -525,12 +525,12 @@ def test_a_return_is_told_step_by_step_and_each_step_once(on: Seller) -> None:
     assert found.changed_ms == on.now_ms
     on.time.pass_(hours=1)
     assert steps(on, on.now_ms) == []
-    on.later().decide_return(opened.return_id, approve=True)
+    on.later().answer_return("", opened.return_id, "approved")
     assert steps(on, on.now_ms) == [(opened.return_id, "approve")]
     on.time.pass_(hours=1)
     on.market.ship_return(opened, on.time.now)
     assert steps(on, on.now_ms) == []
-    on.later().receive_return(opened.return_id)
+    on.later().answer_return("", opened.return_id, "received")
     since_ms = on.now_ms
     assert steps(on, since_ms) == [(opened.return_id, "receive")]
     on.time.pass_(hours=1)
@@ -541,7 +541,7 @@ def test_a_return_is_told_step_by_step_and_each_step_once(on: Seller) -> None:
 def test_a_return_that_was_declined_is_told(on: Seller) -> None:
     _, opened = returned(on)
     assert steps(on, 0) == [(opened.return_id, "request")]
-    on.later().decide_return(opened.return_id, approve=False)
+    on.later().answer_return("", opened.return_id, "declined")
     assert steps(on, on.now_ms) == [(opened.return_id, "decline")]
 
 
@@ -549,7 +549,7 @@ def test_a_decision_on_a_return_is_signed_where_ebay_demands_it(on: Seller) -> N
     _, opened = returned(on)
     on.market.requires_signature = True
     key = on.later().create_signing_key()
-    on.later(signing_key=key).decide_return(opened.return_id, approve=True)
+    on.later(signing_key=key).answer_return("", opened.return_id, "approved")
     assert opened.state == "ITEM_READY_TO_SHIP"
 
 

@@ -163,13 +163,9 @@ class EbayClient(Basic):
         """Every return that has come to another step since then."""
         return returns.read_returns(self._wire, self._jobs, since_ms)
 
-    def decide_return(self, return_id: str, *, approve: bool) -> None:
-        """Accept or decline a return that a buyer has asked for."""
-        returns.decide(self._wire, return_id, approve=approve)
-
-    def receive_return(self, return_id: str) -> None:
-        """Tell eBay that the goods are back."""
-        returns.mark_received(self._wire, return_id)
+    def answer_return(self, external_id: str, return_id: str, status: str) -> None:  # noqa: ARG002 its id is enough
+        """Accept or decline what a buyer has asked for, or say that the goods are back."""
+        returns.answer(self._wire, return_id, status)
 
     # --- money and standing ---------------------------------------------------------------------------
 

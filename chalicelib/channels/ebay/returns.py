@@ -64,15 +64,16 @@ def step_of(summary: Node, before: str = "") -> str:
     return before or "request"
 
 
-def decide(wire: EbayWire, return_id: str, *, approve: bool) -> None:
-    """The seller's answer to a return that was asked for."""
-    body = {"decision": "APPROVE" if approve else "DECLINE"}
-    wire.call(Call("POST", f"{_PATH}/{quote(return_id, safe='')}/decide", body, signed=True))
-
-
-def mark_received(wire: EbayWire, return_id: str) -> None:
-    """The goods are back."""
-    wire.call(Call("POST", f"{_PATH}/{quote(return_id, safe='')}/mark_as_received", {}))
+def answer(wire: EbayWire, return_id: str, status: str) -> None:
+    """Bring a return to approved, declined or received; the present state is looked at first, since a step that was
+    made before is refused the second time."""
+    path = f"{_PATH}/{quote(return_id, safe='')}"
+    step = step_of(Node(wire.ask(Call("GET", f"{path}?fieldgroups=FULL"), "detail")).at("detail"))
+    if step == "request":
+        decision = "DECLINE" if status == "declined" else "APPROVE"
+        wire.call(Call("POST", f"{path}/decide", {"decision": decision}, signed=True))
+    if status == "received" and step in ("request", "approve"):
+        wire.call(Call("POST", f"{path}/mark_as_received", {}))
 
 
 def _summaries(wire: EbayWire) -> Iterator[Node]:

@@ -217,7 +217,18 @@ def test_settlements_are_read_whole_and_the_same_again(european: bool) -> None:
     assert {"sale", "fee", "tax"} <= set(kinds)
     (unknown,) = [fact for fact in payout.facts if "Sluice Credit" in fact.what]
     assert unknown.amount_minor == 137
+    assert list(on.later(days=1).payouts(START_MS)) == [], "what was worked off is not fetched again"
+    on.jobs.jobs.clear()
     assert [again.facts for again in on.later(days=1).payouts(START_MS)] == [payout.facts]
+
+
+def test_a_settlement_that_was_not_worked_off_is_given_again() -> None:
+    on = seller()
+    traded(on)
+    on.later(days=20)
+    close_settlement(on.market, on.time.now)
+    given = next(iter(on.later(days=1).payouts(START_MS)))  # whoever has it dies
+    assert [again.payout_id for again in on.later(days=1).payouts(START_MS)] == [given.payout_id]
 
 
 # --- reports and notifications ------------------------------------------------------------------------

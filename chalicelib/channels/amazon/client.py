@@ -52,6 +52,7 @@ __all__ = ["USER_AGENT", "AmazonClient"]
 # TAX is left out: it tells of the buyer's tax registration, which nothing here needs; amounts come with PROCEEDS.
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"
 _PAGE = 100
+_REMEMBERED = 400  # settlements; more than are kept, even of a seller who is paid several times a day
 _PAID_LATER_MS = 3 * 86_400_000
 
 
@@ -155,11 +156,16 @@ class AmazonClient(Basic):
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every settlement reported since then, and three days before, since a report is made before the bank is paid;
-        oldest first. One that cannot be read or does not add up is raised last, when the others have been given."""
+        oldest first. One that has been given, and after which the next was asked for, never changes and is not fetched
+        again. One that cannot be read or does not add up is raised last, when the others have been given."""
         reports = Reports(self._wire, self._jobs)
         made = [each for each in reports.made(SETTLEMENTS, since_ms - _PAID_LATER_MS) if _is_done(each)]
+        given = list((self._jobs.get(SETTLEMENTS) or {}).get("given", ()))
         refused: Refused | None = None
         for report in sorted(made, key=lambda each: each.optional_time_ms("createdTime")):
+            report_id = report.identity("reportId")
+            if report_id in given:
+                continue
             try:
                 payout = read_settlement(reports.document(report.identity("reportDocumentId")))
             except Unauthorised:
@@ -168,6 +174,8 @@ class AmazonClient(Basic):
                 refused = error
                 continue
             yield payout
+            given = [*given, report_id][-_REMEMBERED:]
+            self._jobs.put(SETTLEMENTS, {"given": given})
         if refused:
             raise refused
 

@@ -106,7 +106,7 @@ def marketplaces(run: Run) -> Iterator[None]:
         rate_per_s=run.orders_per_s,
         start=utc_now(),
         clock=utc_now,
-        amazon_rate_scale=10,
+        amazon_rate_scale=100,  # a week of payouts and reports is played in minutes
         ebay_limit_scale=1000,
         payout_every_s=PAYOUT_S,
     )

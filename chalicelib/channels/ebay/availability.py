@@ -14,6 +14,7 @@ BULK = "/sell/inventory/v1/bulk_update_price_quantity"
 MOST_ENTRIES = 25
 NOT_ABOVE_ZERO = 25004  # a quantity of 0 without out-of-stock control
 _PASSING = {25001, 25025, 30500}  # system error, concurrent access, system error
+_DIGITS = 3  # of an HTTP status
 _DAY_MS = 86_400_000
 _PACIFIC_MS = 8 * 3_600_000  # in summer an hour late, which does no harm
 
@@ -38,18 +39,25 @@ def price_request_of(wanted: Price) -> dict[str, Any]:
 def outcome_of(
     channel_sku: str, refs: Mapping[str, str], responses: Sequence[Any], now_ms: int
 ) -> HeadraceError | None:
-    """None when every answer about this listing is a success; no answer at all is none."""
-    offer_id = refs.get("offer_id")
-    own = [
-        response
-        for response in responses
-        if isinstance(response, dict)
-        and response.get("sku") == channel_sku
-        and response.get("offerId") in (None, "", offer_id)
-    ]
-    if not own:
+    """None when every answer about this listing is a success; no answer at all is none, nor is one of the item where
+    the listing has an offer (offerId is missing for a call about an item alone)."""
+    offer_id = str(refs.get("offer_id") or "")
+    own = [each for each in responses if isinstance(each, dict) and _is_about(each, channel_sku, offer_id)]
+    if trouble := next((found for each in own if (found := _trouble(each, now_ms))), None):
+        return trouble
+    if not own or (offer_id and not any(_text(each, "offerId") for each in own)):
         return Busy(f"eBay did not say what became of {channel_sku}", after_s=30)
-    return next((trouble for response in own if (trouble := _trouble(response, now_ms))), None)
+    return None
+
+
+def _is_about(response: Mapping[str, Any], channel_sku: str, offer_id: str) -> bool:
+    sku, offer = _text(response, "sku"), _text(response, "offerId")
+    return sku in (channel_sku, "" if offer else channel_sku) and offer in ("", offer_id)
+
+
+def _text(response: Mapping[str, Any], name: str) -> str:
+    value = response.get(name)
+    return "" if value is None else str(value)
 
 
 def until_tomorrow_s(now_ms: int) -> int:
@@ -58,11 +66,13 @@ def until_tomorrow_s(now_ms: int) -> int:
 
 
 def _trouble(response: Mapping[str, Any], now_ms: int) -> HeadraceError | None:
-    status = response.get("statusCode")
-    status = status if isinstance(status, int) else 0
+    stated = _text(response, "statusCode")
+    status = int(stated) if stated.isdecimal() and len(stated) == _DIGITS else 0
     if 200 <= status < 300:
         return None
     codes, passing = errors_of(response)
+    if not status and not codes:
+        return Busy(f"eBay did not say how it went with {response.get('sku')}", after_s=30)
     told = f"eBay answered {status} for {response.get('sku')}: {', '.join(map(str, codes)) or 'no error id'}"
     if passing or status >= 500 or status == 429 or _PASSING.intersection(codes):
         return Busy(told, after_s=10)

@@ -71,8 +71,27 @@ def offers_of(wire: EbayWire, channel_sku: str) -> list[dict[str, Any]]:
 def _in_bulk(
     wire: EbayWire, wanted: Sequence[_Wanted], request: Callable[[_Wanted], dict[str, Any]], size: int
 ) -> list[HeadraceError | None]:
-    chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    return [outcome for chunk in chunks for outcome in _chunk(wire, chunk, request)]
+    outcomes: dict[int, HeadraceError | None] = {}
+    for chunk in _without_duplicates(wanted, size):
+        outcomes |= zip(chunk, _chunk(wire, [wanted[index] for index in chunk], request), strict=True)
+    return [outcomes[index] for index in range(len(wanted))]
+
+
+def _without_duplicates(wanted: Sequence[_Wanted], size: int) -> list[list[int]]:
+    """The places of what goes into one call: no item and no offer twice, which eBay refuses; of what is about the same
+    one, the last goes last."""
+    chunks: list[list[int]] = []
+    named: list[set[tuple[str, str]]] = []
+    for index, each in enumerate(wanted):
+        names = {("sku", each.channel_sku), ("offer", each.refs.get("offer_id", ""))} - {("offer", "")}
+        fitting = (at for at, chunk in enumerate(chunks) if len(chunk) < size and not names & named[at])
+        at = next(fitting, len(chunks))
+        if at == len(chunks):
+            chunks.append([])
+            named.append(set())
+        chunks[at].append(index)
+        named[at] |= names
+    return chunks
 
 
 def _chunk(

@@ -12,7 +12,7 @@ from chalicelib.channels.ebay.reader import read_orders
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused
 from local.marketplaces.catalogue import CATALOGUE, ebay_offer_id
-from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, availability, confirmation, seller
+from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, availability, confirmation, problem, seller
 from tests.contract.marketplaces_calls import first, populated
 
 SKU, OTHER = CATALOGUE[0].sku, CATALOGUE[1].sku

@@ -17,7 +17,9 @@ from chalicelib.channels.port import CancellationRequest, RefundRequest
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Stale
 from chalicelib.store.jobs import StoredJobs
+from local.marketplaces.ebay_back_office import ReturnRequest
 from local.marketplaces.shelf import Sale
+from local.marketplaces.wire import Request
 from local.memory.tables import MemoryTables
 from tests.contract.ebay_seller import (
     BASE,
@@ -325,14 +327,20 @@ def test_an_approval_whose_answer_was_lost_is_found(on: Seller, sale: Sale) -> N
     assert cancellations(on) == [("BUYER", "COMPLETED")]
 
 
-def test_a_buyer_who_asked_is_told_no(on: Seller, sale: Sale) -> None:
-    with pytest.raises(Refused, match="no_request"):
-        on.later().decline_cancellation(sale.order_id)
+def test_an_approval_that_ebay_refuses_is_refused(on: Seller, sale: Sale) -> None:
+    """The buyer's request stands as it did: waiting for it would never end."""
     on.market.request_cancel(sale, on.time.now)
-    for _ in range(2):
-        on.later().decline_cancellation(sale.order_id)
-    assert cancellations(on) == [("BUYER", "REJECTED")]
-    assert on.wire.bodies("/reject") == [{}]
+    client = on.later()
+    order = json.loads(client.get_order(sale.order_id))
+    asked = {"cancelId": "5", "legacyOrderId": sale.order_id, "cancelStatus": "CANCEL_REQUESTED"}
+    waiting = answer({"cancellations": [{**asked, "requestorType": "BUYER", "cancelState": "APPROVAL_PENDING"}]})
+    on.wire.instead = [answer(order), waiting, problem(1508), waiting]
+    with pytest.raises(Refused, match="1508"):
+        client.cancel(sale.order_id, all_of(sale))
+    done = answer({"cancellations": [{**asked, "cancelStatus": "CANCEL_PENDING", "cancelState": "REFUND_PENDING"}]})
+    on.wire.instead = [answer(order), waiting, problem(1508, 409), done]
+    with pytest.raises(Busy, match="working"):
+        client.cancel(sale.order_id, all_of(sale))
 
 
 def test_what_ebay_does_not_call_off_is_refused_with_its_reason(on: Seller, sale: Sale) -> None:
@@ -516,6 +524,13 @@ def steps(on: Seller, since_ms: int) -> list[tuple[str, str]]:
     return [(found.return_id, found.step) for found in on.later().returns(since_ms)]
 
 
+def by_hand(on: Seller, opened: ReturnRequest, verb: str, **body: str) -> None:
+    """What the seller does in eBay's own pages."""
+    headers = {"Authorization": f"IAF {on.market.issue_token('v^1.1#', 7200)}", "Content-Type": "application/json"}
+    path = f"/post-order/v2/return/{opened.return_id}/{verb}"
+    assert on.market.handle(Request("POST", path, {}, headers, json.dumps(body).encode())).status < 300
+
+
 def test_a_return_is_told_step_by_step_and_each_step_once(on: Seller) -> None:
     sale, opened = returned(on)
     (found,) = on.later().returns(0)
@@ -525,12 +540,12 @@ def test_a_return_is_told_step_by_step_and_each_step_once(on: Seller) -> None:
     assert found.changed_ms == on.now_ms
     on.time.pass_(hours=1)
     assert steps(on, on.now_ms) == []
-    on.later().decide_return(opened.return_id, approve=True)
+    by_hand(on, opened, "decide", decision="APPROVE")
     assert steps(on, on.now_ms) == [(opened.return_id, "approve")]
     on.time.pass_(hours=1)
     on.market.ship_return(opened, on.time.now)
     assert steps(on, on.now_ms) == []
-    on.later().receive_return(opened.return_id)
+    by_hand(on, opened, "mark_as_received")
     since_ms = on.now_ms
     assert steps(on, since_ms) == [(opened.return_id, "receive")]
     on.time.pass_(hours=1)
@@ -541,16 +556,8 @@ def test_a_return_is_told_step_by_step_and_each_step_once(on: Seller) -> None:
 def test_a_return_that_was_declined_is_told(on: Seller) -> None:
     _, opened = returned(on)
     assert steps(on, 0) == [(opened.return_id, "request")]
-    on.later().decide_return(opened.return_id, approve=False)
+    by_hand(on, opened, "decide", decision="DECLINE")
     assert steps(on, on.now_ms) == [(opened.return_id, "decline")]
-
-
-def test_a_decision_on_a_return_is_signed_where_ebay_demands_it(on: Seller) -> None:
-    _, opened = returned(on)
-    on.market.requires_signature = True
-    key = on.later().create_signing_key()
-    on.later(signing_key=key).decide_return(opened.return_id, approve=True)
-    assert opened.state == "ITEM_READY_TO_SHIP"
 
 
 def test_a_return_that_names_no_order_is_read_by_itself(on: Seller) -> None:

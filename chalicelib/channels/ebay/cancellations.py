@@ -56,15 +56,6 @@ def call_off(wire: EbayWire, jobs: Jobs, external_id: str, wish: CancellationReq
     jobs.drop(name)
 
 
-def turn_down(wire: EbayWire, external_id: str) -> None:
-    """Tells the buyer no; done already is done. Raises `Refused` when he has asked for nothing."""
-    known = _search(wire, external_id)
-    if waiting := _open_request(known):
-        wire.call(Call("POST", f"{_PATH}/{_id(waiting)}/reject", {}))
-    elif not any(each.text("cancelStatus") == "CANCEL_REJECTED" for each in known):
-        raise Refused("no_request", f"order {external_id}: the buyer does not ask for a cancellation now")
-
-
 def reason_of(text: str) -> str:
     """eBay's reason for what a person wrote; without a hint of the buyer it is the seller who cannot deliver."""
     wanted = text.strip().upper().replace(" ", "_").replace("-", "_")
@@ -130,7 +121,8 @@ def _approve(wire: EbayWire, external_id: str, waiting: Node) -> None:
     try:
         wire.call(Call("POST", f"{_PATH}/{_id(waiting)}/approve", {}, signed=True))
     except (Busy, Declined):
-        if not _goes_on([each for each in _search(wire, external_id) if _id(each) == _id(waiting)]):
+        now = [each for each in _search(wire, external_id) if _id(each) == _id(waiting)]
+        if _open_request(now) or not _goes_on(now):
             raise
 
 

@@ -25,14 +25,6 @@ REVOKED, DELETED = "AUTHORIZATION_REVOCATION", "MARKETPLACE_ACCOUNT_DELETION"
 
 
 @dataclass(frozen=True)
-class Hint:
-    """The seller (immutable user id) whose orders have changed, and which; none for another topic."""
-
-    seller_id: str
-    order_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Told:
     """What one message says.
 
@@ -99,12 +91,6 @@ def told_of(body: str | bytes) -> Told:
     if topic in (REVOKED, DELETED):
         return _about_user(topic, notification_id, data)
     return Told(topic, notification_id)
-
-
-def hint_of(body: str | bytes) -> Hint:
-    """Which orders to look at. Raises `Unreadable` for what is no notification."""
-    told = told_of(body)
-    return Hint(told.user_id, told.order_ids) if told.topic in ORDER_TOPICS else Hint("", ())
 
 
 def _loaded(key: str) -> EllipticCurvePublicKey | None:

@@ -64,17 +64,6 @@ def step_of(summary: Node, before: str = "") -> str:
     return before or "request"
 
 
-def decide(wire: EbayWire, return_id: str, *, approve: bool) -> None:
-    """The seller's answer to a return that was asked for."""
-    body = {"decision": "APPROVE" if approve else "DECLINE"}
-    wire.call(Call("POST", f"{_PATH}/{quote(return_id, safe='')}/decide", body, signed=True))
-
-
-def mark_received(wire: EbayWire, return_id: str) -> None:
-    """The goods are back."""
-    wire.call(Call("POST", f"{_PATH}/{quote(return_id, safe='')}/mark_as_received", {}))
-
-
 def _summaries(wire: EbayWire) -> Iterator[Node]:
     start = stamp(wire.now_ms - _REACH_MS)
     for page in range(_MOST_PAGES):

@@ -161,3 +161,12 @@ def test_made_up_ids_do_not_use_up_the_applications_grants(monkeypatch: pytest.M
     world.now_ms += 7_200_000
     post(client, raw, signed(raw, "made-up"))
     assert len([url for url in asked if "oauth2" in url]) == 2
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"]
+)
+def test_a_notification_may_name_its_charset(world: World, client: Client, kind: str) -> None:
+    raw = confirmation()
+    headers = {"Content-Type": kind, "x-ebay-signature": signed(raw)}
+    assert client.http.post("/webhooks/ebay", headers=headers, body=raw).status_code == 204

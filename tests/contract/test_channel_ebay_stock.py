@@ -9,8 +9,8 @@ import pytest
 from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.availability import outcome_of
 from chalicelib.channels.port import Availability, Price
-from chalicelib.domain.errors import Busy, HeadraceError, OverBudget
-from tests.contract.ebay_seller import START_MS, Seller, answer, seller
+from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused
+from tests.contract.ebay_seller import START_MS, Seller, answer, problem, seller
 
 
 @pytest.fixture
@@ -109,3 +109,10 @@ def test_a_listing_that_was_revised_too_often_waits_for_the_next_day() -> None:
     assert isinstance(found, OverBudget)
     assert found.after_s == 72_001  # from noon UTC to 8 o'clock: Pacific time without summer time
     assert "exceeded" not in str(found)
+
+
+def test_a_scope_that_is_missing_is_not_asked_about_for_each_listing(on: Seller) -> None:
+    on.wire.instead = [problem(1100, 403), answer({"access_token": "n", "expires_in": 7200}), problem(1100, 403)]
+    outcomes = on.client.push_availability([wanted("A", "1"), wanted("B", "2"), wanted("C", "3")])
+    assert [error.reason for error in outcomes if isinstance(error, Refused)] == ["not_authorised"] * 3
+    assert len(on.wire.sent) == 3

@@ -15,7 +15,7 @@ from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.availability import BULK, NOT_ABOVE_ZERO, outcome_of, price_request_of, request_of
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.port import Availability, Jobs, Price
-from chalicelib.domain.errors import HeadraceError, Refused, Retry, Unauthorised
+from chalicelib.domain.errors import HeadraceError, Refused, Retry
 
 OFFERS = "/sell/inventory/v1/offer"
 _Wanted = TypeVar("_Wanted", Availability, Price)
@@ -101,11 +101,11 @@ def _chunk(
     does not hold up the others, and because one SKU a call may be all that eBay takes."""
     try:
         answer = wire.ask(Call("POST", BULK, {"requests": [request(each) for each in chunk]}), "responses")
-    except Refused as error:
-        if len(chunk) == 1 or isinstance(error, Unauthorised):
-            return [error] * len(chunk)
+    except Declined as error:
+        if len(chunk) == 1:
+            return [error]
         return [outcome for each in chunk for outcome in _chunk(wire, [each], request)]
-    except Retry as error:
+    except (Refused, Retry) as error:  # it is not about what was asked for: the others would fare no better
         return [error] * len(chunk)
     responses = answer["responses"] if isinstance(answer["responses"], list) else []
     return [outcome_of(each.channel_sku, each.refs, responses, wire.now_ms) for each in chunk]

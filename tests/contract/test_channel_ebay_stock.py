@@ -44,6 +44,24 @@ def test_no_call_names_an_item_or_an_offer_twice(on: Seller) -> None:
     assert sent(on) == [[("A", ["1"]), ("B", ["2"])], [("A", ["1"]), ("C", ["2"])], [("A", ["3"])]]
 
 
+@pytest.mark.parametrize("quantities", [(10, 3), (3, 10)])
+def test_an_offer_is_not_held_down_by_another_of_the_same_item(on: Seller, quantities: tuple[int, int]) -> None:
+    """Offers of two sites: a buyer sees the smaller of the item's quantity and the offer's."""
+    on.wire.instead = [applied(("A", "1")), applied(("A", "2"))]
+    offers = [wanted("A", offer_id, units) for offer_id, units in zip("12", quantities, strict=True)]
+    assert on.client.push_availability(offers) == [None, None]
+    (last, shown) = (on.wire.bodies("bulk_update_price_quantity")[-1], on.wire.bodies("bulk_update_price_quantity"))
+    assert last["requests"][0]["shipToLocationAvailability"] == {"quantity": 10}
+    assert tuple(each["requests"][0]["offers"][0]["availableQuantity"] for each in shown) == quantities
+
+
+def test_an_item_without_a_known_offer_shows_no_more_than_it_shall(on: Seller) -> None:
+    on.wire.instead = [applied(("A", "1")), answer({"responses": [{"sku": "A", "statusCode": 200}]})]
+    assert on.client.push_availability([wanted("A", "1", 10), wanted("A", "", 2)]) == [None, None]
+    last = on.wire.bodies("bulk_update_price_quantity")[-1]
+    assert last["requests"][0]["shipToLocationAvailability"] == {"quantity": 2}
+
+
 def test_items_without_an_offer_go_together(on: Seller) -> None:
     on.wire.instead = [answer({"responses": [{"sku": sku, "statusCode": 200} for sku in "AB"]})]
     assert on.client.push_availability([wanted("A", ""), wanted("B", "")]) == [None, None]

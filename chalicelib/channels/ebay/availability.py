@@ -19,15 +19,25 @@ _DAY_MS = 86_400_000
 _PACIFIC_MS = 8 * 3_600_000  # in summer an hour late, which does no harm
 
 
-def request_of(wanted: Availability) -> dict[str, Any]:
-    """One element. A buyer sees the smaller of the item's and its offer's quantity, so both are set."""
-    request: dict[str, Any] = {
-        "sku": wanted.channel_sku,
-        "shipToLocationAvailability": {"quantity": wanted.quantity},
-    }
+def request_of(wanted: Availability, item_quantity: int | None = None) -> dict[str, Any]:
+    """One element. A buyer sees the smaller of the item's and its offer's quantity, so both are set; an item with
+    several offers has an `item_quantity` that holds none of them down."""
+    quantity = wanted.quantity if item_quantity is None else item_quantity
+    request: dict[str, Any] = {"sku": wanted.channel_sku, "shipToLocationAvailability": {"quantity": quantity}}
     if offer_id := wanted.refs.get("offer_id"):
         request["offers"] = [{"offerId": offer_id, "availableQuantity": wanted.quantity}]
     return request
+
+
+def item_quantities(wanted: Sequence[Availability]) -> dict[str, int]:
+    """SKU -> the most that any of its offers shall show; an item without a known offer shows its own quantity to
+    everybody, and has none."""
+    alone = {each.channel_sku for each in wanted if not each.refs.get("offer_id")}
+    most: dict[str, int] = {}
+    for each in wanted:
+        if each.channel_sku not in alone:
+            most[each.channel_sku] = max(each.quantity, most.get(each.channel_sku, 0))
+    return most
 
 
 def price_request_of(wanted: Price) -> dict[str, Any]:

@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.ebay.answers import Declined
-from chalicelib.channels.ebay.availability import BULK, NOT_ABOVE_ZERO, outcome_of, price_request_of, request_of
+from chalicelib.channels.ebay.availability import (
+    BULK,
+    NOT_ABOVE_ZERO,
+    item_quantities,
+    outcome_of,
+    price_request_of,
+    request_of,
+)
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.port import Availability, Jobs, Price
 from chalicelib.domain.errors import HeadraceError, Refused, Retry
@@ -32,7 +39,13 @@ def show_quantities(
             outcomes[index] = _caught(_of_withdrawn, wire, jobs, each)
         else:
             plain.append(index)
-    for index, outcome in zip(plain, _in_bulk(wire, [wanted[i] for i in plain], request_of, size), strict=True):
+    in_bulk = [wanted[index] for index in plain]
+    most = item_quantities(in_bulk)
+
+    def request(each: Availability) -> dict[str, Any]:
+        return request_of(each, most.get(each.channel_sku))
+
+    for index, outcome in zip(plain, _in_bulk(wire, in_bulk, request, size), strict=True):
         outcomes[index] = _second_try(wire, jobs, wanted[index], outcome)
     return [outcomes[index] for index in range(len(wanted))]
 

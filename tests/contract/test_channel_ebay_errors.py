@@ -142,14 +142,6 @@ def test_a_token_without_a_readable_end_is_used_at_once_and_not_shared(on: Selle
     assert json.loads(on.client.get_order("12-1")) == {"orderId": "12-1"}
 
 
-def test_pages_that_hold_nothing_are_the_end_of_them(on: Seller) -> None:
-    on.tokens.put("t", START_MS)
-    link = "https://api.ebay.com/sell/fulfillment/v1/order?offset="
-    on.wire.instead = [answer({"total": 1, "orders": [], "next": f"{link}{200 * page}"}) for page in range(1, 4)]
-    assert list(on.client.changed_orders(START_MS)) == []
-    assert len(on.wire.sent) == 1
-
-
 # --- parcels ------------------------------------------------------------------------------------------
 
 

@@ -105,7 +105,7 @@ class EbayClient(Basic):
                 changed_ms = _changed_ms(order, start_ms)
                 if not skip(id_in(order, "orderId"), changed_ms):
                     yield self._whole(order), changed_ms
-            if not page.get("next") or not page.get("orders"):
+            if not page.get("next"):
                 return
             following = _offset(page["next"])
             if following <= offset:

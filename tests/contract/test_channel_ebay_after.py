@@ -654,6 +654,17 @@ def test_a_conflict_after_a_lost_answer_is_no_proof_that_nothing_was_done(on: Se
     assert refunds(on) == [100]
 
 
+def test_the_same_id_in_two_orders_is_two_refunds(on: Seller) -> None:
+    """Whoever asks for a refund names it, and only within its order: the second buyer must not be told that he has
+    what the first one got."""
+    one, other = [sale for sale in populated(on.market, on.time, 8) if sale.paid and not sale.cancelled_at][:2]
+    assert on.later().refund(one.order_id, wish()) is False
+    arrived(on)
+    assert on.later().refund(one.order_id, wish()) is True
+    assert on.later().refund(other.order_id, wish()) is False
+    assert refunds(on) == [100, 100]
+
+
 def test_a_refund_that_failed_without_an_id_is_never_asked_for_again(on: Seller, sale: Sale) -> None:
     client = on.later()
     shown = answer(json.loads(client.get_order(sale.order_id)))

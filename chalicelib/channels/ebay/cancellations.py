@@ -3,7 +3,7 @@
 Sources: developer.ebay.com/Devzone/post-order (CreateCancelRequest, CancelStatusEnum, EligibilityFailureReasonEnum);
 api-docs/user-guides/static/post-order-user-guide/post-order-cancellations.html. A buyer's request that is approved is
 no defect of the seller, a cancellation of his own is one: an open request is always answered, never passed over.
-Job `cancel/<cancellation id>`: when we asked for a cancellation whose answer we have not had.
+Job `cancel/<order>/<cancellation id>`: when we asked for a cancellation whose answer we have not had.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def call_off(wire: EbayWire, jobs: Jobs, external_id: str, wish: CancellationReq
         return
     if _goes_on(known) or not _eligible(wire, external_id):
         return
-    name = f"cancel/{wish.cancellation_id}"
+    name = f"cancel/{external_id}/{wish.cancellation_id}"
     job = jobs.get(name)
     waited_ms = wire.now_ms - int((job or {}).get("asked_ms") or 0)
     if waited_ms < _SETTLES_MS:

@@ -1,6 +1,7 @@
 """Money back to the buyer: issueRefund, which is asynchronous and pays twice when it is called twice.
 
-Source: sell_fulfillment_v1_oas3.json, issueRefund and OrderRefund. Job `refund/<refund id>` is written before the call:
+Source: sell_fulfillment_v1_oas3.json, issueRefund and OrderRefund. Job `refund/<order>/<refund id>` is written before
+the call; a refund's id is its order's alone:
     known       the ids of the order's refunds at that moment; what comes after may be ours
     asked_ms    when it was asked for; 0: it was certainly not done, and may be asked for again
     lost        an answer was lost once: whatever eBay says to a later question, the first may have been done
@@ -36,7 +37,7 @@ _WORDS |= {"not received": "ITEM_NOT_RECEIVED", "shipping": "SHIPPING_DISCOUNT"}
 def give_back(wire: EbayWire, jobs: Jobs, external_id: str, wish: RefundRequest) -> bool:
     """True when the buyer has it, False while it is on its way. Raises `Refused` with eBay's error id, and
     `Refused` (refund_failed, refund_unclear) where a person must look."""
-    name = f"refund/{wish.refund_id}"
+    name = f"refund/{external_id}/{wish.refund_id}"
     job = jobs.get(name)
     if job and job.get("done"):
         return True

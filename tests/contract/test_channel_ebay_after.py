@@ -654,6 +654,22 @@ def test_a_conflict_after_a_lost_answer_is_no_proof_that_nothing_was_done(on: Se
     assert refunds(on) == [100]
 
 
+@pytest.mark.parametrize("made", [{"refundStatus": "PENDING"}, {"refundId": "77"}, {"refundStatus": "NEW_ONE"}])
+def test_a_refund_that_ebay_has_taken_is_not_asked_for_again(on: Seller, sale: Sale, made: dict[str, str]) -> None:
+    """Either field may be missing, and the order may show the refund late."""
+    shown = json.loads(on.later().get_order(sale.order_id))
+    on.wire.instead = [answer(shown), answer(made)]
+    assert on.later().refund(sale.order_id, wish()) is False
+    for _ in range(2):
+        on.time.pass_(hours=1)
+        on.wire.instead = [answer(shown)]
+        assert on.later().refund(sale.order_id, wish()) is False
+    ours = {"refundId": "77", "refundStatus": "REFUNDED", "amount": {"value": "1.00", "currency": "USD"}}
+    on.wire.instead = [answer({**shown, "paymentSummary": {"refunds": [ours]}})]
+    assert on.later().refund(sale.order_id, wish()) is True
+    assert len(on.wire.bodies("issue_refund")) == 1
+
+
 def test_the_same_id_in_two_orders_is_two_refunds(on: Seller) -> None:
     """Whoever asks for a refund names it, and only within its order: the second buyer must not be told that he has
     what the first one got."""

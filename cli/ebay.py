@@ -28,6 +28,7 @@ SUBSCRIPTIONS = (
 )
 _OUT_OF_STOCK = "OUT_OF_STOCK_CONTROL"
 _SIGNING_SITES = frozenset(f"EBAY_{land}" for land in ("AT", "BE", "DE", "ES", "FR", "GB", "IE", "IT", "NL", "PL"))
+_SCARCE = 10  # a tenth of the calls
 _WARN_MS = 60 * 86_400_000
 
 
@@ -57,6 +58,7 @@ def steps(
     if webhook and _challenge(webhook, stage, findings) and wishes.act:
         _notifications(client, webhook, stage, findings, wishes)
     _signing_key(client, channel, settings, stage, findings, wishes)
+    _calls_left(client, findings)
     return True
 
 
@@ -149,6 +151,20 @@ def _notifications(client: Any, webhook: Mapping[str, Any], stage: Stage, findin
     findings.add(step, OK, endpoint)
     for topic in SUBSCRIPTIONS:
         subscribe(client, topic, destination, findings)
+
+
+def _calls_left(client: Any, findings: Findings) -> None:
+    """eBay counts the calls of an application for all its sellers together: who runs out of them stands still."""
+    step = "calls left today"
+    limits = findings.attempt(step, client.rate_limits, "read them in eBay's developer pages")
+    if limits is None:
+        return
+    scarce = {each.api for each in limits if each.limit and each.remaining * _SCARCE < each.limit}
+    if scarce:
+        remedy = "wait for midnight Pacific time, or ask eBay for more (Application Growth Check)"
+        findings.add(step, WARNING, f"few of {', '.join(sorted(scarce))}", remedy)
+    else:
+        findings.add(step, OK, f"enough of {len({each.api for each in limits})} APIs")
 
 
 def _signing_key(

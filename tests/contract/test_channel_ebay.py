@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.channels.ebay.notifications import hint_of
+from chalicelib.channels.ebay.notifications import told_of
 from chalicelib.channels.ebay.reader import read_orders
 from chalicelib.domain.errors import Unreadable
 from tests.shared_data import shared
@@ -68,7 +68,7 @@ def test_a_recorded_order_is_read_and_adds_up(name: str) -> None:
 def test_a_recorded_confirmation_points_at_the_order_that_was_recorded_with_it() -> None:
     body = shared("samples/ebay/notifications/ORDER_CONFIRMATION.two-line-items.json").read_bytes()
     (order,) = read_orders(sample("getOrder.two-line-items.paid-not-started.json"), "ebay")
-    assert hint_of(body).order_ids == (order.external_id,)
+    assert told_of(body).order_ids == (order.external_id,)
 
 
 @functools.cache

@@ -325,14 +325,20 @@ def test_an_approval_whose_answer_was_lost_is_found(on: Seller, sale: Sale) -> N
     assert cancellations(on) == [("BUYER", "COMPLETED")]
 
 
-def test_a_buyer_who_asked_is_told_no(on: Seller, sale: Sale) -> None:
-    with pytest.raises(Refused, match="no_request"):
-        on.later().decline_cancellation(sale.order_id)
+def test_an_approval_that_ebay_refuses_is_refused(on: Seller, sale: Sale) -> None:
+    """The buyer's request stands as it did: waiting for it would never end."""
     on.market.request_cancel(sale, on.time.now)
-    for _ in range(2):
-        on.later().decline_cancellation(sale.order_id)
-    assert cancellations(on) == [("BUYER", "REJECTED")]
-    assert on.wire.bodies("/reject") == [{}]
+    client = on.later()
+    order = json.loads(client.get_order(sale.order_id))
+    asked = {"cancelId": "5", "legacyOrderId": sale.order_id, "cancelStatus": "CANCEL_REQUESTED"}
+    waiting = answer({"cancellations": [{**asked, "requestorType": "BUYER", "cancelState": "APPROVAL_PENDING"}]})
+    on.wire.instead = [answer(order), waiting, problem(1508), waiting]
+    with pytest.raises(Refused, match="1508"):
+        client.cancel(sale.order_id, all_of(sale))
+    done = answer({"cancellations": [{**asked, "cancelStatus": "CANCEL_PENDING", "cancelState": "REFUND_PENDING"}]})
+    on.wire.instead = [answer(order), waiting, problem(1508, 409), done]
+    with pytest.raises(Busy, match="working"):
+        client.cancel(sale.order_id, all_of(sale))
 
 
 def test_what_ebay_does_not_call_off_is_refused_with_its_reason(on: Seller, sale: Sale) -> None:
@@ -645,6 +651,33 @@ def test_a_conflict_after_a_lost_answer_is_no_proof_that_nothing_was_done(on: Se
     on.market.advance(on.time.pass_(minutes=10))
     assert on.later().refund(sale.order_id, wish()) is True
     assert refunds(on) == [100]
+
+
+@pytest.mark.parametrize("made", [{"refundStatus": "PENDING"}, {"refundId": "77"}, {"refundStatus": "NEW_ONE"}])
+def test_a_refund_that_ebay_has_taken_is_not_asked_for_again(on: Seller, sale: Sale, made: dict[str, str]) -> None:
+    """Either field may be missing, and the order may show the refund late."""
+    shown = json.loads(on.later().get_order(sale.order_id))
+    on.wire.instead = [answer(shown), answer(made)]
+    assert on.later().refund(sale.order_id, wish()) is False
+    for _ in range(2):
+        on.time.pass_(hours=1)
+        on.wire.instead = [answer(shown)]
+        assert on.later().refund(sale.order_id, wish()) is False
+    ours = {"refundId": "77", "refundStatus": "REFUNDED", "amount": {"value": "1.00", "currency": "USD"}}
+    on.wire.instead = [answer({**shown, "paymentSummary": {"refunds": [ours]}})]
+    assert on.later().refund(sale.order_id, wish()) is True
+    assert len(on.wire.bodies("issue_refund")) == 1
+
+
+def test_the_same_id_in_two_orders_is_two_refunds(on: Seller) -> None:
+    """Whoever asks for a refund names it, and only within its order: the second buyer must not be told that he has
+    what the first one got."""
+    one, other = [sale for sale in populated(on.market, on.time, 8) if sale.paid and not sale.cancelled_at][:2]
+    assert on.later().refund(one.order_id, wish()) is False
+    arrived(on)
+    assert on.later().refund(one.order_id, wish()) is True
+    assert on.later().refund(other.order_id, wish()) is False
+    assert refunds(on) == [100, 100]
 
 
 def test_a_refund_that_failed_without_an_id_is_never_asked_for_again(on: Seller, sale: Sale) -> None:

@@ -12,7 +12,7 @@ from chalicelib.channels.ebay.reader import read_orders
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused
 from local.marketplaces.catalogue import CATALOGUE, ebay_offer_id
-from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, availability, confirmation, seller
+from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, availability, confirmation, problem, seller
 from tests.contract.marketplaces_calls import first, populated
 
 SKU, OTHER = CATALOGUE[0].sku, CATALOGUE[1].sku
@@ -129,13 +129,26 @@ def test_one_wrong_listing_fails_alone(on: Seller) -> None:
 
 
 def test_a_call_refused_as_a_whole_is_repeated_for_each_listing(on: Seller) -> None:
+    """That one SKU a call may be all that eBay takes is said nowhere but in a refusal."""
+    on.tokens.put(on.market.issue_token("v^1.1#", 7200), START_MS)
+    on.wire.instead = [problem(25709)]
+    good, other, wrong = on.client.push_availability(
+        [availability(SKU, 3), availability(OTHER, 4), availability("NOBODYS", 1)]
+    )
+    assert (good, other) == (None, None)
+    assert isinstance(wrong, Refused)
+    assert "25702" in wrong.detail
+    assert len(on.wire.bodies(BULK)) == 4
+
+
+def test_a_listing_that_is_linked_twice_holds_up_no_other(on: Seller) -> None:
     offer_id = ebay_offer_id(SKU)
     twice = [availability(SKU, 3), availability(SKU, 3), availability(OTHER, 4, offer_id=offer_id)]
     first_one, second_one, wrong = on.client.push_availability(twice)
     assert (first_one, second_one) == (None, None)
     assert isinstance(wrong, Refused)
     assert "25713" in wrong.detail
-    assert len(on.wire.bodies(BULK)) == 4
+    assert len(on.wire.bodies(BULK)) == 3
 
 
 def element(**fields: Any) -> HttpResponse:
@@ -164,7 +177,9 @@ def test_a_listing_that_ebay_could_not_take_now_comes_again(on: Seller, answer: 
 def test_trouble_of_one_call_leaves_what_the_others_acknowledged(on: Seller) -> None:
     wanted = [availability(listing.sku, 7) for listing in MANY]
     on.tokens.put("t", START_MS)
-    done = {"responses": [{"sku": x.channel_sku, "statusCode": 200} for x in wanted[:25]]}
+    done = {
+        "responses": [{"sku": x.channel_sku, "offerId": x.refs["offer_id"], "statusCode": 200} for x in wanted[:25]]
+    }
     on.wire.instead = [HttpResponse(200, {}, json.dumps(done).encode()), GATEWAY]
     outcome = on.client.push_availability(wanted)
     assert outcome[:25] == [None] * 25

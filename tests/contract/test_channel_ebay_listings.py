@@ -298,6 +298,12 @@ def test_recorded_answers_of_other_bulk_calls_are_judged_alike(name: str) -> Non
         assert (outcome is None) == (200 <= response["statusCode"] < 300)
 
 
+@pytest.mark.parametrize("price", [1, {"price": 1}, {"price": {"value": "x", "currency": "USD"}}, {"price": {}}, {}])
+def test_a_price_that_cannot_be_read_hides_no_listing(price: Any) -> None:
+    found = listed_item({"sku": "A"}, {"offerId": "1", "pricingSummary": price})
+    assert (found.channel_sku, found.price_minor, found.currency) == ("A", None, "")
+
+
 def test_the_recorded_location_is_no_listing() -> None:
     """A warehouse: it holds no SKU, and listing it would offer nothing."""
     assert "sku" not in recorded("getInventoryLocation.response.json")

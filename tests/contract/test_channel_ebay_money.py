@@ -191,6 +191,16 @@ def test_a_payout_on_its_way_is_remembered_though_the_reading_breaks_off(on: Sel
     assert set(on.jobs.get("payouts") or ()) == {"A"}
 
 
+def test_a_payout_on_its_way_is_remembered_though_the_reader_stops(on: Seller) -> None:
+    on.tokens.put("t", START_MS)
+    on.jobs.put("payouts", {"Z": START_MS - DAY_MS})
+    on.wire.instead = [payouts(("A", "INITIATED"), ("B", "SUCCEEDED")), HttpResponse(204, {}, b"")]
+    reading = on.client.payouts(START_MS - 4 * DAY_MS)
+    assert next(iter(reading)).payout_id == "B"
+    reading.close()  # type: ignore[attr-defined]
+    assert set(on.jobs.get("payouts") or ()) == {"A", "Z"}
+
+
 def test_a_payout_that_never_succeeds_is_forgotten(on: Seller) -> None:
     on.tokens.put("t", START_MS)
     on.wire.instead = [payouts(("A", "REVERSED"))]

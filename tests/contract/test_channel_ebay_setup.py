@@ -172,6 +172,15 @@ def test_the_limits_tell_what_is_left(on: Seller) -> None:
     assert on.client.rate_limits() == [RateLimit(".", "", 0, 0)]
 
 
+def test_a_limit_that_is_no_number_hides_no_other(on: Seller) -> None:
+    rates = [{"limit": 10**12, "remaining": "many", "reset": "soon"}, {"limit": 5, "remaining": 4}]
+    api = {"apiContext": "sell", "apiName": "account", "resources": [{"name": "x", "rates": rates}]}
+    on.wire.instead = [answer({"access_token": "t", "expires_in": 7200}), answer({"rateLimits": [api]})]
+    first_one, second_one = on.client.rate_limits()
+    assert first_one == RateLimit("sell.account", "x", 0, 0)
+    assert second_one == RateLimit("sell.account", "x", 5, 4)
+
+
 def test_the_apps_token_is_fetched_once_and_is_not_the_sellers(on: Seller) -> None:
     on.client.rate_limits()
     on.client.rate_limits()

@@ -78,7 +78,6 @@ CALLS: dict[str, Callable[[EbayClient, Sale], Any]] = {
     "pushPrices": lambda client, _: raised(client.push_prices([Price(SKU, {"offer_id": "1"}, 1, "USD", 1)])),
     "issueRefund": lambda client, sale: client.refund(sale.order_id, RefundRequest("r1", 1, "USD")),
     "cancel": lambda client, sale: client.cancel(sale.order_id, CancellationRequest("c1", ())),
-    "searchCancellations": lambda client, sale: client.decline_cancellation(sale.order_id),
     "searchReturns": lambda client, _: list(client.returns(START_MS)),
     "getTransactions": lambda client, _: list(client.transactions(START_MS)),
     "getPayouts": lambda client, _: list(client.payouts(START_MS)),
@@ -206,7 +205,6 @@ APIS = {
     "createSigningKey": "key_management",
     "getPublicKey": "notification",
     "createSubscription": "notification",
-    "searchCancellations": "cancellation",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from openapi_schema_validator import OAS30Validator
 
-from chalicelib.channels.ebay.notifications import hint_of
+from chalicelib.channels.ebay.notifications import told_of
 from chalicelib.channels.registry import reader_for
 from chalicelib.channels.transport import HttpResponse, checked, retry_after_s
 from chalicelib.domain.errors import Refused, Unreadable
@@ -104,15 +104,15 @@ def test_the_trading_api_is_refused_as_no_json(name: str) -> None:
         reader_for("ebay")(raw(name), "ebay", hint={})
     assert (refused.value.reason, refused.value.detail) == ("not_json", "the body must be one JSON object")
     with pytest.raises(Unreadable, match="subscribe by the Notification API") as refused:
-        hint_of(raw(name))
+        told_of(raw(name))
     assert refused.value.reason == "platform_notification"
 
 
 def test_an_order_confirmation_points_at_the_order_that_it_is_of() -> None:
     told = loaded(ORDER_CONFIRMATION)["notification"]["data"]
     (order,) = reader_for("ebay")(raw(CONFIRMED), "ebay", hint={})
-    hint = hint_of(raw(ORDER_CONFIRMATION))
-    assert (hint.seller_id, hint.order_ids) == (told["user"]["userId"], (order.external_id,))
+    hint = told_of(raw(ORDER_CONFIRMATION))
+    assert (hint.user_id, hint.order_ids) == (told["user"]["userId"], (order.external_id,))
     assert [(line["orderLineItemId"], line["quantity"]) for line in told["order"]["orderLineItems"]] == [
         (line.line_id, line.quantity) for line in order.lines
     ]
@@ -127,7 +127,7 @@ def test_an_account_deletion_fits_its_contract_and_points_at_no_order() -> None:
     told = loaded(DELETION)
     assert errors(validator, told) == []
     assert told["metadata"]["topic"] in contract["channels"]
-    assert hint_of(raw(DELETION)).order_ids == ()
+    assert told_of(raw(DELETION)).order_ids == ()
     told["notification"]["publishAttemptCount"] = "1"
     told["notification"]["data"]["user"] = "x"
     assert len(errors(validator, told)) == 2

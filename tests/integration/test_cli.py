@@ -16,6 +16,8 @@ import pytest
 from chalice.test import Client
 
 from app import app
+from chalicelib.channels.ebay.client import EbayClient
+from chalicelib.channels.ebay.standards import RateLimit
 from chalicelib.channels.port import ListedItem
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
@@ -199,12 +201,27 @@ def test_an_ebay_account_is_connected_down_to_its_notifications(box: Box, file: 
         "subscription MARKETPLACE_ACCOUNT_DELETION",
         "subscription AUTHORIZATION_REVOCATION",
         "subscription ITEM_MARKED_SHIPPED",
+        "calls left today",
     }
     assert box.markets.ebay.out_of_stock_control
     assert read_account(box.stage.tables, "ebay")["seller_id"] == "millrace_goods"
     assert {name: box.stage.read_secret("ebay/api")[name] for name in SECRETS} == SECRETS
     kinds = boto3.client("ssm").describe_parameters()["Parameters"]
     assert {each["Type"] for each in kinds} == {"SecureString"}
+
+
+def test_an_application_that_has_few_calls_left_is_told_so(
+    box: Box, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [
+        RateLimit("sell.fulfillment", "order", 100, 9),
+        RateLimit("sell.account", "x", 100, 10),
+        RateLimit("x", "y", 0, 0),
+    ]
+    monkeypatch.setattr(EbayClient, "rate_limits", lambda self: limits)
+    assert box.states(*ebay(file, "--fix"))["calls left today"] == "warning"
+    limits[0] = RateLimit("sell.fulfillment", "order", 100, 10)
+    assert box.states("check", "ebay")["calls left today"] == "ok"
 
 
 def test_connected_so_ebay_s_own_signed_notification_comes_in(box: Box, file: str) -> None:

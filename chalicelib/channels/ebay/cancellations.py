@@ -3,7 +3,7 @@
 Sources: developer.ebay.com/Devzone/post-order (CreateCancelRequest, CancelStatusEnum, EligibilityFailureReasonEnum);
 api-docs/user-guides/static/post-order-user-guide/post-order-cancellations.html. A buyer's request that is approved is
 no defect of the seller, a cancellation of his own is one: an open request is always answered, never passed over.
-Job `cancel/<cancellation id>`: when we asked for a cancellation whose answer we have not had.
+Job `cancel/<order>/<cancellation id>`: when we asked for a cancellation whose answer we have not had.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def call_off(wire: EbayWire, jobs: Jobs, external_id: str, wish: CancellationReq
         return
     if _goes_on(known) or not _eligible(wire, external_id):
         return
-    name = f"cancel/{wish.cancellation_id}"
+    name = f"cancel/{external_id}/{wish.cancellation_id}"
     job = jobs.get(name)
     waited_ms = wire.now_ms - int((job or {}).get("asked_ms") or 0)
     if waited_ms < _SETTLES_MS:
@@ -54,15 +54,6 @@ def call_off(wire: EbayWire, jobs: Jobs, external_id: str, wish: CancellationReq
         jobs.drop(name)  # it was certainly not done
         raise
     jobs.drop(name)
-
-
-def turn_down(wire: EbayWire, external_id: str) -> None:
-    """Tells the buyer no; done already is done. Raises `Refused` when he has asked for nothing."""
-    known = _search(wire, external_id)
-    if waiting := _open_request(known):
-        wire.call(Call("POST", f"{_PATH}/{_id(waiting)}/reject", {}))
-    elif not any(each.text("cancelStatus") == "CANCEL_REJECTED" for each in known):
-        raise Refused("no_request", f"order {external_id}: the buyer does not ask for a cancellation now")
 
 
 def reason_of(text: str) -> str:
@@ -130,7 +121,8 @@ def _approve(wire: EbayWire, external_id: str, waiting: Node) -> None:
     try:
         wire.call(Call("POST", f"{_PATH}/{_id(waiting)}/approve", {}, signed=True))
     except (Busy, Declined):
-        if not _goes_on([each for each in _search(wire, external_id) if _id(each) == _id(waiting)]):
+        now = [each for each in _search(wire, external_id) if _id(each) == _id(waiting)]
+        if _open_request(now) or not _goes_on(now):
             raise
 
 

@@ -155,10 +155,6 @@ class EbayClient(Basic):
         """Call the whole order off; a buyer's open request is approved. Raises `Refused` for a part of an order."""
         cancellations.call_off(self._wire, self._jobs, external_id, wish)
 
-    def decline_cancellation(self, external_id: str) -> None:
-        """Tell a buyer who wants to cancel that the order comes all the same."""
-        cancellations.turn_down(self._wire, external_id)
-
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
         """Every return that has come to another step since then."""
         return returns.read_returns(self._wire, self._jobs, since_ms)

@@ -60,10 +60,10 @@ def _quantity(offer: Node, item: Node) -> int | None:
 
 def _price(offer: Node) -> tuple[int | None, str]:
     """An auction has no such price, and one that cannot be read must not hide the listing."""
-    price = offer.at("pricingSummary").at("price")
-    if not price:
-        return None, ""
     try:
+        price = offer.at("pricingSummary").at("price")
+        if not price:
+            return None, ""
         currency = price.currency("currency")
         return price.minor("value", currency), currency
     except Unreadable:

@@ -12,20 +12,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.channels.fields import Node, parse
 from chalicelib.domain.errors import Forged, Unreadable
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
 ORDER_TOPICS = ("ORDER_CONFIRMATION", "ITEM_MARKED_SHIPPED")
 REVOKED, DELETED = "AUTHORIZATION_REVOCATION", "MARKETPLACE_ACCOUNT_DELETION"
-
-
-@dataclass(frozen=True)
-class Hint:
-    """The seller (immutable user id) whose orders have changed, and which; none for another topic."""
-
-    seller_id: str
-    order_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,23 +53,23 @@ def key_id_of(header: str) -> str:
 def verify(raw: bytes, header: str, key: str) -> None:
     """`header` is x-ebay-signature: base64 of JSON with a base64 DER signature, ECDSA over the raw body with SHA-1 on
     P-256; `key` is getPublicKey's, PEM with or without line breaks. Raises `Forged`."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     _, signature = _signature_of(header)
-    text = key.replace("-----BEGIN PUBLIC KEY-----", "").replace("-----END PUBLIC KEY-----", "")
-    try:
-        public = load_der_public_key(base64.b64decode("".join(text.split())))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        public = None
-    if not isinstance(public, ec.EllipticCurvePublicKey):
+    public = _loaded(key)
+    if public is None:
         raise Forged("bad_key", "the public key of this notification is no elliptic curve key")
     try:
         public.verify(signature, raw, ec.ECDSA(hashes.SHA1()))  # noqa: S303 the hash that eBay signs with
     except InvalidSignature:
         raise Forged("bad_signature", "x-ebay-signature does not fit the body") from None
+
+
+def is_key(key: str) -> bool:
+    """Whether this is a key that `verify` can use."""
+    return _loaded(key) is not None
 
 
 def told_of(body: str | bytes) -> Told:
@@ -97,10 +93,17 @@ def told_of(body: str | bytes) -> Told:
     return Told(topic, notification_id)
 
 
-def hint_of(body: str | bytes) -> Hint:
-    """Which orders to look at. Raises `Unreadable` for what is no notification."""
-    told = told_of(body)
-    return Hint(told.user_id, told.order_ids) if told.topic in ORDER_TOPICS else Hint("", ())
+def _loaded(key: str) -> EllipticCurvePublicKey | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    text = key.replace("-----BEGIN PUBLIC KEY-----", "").replace("-----END PUBLIC KEY-----", "")
+    try:
+        public = load_der_public_key(base64.b64decode("".join(text.split())))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return public if isinstance(public, ec.EllipticCurvePublicKey) else None
 
 
 def _about_user(topic: str, notification_id: str, data: Node) -> Told:

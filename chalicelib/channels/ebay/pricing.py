@@ -80,7 +80,7 @@ class _Duties:
             return 0, 0, 0
         if rest_minor == self.fee_minor:
             return 0, self.fee_minor, 0
-        if rest_minor == self.remitted_minor != self._all:
+        if rest_minor == self.remitted_minor and rest_minor not in (self._all, self._all - self._remitted):
             return self.remitted_minor, 0, 0
         of_tax_minor = min(self._remitted, self.tax_minor)
         own = (self.fee_minor - (self._remitted - of_tax_minor), self.tax_minor - of_tax_minor)

@@ -1,9 +1,11 @@
 """Money back to the buyer: issueRefund, which is asynchronous and pays twice when it is called twice.
 
-Source: sell_fulfillment_v1_oas3.json, issueRefund and OrderRefund. Job `refund/<refund id>` is written before the call:
+Source: sell_fulfillment_v1_oas3.json, issueRefund and OrderRefund. Job `refund/<order>/<refund id>` is written before
+the call; a refund's id is its order's alone:
     known       the ids of the order's refunds at that moment; what comes after may be ours
     asked_ms    when it was asked for; 0: it was certainly not done, and may be asked for again
     lost        an answer was lost once: whatever eBay says to a later question, the first may have been done
+    taken       eBay has said that it does it
     ebay_id     eBay's id of it, "" while the answer is not known
     done        the buyer has it
     failed      eBay has tried and could not
@@ -38,7 +40,7 @@ _WORDS |= {"not received": "ITEM_NOT_RECEIVED", "shipping": "SHIPPING_DISCOUNT"}
 def give_back(wire: EbayWire, jobs: Jobs, external_id: str, wish: RefundRequest) -> bool:
     """True when the buyer has it, False while it is on its way. Raises `Refused` with eBay's error id, and
     `Refused` (refund_failed, refund_unclear) where a person must look."""
-    name = f"refund/{wish.refund_id}"
+    name = f"refund/{external_id}/{wish.refund_id}"
     job = jobs.get(name)
     if job and job.get("done"):
         return True
@@ -84,18 +86,25 @@ def _ask(wire: EbayWire, jobs: Jobs, name: str, job: Mapping[str, Any], external
             if ours := _ours(order, job, wish):
                 return _settle(jobs, name, job, order, ours)
         raise
-    ebay_id, status = str(made.get("refundId") or ""), str(made["refundStatus"])
-    return _told(jobs, name, {**job, "ebay_id": ebay_id}, status)
+    return _told(jobs, name, {**job, "ebay_id": made.text("refundId"), "taken": True}, made.text("refundStatus"))
 
 
-def _issue(wire: EbayWire, external_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _made(answer: Any) -> Node:
+    """An answer that names the refund or says how it stands; anything else tells nothing."""
+    made = Node(answer if isinstance(answer, dict) else {})
+    if not made.has("refundId") and not made.has("refundStatus"):
+        raise Unanswered("ebay answered without a refund", after_s=5)
+    return made
+
+
+def _issue(wire: EbayWire, external_id: str, body: Mapping[str, Any]) -> Node:
     """issueRefund; where a return of the order is open, through that."""
     try:
-        return wire.ask(Call("POST", f"{order_path(external_id)}/issue_refund", body, signed=True), "refundStatus")
+        return _made(wire.call(Call("POST", f"{order_path(external_id)}/issue_refund", body, signed=True)))
     except Declined as declined:
         if _CASE_OPEN not in declined.codes:
             raise
-    return {"refundStatus": pay_through_return(wire, external_id, body["orderLevelRefundAmount"])}
+    return Node({"refundStatus": pay_through_return(wire, external_id, body["orderLevelRefundAmount"])})
 
 
 def _look(
@@ -114,6 +123,8 @@ def _look(
     if refund_ids(order) - set(job["known"]):
         remedy = "another refund was made meanwhile: look at the order at eBay before any money moves again"
         raise Refused("refund_unclear", f"{wish.refund_id}: the answer was lost, and {remedy}")
+    if job.get("taken"):
+        return False  # eBay has it, though it gave no id: asked for again, it would be paid twice
     waited_ms = wire.now_ms - int(job["asked_ms"])
     if waited_ms < _SETTLES_MS:
         raise Busy("the answer to a refund was lost: it may still show", after_s=(_SETTLES_MS - waited_ms) // 1000 + 1)

@@ -15,7 +15,7 @@ from chalicelib.channels.ebay.parcels import stamp
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import Jobs, MoneyFact, Payout
-from chalicelib.domain.errors import HeadraceError, Refused
+from chalicelib.domain.errors import Refused
 
 _BASE = "/sell/finances/v1"
 _DAY_MS = 86_400_000
@@ -42,15 +42,15 @@ def read_payouts(wire: EbayWire, jobs: Jobs, since_ms: int) -> Iterator[Payout]:
     """
     before: Mapping[str, Any] = jobs.get(_JOB) or {}
     on_their_way: dict[str, int] = {}
+    whole = False
     try:
         yield from _succeeded(wire, since_ms, before, on_their_way)
-    except HeadraceError:
-        # What comes before this one may not be read again: nothing on its way may be forgotten.
-        if on_their_way.keys() - before.keys():
-            jobs.put(_JOB, {**before, **on_their_way})
-        raise
-    if on_their_way != dict(before):
-        jobs.put(_JOB, on_their_way)
+        whole = True
+    finally:
+        # What was read may be passed for good, whoever breaks off: nothing on its way may be forgotten.
+        now = on_their_way if whole else {**before, **on_their_way}
+        if now != dict(before):
+            jobs.put(_JOB, now)
 
 
 def _succeeded(

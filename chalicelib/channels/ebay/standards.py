@@ -43,14 +43,29 @@ def read_rate_limits(wire: EbayWire) -> list[RateLimit]:
         RateLimit(
             f"{api.text('apiContext')}.{api.text('apiName')}",
             resource.text("name"),
-            rate.whole("limit"),
-            rate.whole("remaining"),
-            rate.optional_time_ms("reset"),
+            _count(rate, "limit"),
+            _count(rate, "remaining"),
+            _time_ms(rate, "reset"),
         )
         for api in found.each("rateLimits")
         for resource in api.each("resources")
         for rate in resource.each("rates")
     ]
+
+
+def _count(rate: Node, key: str) -> int:
+    """0 for what is no number of calls: one such rate must not hide the others."""
+    try:
+        return rate.whole(key)
+    except Unreadable:
+        return 0
+
+
+def _time_ms(rate: Node, key: str) -> int:
+    try:
+        return rate.optional_time_ms(key)
+    except Unreadable:
+        return 0
 
 
 def _metrics(profile: Node) -> Iterator[Metric]:

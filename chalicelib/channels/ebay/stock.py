@@ -12,10 +12,17 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.ebay.answers import Declined
-from chalicelib.channels.ebay.availability import BULK, NOT_ABOVE_ZERO, outcome_of, price_request_of, request_of
+from chalicelib.channels.ebay.availability import (
+    BULK,
+    NOT_ABOVE_ZERO,
+    item_quantities,
+    outcome_of,
+    price_request_of,
+    request_of,
+)
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.port import Availability, Jobs, Price
-from chalicelib.domain.errors import HeadraceError, Refused, Retry, Unauthorised
+from chalicelib.domain.errors import HeadraceError, Refused, Retry
 
 OFFERS = "/sell/inventory/v1/offer"
 _Wanted = TypeVar("_Wanted", Availability, Price)
@@ -32,7 +39,13 @@ def show_quantities(
             outcomes[index] = _caught(_of_withdrawn, wire, jobs, each)
         else:
             plain.append(index)
-    for index, outcome in zip(plain, _in_bulk(wire, [wanted[i] for i in plain], request_of, size), strict=True):
+    in_bulk = [wanted[index] for index in plain]
+    most = item_quantities(in_bulk)
+
+    def request(each: Availability) -> dict[str, Any]:
+        return request_of(each, most.get(each.channel_sku))
+
+    for index, outcome in zip(plain, _in_bulk(wire, in_bulk, request, size), strict=True):
         outcomes[index] = _second_try(wire, jobs, wanted[index], outcome)
     return [outcomes[index] for index in range(len(wanted))]
 
@@ -71,8 +84,27 @@ def offers_of(wire: EbayWire, channel_sku: str) -> list[dict[str, Any]]:
 def _in_bulk(
     wire: EbayWire, wanted: Sequence[_Wanted], request: Callable[[_Wanted], dict[str, Any]], size: int
 ) -> list[HeadraceError | None]:
-    chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    return [outcome for chunk in chunks for outcome in _chunk(wire, chunk, request)]
+    outcomes: dict[int, HeadraceError | None] = {}
+    for chunk in _without_duplicates(wanted, size):
+        outcomes |= zip(chunk, _chunk(wire, [wanted[index] for index in chunk], request), strict=True)
+    return [outcomes[index] for index in range(len(wanted))]
+
+
+def _without_duplicates(wanted: Sequence[_Wanted], size: int) -> list[list[int]]:
+    """The places of what goes into one call: no item and no offer twice, which eBay refuses; of what is about the same
+    one, the last goes last."""
+    chunks: list[list[int]] = []
+    named: list[set[tuple[str, str]]] = []
+    for index, each in enumerate(wanted):
+        names = {("sku", each.channel_sku), ("offer", each.refs.get("offer_id", ""))} - {("offer", "")}
+        fitting = (at for at, chunk in enumerate(chunks) if len(chunk) < size and not names & named[at])
+        at = next(fitting, len(chunks))
+        if at == len(chunks):
+            chunks.append([])
+            named.append(set())
+        chunks[at].append(index)
+        named[at] |= names
+    return chunks
 
 
 def _chunk(
@@ -82,11 +114,11 @@ def _chunk(
     does not hold up the others, and because one SKU a call may be all that eBay takes."""
     try:
         answer = wire.ask(Call("POST", BULK, {"requests": [request(each) for each in chunk]}), "responses")
-    except Refused as error:
-        if len(chunk) == 1 or isinstance(error, Unauthorised):
-            return [error] * len(chunk)
+    except Declined as error:
+        if len(chunk) == 1:
+            return [error]
         return [outcome for each in chunk for outcome in _chunk(wire, [each], request)]
-    except Retry as error:
+    except (Refused, Retry) as error:  # it is not about what was asked for: the others would fare no better
         return [error] * len(chunk)
     responses = answer["responses"] if isinstance(answer["responses"], list) else []
     return [outcome_of(each.channel_sku, each.refs, responses, wire.now_ms) for each in chunk]

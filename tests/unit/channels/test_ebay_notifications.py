@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.ebay.notifications import DELETED, REVOKED, Hint, Told, hint_of, told_of
+from chalicelib.channels.ebay.notifications import DELETED, REVOKED, Told, told_of
 from chalicelib.domain.errors import Unreadable
 
 
@@ -19,7 +19,6 @@ def test_a_parcel_that_ebay_knows_of_points_at_its_order() -> None:
     data = {"user": {"userId": "u1", "username": "shop"}, "order": {"orderId": "12-3"}}
     body = message("ITEM_MARKED_SHIPPED", data)
     assert told_of(body) == Told("ITEM_MARKED_SHIPPED", "n-1", "u1", "shop", ("12-3",))
-    assert hint_of(body) == Hint("u1", ("12-3",))
 
 
 def test_a_parcel_without_an_order_is_taken_and_points_at_nothing() -> None:
@@ -31,7 +30,6 @@ def test_a_parcel_without_an_order_is_taken_and_points_at_nothing() -> None:
 def test_a_user_is_named_by_either_of_his_names(topic: str) -> None:
     assert told_of(message(topic, {"userId": "u1"})) == Told(topic, "n-1", "u1")
     assert told_of(message(topic, {"username": "shop"})) == Told(topic, "n-1", "", "shop")
-    assert hint_of(message(topic, {"userId": "u1"})) == Hint("", ())
     for data in ({}, None, {"userId": ""}):
         with pytest.raises(Unreadable, match="userId"):
             told_of(message(topic, data))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.ebay.notifications import Hint, hint_of
+from chalicelib.channels.ebay.notifications import Told, told_of
 from chalicelib.channels.ebay.reader import read_orders
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Unreadable
@@ -315,14 +315,14 @@ def test_unknown_fields_change_nothing() -> None:
 def test_an_order_confirmation_points_at_its_order() -> None:
     data = {"user": {"userId": "u1"}, "order": {"orderId": "12-34567-89012", "orderLineItems": []}}
     body = {"metadata": {"topic": "ORDER_CONFIRMATION"}, "notification": {"data": data}}
-    assert hint_of(json.dumps(body)) == Hint("u1", ("12-34567-89012",))
+    assert told_of(json.dumps(body)) == Told("ORDER_CONFIRMATION", "", "u1", "", ("12-34567-89012",))
 
 
 def test_a_notification_of_another_topic_points_at_nothing() -> None:
-    assert hint_of('{"metadata": {"topic": "FEEDBACK_LEFT"}}').order_ids == ()
+    assert told_of('{"metadata": {"topic": "FEEDBACK_LEFT"}}').order_ids == ()
 
 
 @pytest.mark.parametrize("body", ["{}", '{"metadata": {"topic": "ORDER_CONFIRMATION"}}', "[]", "no"])
 def test_what_is_no_notification_is_refused(body: str) -> None:
     with pytest.raises(Unreadable):
-        hint_of(body)
+        told_of(body)

@@ -60,6 +60,7 @@ REMITTED = [{"taxType": "STATE_SALES_TAX", "amount": money("2"), "collectionMeth
         ("26", "2", True, (2400, 0)),  # inside
         ("29", "5", True, (2700, 300)),  # all taxes inside, of which 2 are eBay's
         ("27", "5", True, (2700, 300)),  # the seller's inside, eBay's beside the total
+        ("26", "4", True, (2600, 200)),  # half is eBay's: without a breakdown it is beside the total
         ("26", None, True, (2400, 0)),  # told on the lines only
         ("27", "3", False, (2700, 300)),
     ],

@@ -129,8 +129,8 @@ def _send(messages: list[Message], runtime: Runtime) -> None:
 
 
 def resume(channel: str, runtime: Runtime) -> None:
-    """Take up the work of an account that answers again: every SKU and every open order of it is looked at."""
+    """Take up the work of an account that answers again: every SKU of it is looked at, and every order that may have
+    something to be told."""
     runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
     resume_account(runtime.tables, channel)
-    runtime.unsettle(f"pause/{channel}")
     log("channel_resumed", channel=channel)

@@ -10,13 +10,14 @@ from chalicelib.domain.cancellation import cancelled_items, decide_told
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.domain.funding import decide_refund_outcome
 from chalicelib.domain.holds import decide_hold
-from chalicelib.domain.lifecycle import unconfirmed_shipments, unsent_refunds, untold_cancellations
+from chalicelib.domain.lifecycle import CLOSED, stage, unconfirmed_shipments, unsent_refunds, untold_cancellations
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
 from chalicelib.runtime.batch import is_done_with
-from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.clients import Paused, client_for
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import note_untold
 from chalicelib.store.orders import order_writes, read_order
 
 
@@ -33,12 +34,19 @@ def tell(message: Message, runtime: Runtime) -> None:
         *((_refund, name) for name in unsent_refunds(order.state)),
         *((_cancel, name) for name in untold_cancellations(order.state)),
     ]
-    client = client_for(order.channel, runtime) if steps else None
-    for step, name in steps:
-        after = step(client, order, name, runtime.clock())
-        if after:
-            runtime.tables.write(*order_writes(order, after))
-            order = after
+    if not steps:
+        return
+    try:
+        client = client_for(order.channel, runtime)
+        for step, name in steps:
+            after = step(client, order, name, runtime.clock())
+            if after:
+                runtime.tables.write(*order_writes(order, after))
+                order = after
+    except (Paused, Unauthorised):
+        if stage(order) in CLOSED:  # a parcel may be all that is left to tell; open orders are found without a note
+            note_untold(runtime.tables, order.channel, order.order_id)
+        raise
 
 
 def _confirm(client: Any, order: Order, shipment_id: str, now_ms: int) -> Order | None:

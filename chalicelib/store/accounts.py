@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any
 
 from chalicelib.domain.errors import Refused, Stale
 from chalicelib.domain.sourcing import Sourcing
 from chalicelib.store.codec import SCHEMA, pack, unpack
-from chalicelib.store.tables import Change, Delete, Key, Put, Tables, When
+from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
 _CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
 _UNTOLD = "UNTOLD#"
+_BROKEN_OFF = ("since_ms", "newest_ms", "began_ms")
+_MOST_SEEN = 5_000  # an item takes 400 KB, and ids differ in length; what is not kept is handed on once more
 
 CLAIM_MS = 30_000  # a worker that fetches a token and dies is waited for so long
 
@@ -64,13 +68,16 @@ class Cursor:
     versions the last window has shown: order id -> time of change.
 
     A reading that broke off goes on where `position` says, in the window that began at `since_ms`; what it had shown
-    until then is in `seen`, too.
+    until then is in `seen`, too: the newest of it, since an item is not endless. `newest_ms` is the newest time of
+    change that it had shown, and `began_ms` when its first part began by our clock.
     """
 
     read_to_ms: int = 0
     seen: Mapping[str, int] = field(default_factory=dict)
     position: str = ""
     since_ms: int = 0
+    newest_ms: int = 0
+    began_ms: int = 0
 
 
 def read_cursor(tables: Tables, channel: str, name: str = "CURSOR") -> Cursor:
@@ -79,14 +86,19 @@ def read_cursor(tables: Tables, channel: str, name: str = "CURSOR") -> Cursor:
     if not item:
         return Cursor()
     seen = unpack(item["seen"]) if "seen" in item else {}
-    return Cursor(int(item["read_to_ms"]), seen, item.get("position", ""), item.get("since_ms", 0))
+    times = {name: int(item.get(name, 0)) for name in _BROKEN_OFF}
+    return Cursor(int(item["read_to_ms"]), seen, item.get("position", ""), **times)
 
 
 def move_cursor(tables: Tables, channel: str, cursor: Cursor, name: str = "CURSOR") -> None:
     """Remember how far the channel has been read; comes from the data read, never from our clock."""
-    body = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(dict(cursor.seen))}
-    broken_off = {"position": cursor.position, "since_ms": cursor.since_ms} if cursor.position else {}
-    tables.write(Put(Key("channels", f"CHANNEL#{channel}", name), body | broken_off))
+    seen = dict(cursor.seen)
+    if len(seen) > _MOST_SEEN:
+        seen = dict(nlargest(_MOST_SEEN, seen.items(), key=itemgetter(1)))
+    body: Item = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(seen)}
+    if cursor.position:
+        body |= {"position": cursor.position} | {name: getattr(cursor, name) for name in _BROKEN_OFF}
+    tables.write(Put(Key("channels", f"CHANNEL#{channel}", name), body))
 
 
 def read_token(tables: Tables, channel: str, now_ms: int, name: str = "") -> str:

@@ -213,13 +213,22 @@ def lists(world: World, channel_sku: str, quantity: int, acked_ms: int) -> None:
         (4, 0, False),
     ],
 )
-def test_a_listing_that_shows_something_else_than_was_acknowledged_is_pushed_again(
+def test_a_listing_that_shows_less_than_was_acknowledged_is_pushed_again_when_a_sale_would_have_come(
     world: World, ebay: Account, shown: int | None, acked_ms: int, again: bool
 ) -> None:
     lists(world, "MUG", 5, acked_ms)
     ebay.items = [ListedItem("MUG", {}, quantity=shown)]
     run(world, "check_listings")
-    assert sent(world, "sync-ebay") == ([{"sku": "MUG", "again": True}] if again else [])
+    delayed = [json.loads(message[1]) for _, queue, message in world.queues.delayed if queue == "sync-ebay"]
+    assert delayed == ([{"sku": "MUG", "again": True}] if again else [])
+    assert sent(world, "sync-ebay") == []
+
+
+def test_a_listing_that_shows_more_than_was_acknowledged_is_put_right_at_once(world: World, ebay: Account) -> None:
+    lists(world, "MUG", 5, NOW_MS - HOUR_MS)
+    ebay.items = [ListedItem("MUG", {}, quantity=6)]
+    run(world, "check_listings")
+    assert (sent(world, "sync-ebay"), world.queues.delayed) == ([{"sku": "MUG", "again": True}], [])
 
 
 def test_items_without_a_sku_are_kept_for_a_person_and_counted(world: World, ebay: Account, lines: list[Any]) -> None:

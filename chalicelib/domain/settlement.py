@@ -99,8 +99,23 @@ def payout_lines(facts: Iterable[LedgerFact]) -> list[dict[str, str | int]]:
     ]
 
 
+def told_ways(facts: Iterable[LedgerFact]) -> tuple[list[LedgerFact], list[LedgerFact]]:
+    """The facts as they were booked one by one, and the rows of statements: Amazon's statement tells once more, under
+    ids that begin with its own, what was told before under the ids of transactions. The two are never to be added."""
+    booked: list[LedgerFact] = []
+    rows: list[LedgerFact] = []
+    for fact in facts:
+        is_row = bool(fact.payout_id) and fact.fact_id.startswith(f"{fact.payout_id}/")
+        (rows if is_row else booked).append(fact)
+    return booked, rows
+
+
 def refunds_in(facts: Iterable[LedgerFact]) -> Refunds:
-    """What the facts of one order say has been given back to the buyer."""
+    """What the facts of one order say has been given back to the buyer, in the way of telling that tells of more."""
+    return max((_refunds_in(told) for told in told_ways(facts)), key=lambda found: found.total_minor)
+
+
+def _refunds_in(facts: Iterable[LedgerFact]) -> Refunds:
     booked = _with_tax_paid(facts)
     back = [fact for fact in booked if fact.kind == "refund" and fact.amount_minor < 0]
     at = {(fact.at_ms, fact.payout_id) for fact in back}

@@ -243,9 +243,23 @@ def show(runtime: Runtime) -> None:
         keep_account_view(runtime.tables, channel, view)
 
 
-def _without_secrets(settings: Any) -> dict[str, Any]:
-    """Secrets are kept elsewhere; what looks like one all the same is shown to nobody."""
-    return {name: value for name, value in settings.items() if not any(word in name.lower() for word in _SECRET_WORDS)}
+def _without_secrets(value: Any) -> Any:
+    """Secrets are kept elsewhere; what looks like one all the same is shown to nobody, however deep it lies: by its
+    name, or in an address, which may bear credentials."""
+    if isinstance(value, Mapping):
+        shown = {name: each for name, each in value.items() if not any(w in name.lower() for w in _SECRET_WORDS)}
+        return {name: _without_secrets(each) for name, each in shown.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(each) for each in value]
+    return _plain_address(value) if isinstance(value, str) and "://" in value else value
+
+
+def _plain_address(url: str) -> str:
+    """Scheme, host and path of an address."""
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("?")[0].partition("#")[0]
+    host, slash, path = place.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _budgets(channel: str, runtime: Runtime) -> Iterator[dict[str, Any]]:

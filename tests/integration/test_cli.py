@@ -349,6 +349,23 @@ def test_listings_with_the_name_of_a_sku_are_linked_once_and_only_when_told(
     assert (told["listings"]["new"], told["listings"]["known"]) == ([], ["MUG", "CUP"])
 
 
+@pytest.mark.parametrize("apart", [1, 150])
+def test_a_name_with_several_offers_is_linked_to_one_of_them_and_stays_so(
+    box: Box, file: str, monkeypatch: pytest.MonkeyPatch, apart: int
+) -> None:
+    box.states(*AMAZON, "--file", file)
+    box.stage.tables.write(*sku_writes("MUG"))
+    us, uk = (ListedItem("MUG", {"offer_id": f"o-{site}"}) for site in ("us", "uk"))
+    others = listed(*(f"X{number}" for number in range(apart)))
+    monkeypatch.setattr(Here, "amazon", FakeAmazon(items=(us, *others, uk)))
+    _, told = box.json("import-listings", "amazon", "--apply")
+    assert told["listings"]["new"] == ["MUG"]
+    _, told = box.json("import-listings", "amazon", "--apply")
+    assert (told["listings"]["new"], told["listings"]["known"]) == ([], ["MUG"])
+    (listing,) = listings_of(box.stage.tables, ["MUG"])
+    assert listing.refs == {"offer_id": "o-us"}
+
+
 class Patient:
     """An iterator that goes on after it has asked for patience, as Amazon's does."""
 

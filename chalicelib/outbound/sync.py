@@ -27,7 +27,7 @@ from chalicelib.store.orders import list_order_ids
 blueprint = Blueprint(__name__)
 
 _PAGE = 100
-_CLOSED = "closed"  # after all stages: closed orders of which something was left untold while the account was paused
+_NOTED = "noted"  # after all stages: orders, closed ones too, of which something was left untold for a pause
 _ROUNDS_FOR_THE_RESUME = 5  # more than five minutes, growing pauses included
 
 
@@ -91,14 +91,15 @@ def spread_rule(queue: str, message: Message, runtime: Runtime) -> None:
 
 
 def spread_orders(queue: str, message: Message, runtime: Runtime) -> None:
-    """Have one page of a channel's open orders looked at, and then the next, stage by stage; closed ones at last."""
+    """Have one page of a channel's open orders looked at, and then the next, stage by stage; at last those of which
+    something was left untold."""
     channel = message["orders_of"]
     if _is_paused(channel, message, runtime):
         return
-    stages = [*ALLOWANCE_MS, _CLOSED]
+    stages = [*ALLOWANCE_MS, _NOTED]
     where = message.get("stage", stages[0])
-    if where == _CLOSED:
-        _look_at_closed(queue, channel, runtime)
+    if where == _NOTED:
+        _look_at_noted(queue, channel, runtime)
         return
     ids, cursor = list_order_ids(runtime.tables, [channel], where, _PAGE, message.get("cursor", ""))
     following: list[Message] = []
@@ -109,10 +110,10 @@ def spread_orders(queue: str, message: Message, runtime: Runtime) -> None:
     runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])
 
 
-def _look_at_closed(queue: str, channel: str, runtime: Runtime) -> None:
+def _look_at_noted(queue: str, channel: str, runtime: Runtime) -> None:
     ids = read_untold(runtime.tables, channel, _PAGE)
     if ids:
-        following = [{"orders_of": channel, "stage": _CLOSED}] if len(ids) == _PAGE else []
+        following = [{"orders_of": channel, "stage": _NOTED}] if len(ids) == _PAGE else []
         runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])
         forget_untold(runtime.tables, channel, ids)
 

@@ -29,7 +29,7 @@ from chalicelib.store.orders import order_writes, read_order
 from local.memory.world import World
 from tests.accounts import Account, connected, quiet_world
 from tests.factories import fact, line
-from tests.turns import promised, secured, shipped
+from tests.turns import after, promised, secured, shipped
 
 
 class Seller(Account):
@@ -193,3 +193,37 @@ def test_a_claim_that_was_overtaken_by_a_token_is_none(world: World) -> None:
     world.tables.get = overtaken  # type: ignore[method-assign]
     assert not claim_token(world.tables, "amazon", "", later_ms)
     assert read_token(world.tables, "amazon", later_ms) == "fresh"
+
+
+def test_what_has_to_wait_keeps_nothing_else_from_being_told(
+    world: World, amazon: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refund may be pending for days; the other one and the parcel are told all the same, and nothing twice."""
+    order = shipped(promised(secured(fact(line(quantity=2), channel="amazon"))), 1)
+    for name in ("r1", "r2"):
+        order = after(order, "refund", refund_id=name, amount_minor=100, reason="")
+    world.tables.write(*order_writes(None, order))
+    world.tables.stream.clear()
+    asked: list[str] = []
+    pending = {"r1"}
+
+    def refund(external_id: str, wish: Any) -> bool:
+        asked.append(wish.refund_id)
+        return wish.refund_id not in pending
+
+    monkeypatch.setattr(amazon, "refund", refund)
+    amazon.refusing = Refused("not_authorised", "the role is missing")
+    world.queues.send("sync-amazon", [{"order": order.order_id}])
+    world.run()
+    assert asked[:2] == ["r1", "r2"]
+    amazon.refusing = None
+    pending.clear()
+    world.now_ms += 120_000
+    world.queues.wake(world.now_ms)
+    world.run()
+    assert (asked[-1], asked.count("r2")) == ("r1", 1)
+    now = read_order(world.tables, order.order_id)
+    assert now
+    assert {name: each.status for name, each in now.state.refunds.items()} == {"r1": "confirmed", "r2": "confirmed"}
+    assert is_confirmed(world, order.order_id)
+    assert world.queues.dead["sync-amazon"] == []

@@ -10,13 +10,14 @@ import argparse
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from chalicelib.channels.registry import kind_of
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import HeadraceError, Refused
 from chalicelib.store.accounts import read_account
 from cli import commands
 from cli.amazon import REGIONS
@@ -28,17 +29,30 @@ from cli.stage import NoStage, Stage, connect
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SANDBOX = "https://api.sandbox.ebay.com"
 _MARKETPLACE = "EBAY_US"
+_STAYS = "; what was done so far stays, and may be done again"
 
 
 def main(arguments: Sequence[str] | None = None, connected: Callable[[str, str], Stage] = connect) -> int:
     """Run one command; its exit code."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     given = _parser().parse_args(arguments)
     try:
         return _run(given, connected(given.stage, given.endpoint_url))
     except (NoStage, NoCredentials, Refused) as error:
         print(f"headrace: {error}", file=sys.stderr)
+    except HeadraceError as error:
+        why = str(error) or type(error).__name__
+        print(f"headrace: {why}{_STAYS}", file=sys.stderr)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "an error")
+        print(f"headrace: AWS answered {code} to {error.operation_name}{_STAYS}", file=sys.stderr)
+    except BotoCoreError as error:  # not its words, which may quote what was sent
+        print(f"headrace: no answer from AWS: {type(error).__name__}{_STAYS}", file=sys.stderr)
+    except Exception:  # noqa: BLE001 a bug must not end with 1, which says that something is missing
+        traceback.print_exc()
     except KeyboardInterrupt:
-        print("headrace: stopped; what was done so far stays, and may be done again", file=sys.stderr)
+        print(f"headrace: stopped{_STAYS}", file=sys.stderr)
     return 2
 
 

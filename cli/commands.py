@@ -10,11 +10,19 @@ from typing import Any, TextIO
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.errors import Refused
 from chalicelib.runtime.queues import SYNC_QUEUES, catching_up
-from chalicelib.store.accounts import add_account, channels, read_account, read_pause, resume_account
+from chalicelib.store.accounts import (
+    add_account,
+    channels,
+    drop_token,
+    keep_token,
+    read_account,
+    read_pause,
+    resume_account,
+)
 from cli import amazon, ebay
 from cli.findings import OK, SKIPPED, WARNING, Findings, table
 from cli.listings import Matched, import_listings
-from cli.stage import Stage
+from cli.stage import OwnTokens, Stage
 
 CONNECTED = ("amazon", "ebay")
 _SHOWN = 20
@@ -32,7 +40,10 @@ def add(
 ) -> int:
     """Store the account and its credentials, and go through everything that it needs. Doing it again is harmless."""
     if wishes.act:
+        are_new = stage.read_secret(f"{channel}/api") != credentials
         stage.write_secret(f"{channel}/api", credentials)
+        if are_new:  # the workers' token, good for hours yet, may be another seller's
+            drop_token(stage.tables, channel)
         add_account(stage.tables, channel, settings)
         findings.add("account", OK, f"{channel} is stored, its credentials as /headrace/{stage.name}/{channel}/api")
     else:
@@ -57,13 +68,17 @@ def check(channel: str, stage: Stage, findings: Findings, wishes: ebay.Wishes) -
 def resume(channel: str, stage: Stage, findings: Findings) -> int:
     """Take up a paused account again, once its credentials work."""
     settings, credentials = _stored(channel, stage)
-    client: Any = stage.client(channel, settings, credentials)
+    tokens = OwnTokens()
+    client: Any = stage.client(channel, settings, credentials, tokens)
     probe = client.participations if kind_of(channel) == "amazon" else client.opted_in_programs
     remedy = f"authorise the account again: headrace channels add {kind_of(channel)} --name {channel}"
     if findings.attempt("credentials", probe, remedy) is not None:
         findings.add("credentials", OK)
         was = read_pause(stage.tables, channel)
         if was:
+            # Workers keep the old credentials for minutes: without a token they would try those, and pause again.
+            for name, (token, expires_ms) in tokens.granted.items():
+                keep_token(stage.tables, channel, token, expires_ms, name)
             stage.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
             resume_account(stage.tables, channel)
         findings.add("pause", OK, "is over: it catches up within minutes" if was else "it was not paused")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -43,10 +44,16 @@ def import_listings(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Matched:
     """Match every item; link those with the name of a SKU if `apply`. Doing it twice changes nothing more, and a link
-    that a person made stays. An item without a SKU of the channel's cannot be linked."""
-    matched, each = Matched(), patiently(items, sleep)
+    that a person made stays. An item without a SKU of the channel's cannot be linked; of several under one name, such
+    as offers in several countries, one is."""
+    matched, each, done = Matched(), patiently(items, sleep), set[str]()
     while page := list(islice(each, _PAGE)):
-        _match(channel, [item for item in page if item.channel_sku], stage, matched, apply=apply)
+        found: dict[str, list[ListedItem]] = defaultdict(list)
+        for item in page:
+            if item.channel_sku and item.channel_sku not in done:
+                found[item.channel_sku].append(item)
+        done |= found.keys()
+        _match(channel, found, stage, matched, apply=apply)
     return matched
 
 
@@ -68,11 +75,13 @@ def patiently(items: Iterable[ListedItem], sleep: Callable[[float], None]) -> It
         yield item
 
 
-def _match(channel: str, items: Sequence[ListedItem], stage: Stage, matched: Matched, *, apply: bool) -> None:
-    ours = read_skus(stage.tables, [item.channel_sku for item in items])
-    links = stage.tables.get_many([link_key(channel, item.channel_sku) for item in items])
-    for item in items:
-        name = item.channel_sku
+def _match(
+    channel: str, found: Mapping[str, Sequence[ListedItem]], stage: Stage, matched: Matched, *, apply: bool
+) -> None:
+    ours = read_skus(stage.tables, found)
+    links = stage.tables.get_many([link_key(channel, name) for name in found])
+    for name, items in found.items():
+        item = items[0]
         link = links.get(link_key(channel, name))
         if link and link["sku"] != name:
             matched.elsewhere.append(f"{name} -> {link['sku']}")
@@ -81,7 +90,7 @@ def _match(channel: str, items: Sequence[ListedItem], stage: Stage, matched: Mat
             matched.unknown.append(name)
             continue
         refs = _refs(channel, name, stage) if link else {}
-        if link and all(refs.get(ref) == value for ref, value in item.refs.items()):
+        if link and any(each.refs.items() <= refs.items() for each in items):
             matched.known.append(name)
             continue
         matched.new.append(_change(item, ours[name], stage))

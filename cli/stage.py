@@ -62,33 +62,35 @@ class Stage:
         url = self.sqs.get_queue_url(QueueName=f"headrace-{self.name}-entry")["QueueUrl"]
         SqsQueues(self.sqs, url).send(queue, messages)
 
-    def client(self, channel: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> ChannelClient:
+    def client(
+        self, channel: str, settings: Mapping[str, Any], secret: Mapping[str, Any], tokens: OwnTokens | None = None
+    ) -> ChannelClient:
         """A client of the account, with tokens of its own: nothing that is tried here pauses the account or takes a
         token from the workers."""
         make = client_class(kind_of(channel))
-        return make(self.transport(), settings, secret, OwnTokens(), self.clock())
+        return make(self.transport(), settings, secret, tokens or OwnTokens(), self.clock())
 
     def _path(self, name: str) -> str:
         return f"/headrace/{self.name}/{name}"
 
 
 class OwnTokens:
-    """Tokens that last as long as the command."""
+    """Tokens that last as long as the command. `granted`: by name, with when each ends (Unix ms)."""
 
     def __init__(self) -> None:
-        self._tokens: dict[str, str] = {}
+        self.granted: dict[str, tuple[str, int]] = {}
 
     def get(self, name: str = "") -> str:
         """The token, or ""."""
-        return self._tokens.get(name, "")
+        return self.granted.get(name, ("", 0))[0]
 
     def claim(self, rejected: str, name: str = "") -> bool:  # noqa: ARG002
         """Always: nobody else is at it."""
         return True
 
-    def put(self, token: str, expires_ms: int, name: str = "") -> None:  # noqa: ARG002
+    def put(self, token: str, expires_ms: int, name: str = "") -> None:
         """Keep it for the next call."""
-        self._tokens[name] = token
+        self.granted[name] = (token, expires_ms)
 
     def lost(self, why: str) -> None:
         """The step says so itself."""

@@ -100,11 +100,23 @@ def payout_lines(facts: Iterable[LedgerFact]) -> list[dict[str, str | int]]:
     ]
 
 
+def told_ways(facts: Iterable[LedgerFact]) -> tuple[list[LedgerFact], list[LedgerFact]]:
+    """The facts as they were booked one by one, and those that a statement has told once more under other ids. The two
+    are never to be added."""
+    booked: list[LedgerFact] = []
+    stated: list[LedgerFact] = []
+    for fact in facts:
+        (stated if fact.status == STATED else booked).append(fact)
+    return booked, stated
+
+
 def refunds_in(facts: Iterable[LedgerFact]) -> Refunds:
-    """What the facts of one order say has been given back to the buyer. What a statement says again counts where
-    nothing else was told."""
-    told = list(facts)
-    booked = _with_tax_paid([fact for fact in told if fact.status != STATED] or told)
+    """What the facts of one order say has been given back to the buyer, in the way of telling that tells of more."""
+    return max((_refunds_in(told) for told in told_ways(facts)), key=lambda found: found.total_minor)
+
+
+def _refunds_in(facts: Iterable[LedgerFact]) -> Refunds:
+    booked = _with_tax_paid(facts)
     back = [fact for fact in booked if fact.kind == "refund" and fact.amount_minor < 0]
     at = {(fact.at_ms, fact.payout_id) for fact in back}
     tax = sum(f.amount_minor for f in booked if f.kind == TAX and f.amount_minor > 0 and (f.at_ms, f.payout_id) in at)

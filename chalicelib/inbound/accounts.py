@@ -44,6 +44,7 @@ _UNDER_WAY_MS = 60 * 60_000  # what has just changed is still on its way to us
 _ORDERS_LOOKED_BACK_MS = 3 * DAY_MS
 _SENT_TOGETHER = 10
 _TITLE_KEPT = 120
+_SALE_ARRIVES_S = 900  # to repeat our number before the order of a sale has come would offer the sold unit again
 _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
 
 
@@ -155,13 +156,22 @@ def compare_listings(channel: str, client: ChannelClient, runtime: Runtime) -> d
     unlinked: list[tuple[str, str]] = []
     for some in together(client.listings()):
         ours = read_shown(runtime.tables, channel, [item.channel_sku for item in some])
-        skus = sorted({ours[item.channel_sku].sku for item in some if _is_wrong(item, ours, runtime.clock())})
-        if skus:
-            runtime.queues.send(SYNC_QUEUES[kind_of(channel)], [{"sku": sku, "again": True} for sku in skus])
+        shown_wrong = [item for item in some if _is_wrong(item, ours, runtime.clock())]
+        skus = {ours[item.channel_sku].sku for item in shown_wrong}
+        at_once = {ours[each.channel_sku].sku for each in shown_wrong if _is_more(each, ours)}
+        for delay_s, due in ((0, at_once), (_SALE_ARRIVES_S, skus - at_once)):
+            if due:
+                messages = [{"sku": sku, "again": True} for sku in sorted(due)]
+                runtime.queues.send(SYNC_QUEUES[kind_of(channel)], messages, delay_s=delay_s)
         unlinked += [(item.channel_sku, item.title[:_TITLE_KEPT]) for item in some if item.channel_sku not in ours]
         items, wrong = items + len(some), wrong + len(skus)
     keep_unlinked(runtime.tables, channel, Unlinked(len(unlinked), unlinked, runtime.clock()))
     return {"items": items, "shown_wrong": wrong, "unlinked": len(unlinked)}
+
+
+def _is_more(item: ListedItem, ours: dict[str, Shown]) -> bool:
+    """More than was acknowledged may be sold again; less may be a sale."""
+    return item.quantity is not None and item.quantity > ours[item.channel_sku].quantity
 
 
 def _is_wrong(item: ListedItem, ours: dict[str, Shown], now_ms: int) -> bool:
@@ -233,9 +243,23 @@ def show(runtime: Runtime) -> None:
         keep_account_view(runtime.tables, channel, view)
 
 
-def _without_secrets(settings: Any) -> dict[str, Any]:
-    """Secrets are kept elsewhere; what looks like one all the same is shown to nobody."""
-    return {name: value for name, value in settings.items() if not any(word in name.lower() for word in _SECRET_WORDS)}
+def _without_secrets(value: Any) -> Any:
+    """Secrets are kept elsewhere; what looks like one all the same is shown to nobody, however deep it lies: by its
+    name, or in an address, which may bear credentials."""
+    if isinstance(value, Mapping):
+        shown = {name: each for name, each in value.items() if not any(w in name.lower() for w in _SECRET_WORDS)}
+        return {name: _without_secrets(each) for name, each in shown.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(each) for each in value]
+    return _plain_address(value) if isinstance(value, str) and "://" in value else value
+
+
+def _plain_address(url: str) -> str:
+    """Scheme, host and path of an address."""
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("?")[0].partition("#")[0]
+    host, slash, path = place.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _budgets(channel: str, runtime: Runtime) -> Iterator[dict[str, Any]]:

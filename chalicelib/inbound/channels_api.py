@@ -18,7 +18,7 @@ from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import ALLOWANCE_MS
 from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Order
-from chalicelib.domain.settlement import STATED, LedgerFact, PayoutLine
+from chalicelib.domain.settlement import LedgerFact, PayoutLine, told_ways
 from chalicelib.inbound.api import known_order
 from chalicelib.inbound.guard import answer, guarded, page_limit
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -71,19 +71,19 @@ def one_channel(channel: str) -> Response:
 @blueprint.route("/api/orders/{order_id}/money", methods=["GET"])
 @guarded
 def money(order_id: str) -> Response:
-    """What the channel has booked about one order: the sums by kind, a page of the amounts, oldest first, and what each
-    payout said of it. Query: limit (1 to 100, default 25), cursor."""
+    """What the channel has booked about one order: the sums by kind, each amount counted once, a page of the amounts,
+    oldest first, and what each payout said of it. Query: limit (1 to 100, default 25), cursor."""
     ports = runtime()
     order = known_order(order_id, ports)
     facts = sorted(
         read_facts(ports.tables, order.channel, order.external_id), key=lambda fact: (fact.at_ms, fact.fact_id)
     )
-    counted = [fact for fact in facts if fact.status != STATED] or facts  # a statement says the same money again
     page, cursor = _page(facts)
+    booked, stated = told_ways(facts)
     return answer(
         {
             "order": order.order_id,
-            "sums": _sums((fact.currency, fact.kind, fact.amount_minor) for fact in counted),
+            "sums": _sums((fact.currency, fact.kind, fact.amount_minor) for fact in booked or stated),
             "facts": [_fact_view(fact) for fact in page],
             "cursor": cursor,
             "payouts": [_payout_view(payout_id, order, ports) for payout_id in order.state.payouts],

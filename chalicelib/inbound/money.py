@@ -37,6 +37,7 @@ _FIRST_LOOK_MS = 90 * DAY_MS  # how far back an account is read that does not sa
 _MONEY_OVERLAP_MS = 2 * DAY_MS  # Source: Amazon Finances 2024-06-19, orders of the last 48 hours may be missing
 _PAYOUT_OVERLAP_MS = 7 * DAY_MS  # a payout bears the date of its beginning, and takes days to succeed
 _TOGETHER = 100
+_OF_REFUNDS = ("refund", "tax")
 
 
 def read_since_ms(channel: str, cursor: Cursor, overlap_ms: int, runtime: Runtime) -> int:
@@ -66,8 +67,14 @@ def together(items: Iterable[T], size: int = _TOGETHER) -> Iterator[list[T]]:
 
 
 def read_money(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
-    """Book what one account has booked since the last time, and work off its payouts; how many of each were news."""
-    return {"facts": _read_transactions(channel, client, runtime), "payouts": _read_payouts(channel, client, runtime)}
+    """Book what one account has booked since the last time, and work off its payouts; how many of each were news. What
+    stops the one does not stop the other: orders are settled by payouts alone."""
+    try:
+        booked = _read_transactions(channel, client, runtime)
+    except HeadraceError:
+        _read_payouts(channel, client, runtime)
+        raise
+    return {"facts": booked, "payouts": _read_payouts(channel, client, runtime)}
 
 
 class _Progress:
@@ -78,6 +85,7 @@ class _Progress:
         self._channel, self._name, self._tables = channel, name, runtime.tables
         self._cursor = read_cursor(runtime.tables, channel, name)
         self.since_ms = read_since_ms(channel, self._cursor, overlap_ms, runtime)
+        self._now_ms = runtime.clock()
         self._newest_ms = 0
         self._in_order = True
 
@@ -88,8 +96,9 @@ class _Progress:
 
     def keep(self, *, broken_off: bool) -> None:
         """Move the cursor as far as it may."""
-        if self._newest_ms > self._cursor.read_to_ms and (self._in_order or not broken_off):
-            move_cursor(self._tables, self._channel, Cursor(self._newest_ms), self._name)
+        newest_ms = min(self._newest_ms, self._now_ms)  # what is dated ahead must not hide what is booked before then
+        if newest_ms > self._cursor.read_to_ms and (self._in_order or not broken_off):
+            move_cursor(self._tables, self._channel, Cursor(newest_ms), self._name)
 
 
 def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) -> int:
@@ -171,19 +180,23 @@ def _book(facts: Sequence[LedgerFact], channel: str, runtime: Runtime) -> int:
             amounts = {"was_minor": was.amount_minor, "now_minor": fact.amount_minor}
             log("fact_corrected", channel=channel, fact=fact.fact_id, order=fact.external_id, **amounts)
     if news:
-        write_facts(runtime.tables, channel, [each.fact for each in news])
+        found_orders = [each.was for each in news if each.was and each.was.external_id != each.fact.external_id]
+        write_facts(runtime.tables, channel, [each.fact for each in news], in_place_of=found_orders)
     return len(news)
 
 
 def _refund_messages(news: Sequence[News], channel: str, runtime: Runtime) -> list[Message]:
-    """What has been given back in all of each order of which a refund is new or has changed."""
-    refunded = {each.fact.external_id for each in news if each.fact.kind == "refund" and each.fact.amount_minor < 0}
+    """What has been given back in all of each order of which a refund, or tax that may be a part of one, is new or has
+    changed."""
+    concerned = {each.fact.external_id for each in news if each.fact.kind in _OF_REFUNDS and each.fact.amount_minor}
     messages: list[Message] = []
-    for external_id in sorted(refunded - {""}):
+    for external_id in sorted(concerned - {""}):
         facts = {fact.fact_id: fact for fact in read_facts(runtime.tables, channel, external_id)}
         facts |= {each.fact.fact_id: each.fact for each in news if each.fact.external_id == external_id}
         for currency in sorted({fact.currency for fact in facts.values() if fact.kind == "refund"}):
             back = refunds_in(fact for fact in facts.values() if fact.currency == currency)
+            if not back.total_minor:
+                continue
             fact = {"total_minor": back.total_minor, "tax_minor": back.tax_minor, "currency": currency}
             order = {"order": f"{channel}:{external_id}"}
             messages.append({**order, "do": "refunds_seen", "fact": fact, "actor": channel})

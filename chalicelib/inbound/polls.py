@@ -5,8 +5,7 @@ The cursor is the newest time of change that the channel itself has shown us, ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chalice import Blueprint, Rate
@@ -34,6 +33,8 @@ blueprint = Blueprint(__name__)
 OVERLAP_MS = 180_000  # what a channel may show late; entry knows what it has seen
 _SAME_SECOND_MS = 2_000  # channels stamp whole seconds: a second that is not over may hold another change
 _SENT_TOGETHER = 10
+_KEEP_EVERY_MS = 20_000  # a Lambda that runs out of time loses less than this
+_CLOCKS_DIFFER_MS = 60_000  # how far ours may be ahead of a channel's
 
 
 @blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="poll_shopify")
@@ -71,66 +72,105 @@ def poll(kind: str, runtime: Runtime) -> None:
             log("poll_broken_off", channel=channel, error=type(error).__name__, reason=reason)
 
 
-@dataclass
-class _Window:
-    """What one reading of a channel has shown: order id -> time of change; and since when (Unix ms)."""
+class _Reading:
+    """One reading of what has changed on a channel: what it has shown so far (order id -> time of change), and what of
+    that is still to be handed on."""
 
-    since_ms: int
-    shown: dict[str, int]
-    seen: Mapping[str, int]
+    def __init__(self, channel: str, runtime: Runtime) -> None:
+        self._channel, self._runtime = channel, runtime
+        self._cursor = cursor = read_cursor(runtime.tables, channel)
+        first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
+        self.since_ms = cursor.since_ms if cursor.position else max(cursor.read_to_ms - OVERLAP_MS, first_ms)
+        self._began_ms = cursor.began_ms if cursor.position else runtime.clock()
+        self._shown = dict(cursor.seen) if cursor.position else {}
+        self._next = ("", 0)
+        self._unsent: dict[str, int] = {}
+        self._together: list[Message] = []
+        self._position, self._kept_ms = cursor.position, runtime.clock()
+        self._client = client_for(channel, runtime, probing=True)
+        self.orders = 0
 
-    def is_seen(self, external_id: str, changed_ms: int) -> bool:
+    def work(self) -> None:
+        """Hand on everything, and keep how far that came."""
+        try:
+            for raw, _ in self._client.changed_orders(self.since_ms, self._is_seen, self._cursor.position):
+                self._hand_on(raw)
+            self._flush()
+        except Refused as refused:
+            if self._cursor.position and not isinstance(refused, Unauthorised):  # a page that is gone: begin again
+                again = replace(self._cursor, position="", since_ms=0)
+                move_cursor(self._runtime.tables, self._channel, again)
+            raise
+        except Busy:
+            if self._client.position:
+                self._flush()
+                self._keep()
+            raise
+        self._end()
+
+    def _is_seen(self, external_id: str, changed_ms: int) -> bool:
         """Whether this version has been handed on before."""
-        self.shown[external_id] = changed_ms
-        return self.seen.get(external_id) == changed_ms
+        if self._client.position != self._position and self._runtime.clock() - self._kept_ms >= _KEEP_EVERY_MS:
+            self._flush()
+            self._keep()
+        if self._cursor.seen.get(external_id) == changed_ms:
+            self._shown[external_id] = changed_ms
+            return True
+        self._next = (external_id, changed_ms)
+        return False
+
+    def _hand_on(self, raw: bytes) -> None:
+        """An order has been shown when it is handed on: whatever breaks off before that must bring it again."""
+        self._together.append(enclose(self._runtime.bodies, self._channel, raw, {}))
+        self._unsent |= [self._next]
+        self.orders += 1
+        if len(self._together) == _SENT_TOGETHER:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._together:
+            self._runtime.queues.send("entry", self._together)
+        self._shown |= self._unsent
+        self._together, self._unsent = [], {}
+
+    @property
+    def _newest_ms(self) -> int:
+        return max([self._cursor.newest_ms, *self._shown.values()])
+
+    def _keep(self) -> None:
+        """Go on from here when this breaks off."""
+        self._position, self._kept_ms = self._client.position, self._runtime.clock()
+        times = {"since_ms": self.since_ms, "newest_ms": self._newest_ms, "began_ms": self._began_ms}
+        here = Cursor(self._cursor.read_to_ms, self._shown, self._position, **times)
+        move_cursor(self._runtime.tables, self._channel, here)
+
+    def _end(self) -> None:
+        """Everything has been shown. What changed after a reading's first part may have gone to a page that was read by
+        then: one in several parts is good for no more than the time before it began."""
+        newest_ms, read_to_ms = self._newest_ms, self._newest_ms
+        if self._cursor.position and self._began_ms:
+            read_to_ms = min(newest_ms, self._began_ms - _CLOCKS_DIFFER_MS)
+        read_to_ms = max(read_to_ms, self._cursor.read_to_ms)
+        if read_to_ms > self._cursor.read_to_ms or self._position:
+            recent = (read_to_ms - OVERLAP_MS, newest_ms - _SAME_SECOND_MS)
+            seen = {name: ms for name, ms in self._shown.items() if recent[0] <= ms < recent[1]}
+            move_cursor(self._runtime.tables, self._channel, Cursor(read_to_ms, seen))
 
 
 def _poll_channel(channel: str, runtime: Runtime) -> int:
     """How many orders were handed on. The cursor moves when all pages have been; a reading that breaks off goes on
     where its last page ended, if the channel can do that, and begins again if not. What the window had shown the last
     time, in a second that was over by then, is not read again."""
-    cursor = read_cursor(runtime.tables, channel)
-    first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
-    since_ms = cursor.since_ms if cursor.position else max(cursor.read_to_ms - OVERLAP_MS, first_ms)
-    window = _Window(since_ms, dict(cursor.seen) if cursor.position else {}, cursor.seen)
-    client = client_for(channel, runtime, probing=True)
-    orders, together = 0, list[Message]()
-    try:
-        for raw, _ in client.changed_orders(since_ms, window.is_seen, cursor.position):
-            orders += 1
-            together.append(enclose(runtime.bodies, channel, raw, {}))
-            if len(together) == _SENT_TOGETHER:
-                runtime.queues.send("entry", together)
-                together = []
-    except Refused as refused:
-        if cursor.position and not isinstance(refused, Unauthorised):  # a page that is gone: from the beginning
-            move_cursor(runtime.tables, channel, replace(cursor, position="", since_ms=0))
-        raise
-    except Busy:
-        if client.position:
-            _send(together, runtime)
-            broken_off = Cursor(cursor.read_to_ms, window.shown, client.position, since_ms)
-            move_cursor(runtime.tables, channel, broken_off)
-        raise
-    _send(together, runtime)
-    newest_ms = max(window.shown.values(), default=0)
-    if newest_ms > cursor.read_to_ms or cursor.position:
-        recent = (newest_ms - OVERLAP_MS, newest_ms - _SAME_SECOND_MS)
-        seen = {name: ms for name, ms in window.shown.items() if recent[0] <= ms < recent[1]}
-        move_cursor(runtime.tables, channel, Cursor(max(newest_ms, cursor.read_to_ms), seen))
+    reading = _Reading(channel, runtime)
+    reading.work()
     if read_pause(runtime.tables, channel):
         resume(channel, runtime)
-    return orders
-
-
-def _send(messages: list[Message], runtime: Runtime) -> None:
-    if messages:
-        runtime.queues.send("entry", messages)
+    return reading.orders
 
 
 def resume(channel: str, runtime: Runtime) -> None:
-    """Take up the work of an account that answers again: every SKU and every open order of it is looked at."""
+    """Take up the work of an account that answers again: every SKU of it is looked at, and every order that may have
+    something to be told."""
     runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
     resume_account(runtime.tables, channel)
-    runtime.unsettle(f"pause/{channel}")
     log("channel_resumed", channel=channel)

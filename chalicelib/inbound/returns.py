@@ -34,16 +34,21 @@ def read_returns(channel: str, client: ChannelClient, runtime: Runtime) -> dict[
     """Hand on what has changed about the returns of one account; how many were read and how many were news."""
     cursor = read_cursor(runtime.tables, channel, RETURNS)
     shown: dict[str, int] = {}
+    waiting: set[str] = set()
     sent = 0
     for some in together(client.returns(read_since_ms(channel, cursor, _OVERLAP_MS, runtime))):
         fresh = [each for each in some if not each.changed_ms or cursor.seen.get(_name(each)) != each.changed_ms]
         shown |= {_name(each): each.changed_ms for each in some}
-        messages = _messages(fresh, channel, runtime)
+        orders = read_orders(runtime.tables, [f"{channel}:{each.external_id}" for each in fresh], content=True)
+        waiting |= {_name(each) for each in fresh if f"{channel}:{each.external_id}" not in orders}
+        messages = _messages(fresh, orders, channel, runtime)
         if messages:
             runtime.queues.send("shipping", messages)
         sent += len(messages)
-    newest_ms = max([cursor.read_to_ms, *shown.values()])
-    seen = {name: changed_ms for name, changed_ms in shown.items() if changed_ms >= newest_ms - _OVERLAP_MS}
+    newest_ms = max([cursor.read_to_ms, *(min(changed_ms, runtime.clock()) for changed_ms in shown.values())])
+    # A channel may show returns of two months at every look: all that this one has shown are known the next time, but
+    # for those whose order may yet come.
+    seen = {name: ms for name, ms in shown.items() if name not in waiting or ms < newest_ms - _OVERLAP_MS}
     if (newest_ms, seen) != (cursor.read_to_ms, cursor.seen):
         move_cursor(runtime.tables, channel, Cursor(newest_ms, seen), RETURNS)
     return {"returns": len(shown), "sent": sent}
@@ -53,8 +58,9 @@ def _name(back: ChannelReturn) -> str:
     return f"{back.return_id}/{back.step}"
 
 
-def _messages(returns: Sequence[ChannelReturn], channel: str, runtime: Runtime) -> list[Message]:
-    orders = read_orders(runtime.tables, [f"{channel}:{each.external_id}" for each in returns], content=True)
+def _messages(
+    returns: Sequence[ChannelReturn], orders: Mapping[str, Order], channel: str, runtime: Runtime
+) -> list[Message]:
     messages: list[Message] = []
     for back in returns:
         order = orders.get(f"{channel}:{back.external_id}")

@@ -70,22 +70,20 @@ def push_skus(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[st
     by_channel: dict[str, list[Wanted]] = defaultdict(list)
     for wanted in _wanted(kind, batch, entries, runtime):
         by_channel[wanted.listing.channel].append(wanted)
-    trouble: dict[str, HeadraceError] = {}
+    trouble: dict[str, Exception] = {}
     for channel, listings in by_channel.items():
         _note(_push(channel, listings, runtime), trouble)
     return [d.message_id for d in batch if not _done(SYNC_QUEUES[kind], d, _trouble_of(d, entries, trouble), runtime)]
 
 
-def _note(found: Mapping[str, HeadraceError], trouble: dict[str, HeadraceError]) -> None:
-    """Of several troubles of one SKU, what is worth another try counts."""
+def _note(found: Mapping[str, Exception], trouble: dict[str, Exception]) -> None:
+    """Of several troubles of one SKU, what is worth another try counts; of those, values that crossed."""
     for sku, error in found.items():
-        if not isinstance(trouble.get(sku), Busy):
+        if isinstance(error, Crossed) or not isinstance(trouble.get(sku), Busy):
             trouble[sku] = error
 
 
-def _trouble_of(
-    delivery: Delivery, entries: Mapping[str, Entry], trouble: Mapping[str, HeadraceError]
-) -> HeadraceError | None:
+def _trouble_of(delivery: Delivery, entries: Mapping[str, Entry], trouble: Mapping[str, Exception]) -> Exception | None:
     """What went wrong with the SKU or one of its kits; first what is worth another try."""
     sku = delivery.body["sku"]
     found = [trouble[name] for name in (sku, *entries[sku].kits) if name in trouble]
@@ -127,13 +125,13 @@ def _offer(
     )
 
 
-def _push(channel: str, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
+def _push(channel: str, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, Exception]:
     """Push to one account, most urgent first, and record what it acknowledged; what went wrong, by SKU."""
     try:
         client = client_for(channel, runtime)
     except HeadraceError as error:
         return {wanted.listing.sku: error for wanted in listings}
-    trouble: dict[str, HeadraceError] = {}
+    trouble: dict[str, Exception] = {}
     tasks = [(wanted.urgency, wanted) for wanted in listings if wanted.stock]
     tasks += [(_PRICES, wanted) for wanted in listings if wanted.price]
     tasks.sort(key=lambda task: (task[0] > _PRICES, task[0] == _PRICES, task[0], task[1].quantity))
@@ -143,7 +141,7 @@ def _push(channel: str, listings: Sequence[Wanted], runtime: Runtime) -> dict[st
     return trouble
 
 
-def _push_stock(client: ChannelClient, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
+def _push_stock(client: ChannelClient, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, Exception]:
     def recorded(wanted: Wanted, day: int) -> None:
         shown = Shown(wanted.quantity, wanted.version, wanted.changed_ms, day)
         acknowledge(runtime.tables, wanted.listing, shown, runtime.clock())
@@ -154,7 +152,7 @@ def _push_stock(client: ChannelClient, listings: Sequence[Wanted], runtime: Runt
     return _pushed(listings, push, recorded, runtime)
 
 
-def _push_prices(client: ChannelClient, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, HeadraceError]:
+def _push_prices(client: ChannelClient, listings: Sequence[Wanted], runtime: Runtime) -> dict[str, Exception]:
     def recorded(wanted: Wanted, day: int) -> None:
         if not acknowledge_price(runtime.tables, wanted.listing, runtime.clock(), day):
             raise Stale
@@ -170,41 +168,50 @@ def _pushed(
     push: Callable[[Sequence[Wanted]], Sequence[HeadraceError | None]],
     recorded: Callable[[Wanted, int], None],
     runtime: Runtime,
-) -> dict[str, HeadraceError]:
+) -> dict[str, Exception]:
     """What went wrong, by SKU; each listing is judged and recorded by itself."""
-    day, worn_out = _revisable(listings, runtime.clock())
-    trouble: dict[str, HeadraceError] = dict(worn_out)
-    due = [wanted for wanted in listings if wanted.listing.sku not in worn_out]
-    if not due:
-        return trouble
-    try:
-        outcome = push(due)
-    except HeadraceError as error:
-        return trouble | {wanted.listing.sku: error for wanted in due}
-    for wanted, refusal in zip(due, outcome, strict=True):
+    day, due, worn_out = _revisable(listings, runtime.clock())
+    trouble: dict[str, Exception] = {}
+    for wanted in worn_out:
+        _note({wanted.listing.sku: OverBudget("the listing's changes of today are used up", after_s=900)}, trouble)
+    for wanted, refusal in zip(due, _outcome(push, due), strict=True):
         if refusal:
-            trouble[wanted.listing.sku] = refusal
+            _note({wanted.listing.sku: refusal}, trouble)
             continue
         try:
             recorded(wanted, day)
         except Stale:
-            trouble[wanted.listing.sku] = Crossed("two workers pushed at once", after_s=1)
+            _note({wanted.listing.sku: Crossed("two workers pushed at once", after_s=1)}, trouble)
     return trouble
 
 
-def _revisable(listings: Sequence[Wanted], now_ms: int) -> tuple[int, dict[str, HeadraceError]]:
-    """The channel's day where it counts changes by day (0: it does not), and the SKUs that have used theirs up. The
-    last tenth is kept for what sells out."""
+def _outcome(
+    push: Callable[[Sequence[Wanted]], Sequence[HeadraceError | None]], due: Sequence[Wanted]
+) -> Sequence[Exception | None]:
+    """What became of each. A bug that one of them brings to light fails that one: the others go by themselves."""
+    if not due:
+        return []
+    try:
+        return push(due)
+    except HeadraceError as error:
+        return [error] * len(due)
+    except Exception as bug:  # noqa: BLE001 the failed message says so
+        return [bug] if len(due) == 1 else [each for wanted in due for each in _outcome(push, [wanted])]
+
+
+def _revisable(listings: Sequence[Wanted], now_ms: int) -> tuple[int, list[Wanted], list[Wanted]]:
+    """The channel's day where it counts changes by day (0: it does not), the listings that may be changed, and those
+    that have used theirs up. The last tenth is kept for what sells out."""
     limit = revisions_of(kind_of(listings[0].listing.channel))
     if not limit:
-        return 0, {}
+        return 0, list(listings), []
     day = limit.day_of(now_ms)
-    worn_out: dict[str, HeadraceError] = {}
+    due: list[Wanted] = []
+    worn_out: list[Wanted] = []
     for wanted in listings:
         most = limit.per_day if wanted.urgency == _SELLS_OUT else limit.per_day * 9 // 10
-        if wanted.listing.revisions_on(day) >= most:
-            worn_out[wanted.listing.sku] = OverBudget("the listing's changes of today are used up", after_s=900)
-    return day, worn_out
+        (worn_out if wanted.listing.revisions_on(day) >= most else due).append(wanted)
+    return day, due, worn_out
 
 
 def _availability(wanted: Wanted) -> Availability:
@@ -218,7 +225,7 @@ def _price(listing: Listing) -> Price:
     return Price(listing.channel_sku, listing.refs, listing.price_minor, listing.currency, listing.price_version)
 
 
-def _done(queue: str, delivery: Delivery, error: HeadraceError | None, runtime: Runtime) -> bool:
+def _done(queue: str, delivery: Delivery, error: Exception | None, runtime: Runtime) -> bool:
     if error is None:
         return True
     body = {**delivery.body, "again": True} if isinstance(error, Crossed) else delivery.body

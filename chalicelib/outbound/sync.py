@@ -1,7 +1,8 @@
 """Channel sync: drives what we want a channel to show and know until it has acknowledged it, and records that it has.
 
 Messages: {sku} and {order} = look at it, {sku, again} whatever was acknowledged; {rule_of} = the rule of that channel
-has changed, look at all SKUs; {orders_of} = look at all open orders of that channel.
+has changed, look at all SKUs; {orders_of} = look at all open orders of that channel, and at closed ones of which it
+was not told all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from chalice import Blueprint
 
+from chalicelib.domain.errors import Busy
 from chalicelib.domain.lifecycle import ALLOWANCE_MS
 from chalicelib.outbound.offers import push_skus
 from chalicelib.outbound.tell import tell
@@ -18,12 +20,15 @@ from chalicelib.runtime.batch import Delivery, Work, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import forget_untold, read_pause, read_untold
 from chalicelib.store.listings import list_skus
 from chalicelib.store.orders import list_order_ids
 
 blueprint = Blueprint(__name__)
 
 _PAGE = 100
+_NOTED = "noted"  # after all stages: orders, closed ones too, of which something was left untold for a pause
+_ROUNDS_FOR_THE_RESUME = 5  # more than five minutes, growing pauses included
 
 
 def work_for(kind: str) -> Work:
@@ -77,6 +82,8 @@ def _look(queue: str, message: Message, runtime: Runtime) -> None:
 def spread_rule(queue: str, message: Message, runtime: Runtime) -> None:
     """Have one page of all SKUs looked at, and then the next. The version of a rule is part of what is acknowledged, so
     what the rule does not touch is told once more and no harm done."""
+    if _is_paused(message["rule_of"], message, runtime):
+        return
     skus, cursor = list_skus(runtime.tables, _PAGE, message.get("cursor", ""))
     following: list[Message] = [{**message, "cursor": cursor}] if cursor else []
     again = {"again": True} if message.get("again") else {}
@@ -84,13 +91,38 @@ def spread_rule(queue: str, message: Message, runtime: Runtime) -> None:
 
 
 def spread_orders(queue: str, message: Message, runtime: Runtime) -> None:
-    """Have one page of a channel's open orders looked at, and then the next, stage by stage."""
-    stages = list(ALLOWANCE_MS)
+    """Have one page of a channel's open orders looked at, and then the next, stage by stage; at last those of which
+    something was left untold."""
+    channel = message["orders_of"]
+    if _is_paused(channel, message, runtime):
+        return
+    stages = [*ALLOWANCE_MS, _NOTED]
     where = message.get("stage", stages[0])
-    ids, cursor = list_order_ids(runtime.tables, [message["orders_of"]], where, _PAGE, message.get("cursor", ""))
+    if where == _NOTED:
+        _look_at_noted(queue, channel, runtime)
+        return
+    ids, cursor = list_order_ids(runtime.tables, [channel], where, _PAGE, message.get("cursor", ""))
     following: list[Message] = []
     if cursor:
-        following = [{**message, "stage": where, "cursor": cursor}]
-    elif where != stages[-1]:
-        following = [{"orders_of": message["orders_of"], "stage": stages[stages.index(where) + 1]}]
+        following = [{**message, "stage": where, "cursor": cursor, "rounds": 0}]
+    else:
+        following = [{"orders_of": channel, "stage": stages[stages.index(where) + 1]}]
     runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])
+
+
+def _look_at_noted(queue: str, channel: str, runtime: Runtime) -> None:
+    ids = read_untold(runtime.tables, channel, _PAGE)
+    if ids:
+        following = [{"orders_of": channel, "stage": _NOTED}] if len(ids) == _PAGE else []
+        runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])
+        forget_untold(runtime.tables, channel, ids)
+
+
+def _is_paused(channel: str, message: Message, runtime: Runtime) -> bool:
+    """Whether to leave it, since another message comes when the account is resumed. `Busy` at first: this may be that
+    message, which is sent before the pause is taken away."""
+    if read_pause(runtime.tables, channel) is None:
+        return False
+    if int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_RESUME:
+        raise Busy(f"{channel} is still paused", after_s=10)
+    return True

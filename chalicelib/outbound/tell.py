@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.channels.port import CancellationRequest, RefundRequest, ShipmentConfirmation
 from chalicelib.domain.cancellation import cancelled_items, decide_told
-from chalicelib.domain.errors import Busy, Refused, Unauthorised
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
 from chalicelib.domain.funding import decide_refund_outcome
 from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.lifecycle import (
@@ -20,33 +20,58 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation, decide_return_told
 from chalicelib.runtime.batch import is_done_with
-from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.clients import Paused, client_for
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import note_untold
 from chalicelib.store.orders import order_writes, read_order
+
+_Step = Callable[[Any, Order, str, int], Order | None]
 
 
 def tell(message: Message, runtime: Runtime) -> None:
     """Tell the selling channel of the shipments, refunds and cancellations that it has not acknowledged, one by one.
+    What has to wait, such as a refund that is pending for days, keeps nothing else from being told.
 
     Telling it twice is harmless: each client reads before it repeats, or names the thing by an id that stays the same.
     """
     order = read_order(runtime.tables, message["order"], content=True)
     if not order or order.state.linked_to:  # the channel does not know of an exchange
         return
-    steps = [
+    steps: list[tuple[_Step, str]] = [
         *((_confirm, name) for name in unconfirmed_shipments(order)),
         *((_refund, name) for name in unsent_refunds(order.state)),
         *((_cancel, name) for name in untold_cancellations(order.state)),
         *((_return, name) for name in untold_returns(order.state)),
     ]
-    client = client_for(order.channel, runtime) if steps else None
+    if not steps:
+        return
+    try:
+        _take(steps, order, client_for(order.channel, runtime), runtime)
+    except (Paused, Unauthorised):
+        # An order may be closed with a parcel left to tell of, and then no list of open orders has it.
+        note_untold(runtime.tables, order.channel, order.order_id)
+        raise
+
+
+def _take(steps: list[tuple[_Step, str]], order: Order, client: Any, runtime: Runtime) -> None:
+    """Take every step that can be taken. What is worth another try is raised before what a person must mend: then the
+    message comes again, and the rest with it."""
+    troubles: list[HeadraceError] = []
     for step, name in steps:
-        after = step(client, order, name, runtime.clock())
+        try:
+            after = step(client, order, name, runtime.clock())
+        except Unauthorised:
+            raise
+        except (Busy, Refused) as trouble:
+            troubles.append(trouble)
+            continue
         if after:
             runtime.tables.write(*order_writes(order, after))
             order = after
+    if troubles:
+        raise next((trouble for trouble in troubles if isinstance(trouble, Busy)), troubles[0])
 
 
 def _confirm(client: Any, order: Order, shipment_id: str, now_ms: int) -> Order | None:

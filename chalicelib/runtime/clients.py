@@ -10,7 +10,15 @@ from chalicelib.channels.registry import client_class, kind_of, plans_of
 from chalicelib.domain.errors import Refused
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.accounts import claim_token, keep_token, pause_account, read_account, read_pause, read_token
+from chalicelib.store.accounts import (
+    claim_token,
+    drop_token,
+    keep_token,
+    pause_account,
+    read_account,
+    read_pause,
+    read_token,
+)
 from chalicelib.store.budgets import Bucket, correct, drain, draw
 from chalicelib.store.jobs import StoredJobs
 
@@ -46,8 +54,11 @@ class SharedTokens:
         self._runtime.unsettle(self._key(name))
 
     def lost(self, why: str) -> None:
-        """Pause the account, and call a person."""
+        """Pause the account, and call a person. The seller's token, which may be good for hours yet, is given up: a
+        probe that still had it would resume the account on credentials that are gone."""
         pause(self._channel, why, self._runtime)
+        drop_token(self._runtime.tables, self._channel)
+        self._runtime.unsettle(self._key(""))
 
     def _key(self, name: str) -> str:
         return f"token/{self._channel}/{name}"
@@ -103,7 +114,8 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
     and `Refused` when the kind or the account is missing; one without its secret is paused."""
     kind = kind_of(channel)
     make = client_class(kind)
-    if not probing and (found := runtime.settled(f"pause/{channel}", lambda: read_pause(runtime.tables, channel))):
+    # Never from a cache: what is dropped for a pause that is over is looked up by nobody.
+    if not probing and (found := read_pause(runtime.tables, channel)):
         raise Paused("channel_paused", found.why)
     account = runtime.settled(f"account/{channel}", lambda: read_account(runtime.tables, channel))
     try:
@@ -126,4 +138,3 @@ def pause(channel: str, why: str, runtime: Runtime) -> None:
     """Ask nothing more of an account until a person has mended it; that person is called once."""
     if pause_account(runtime.tables, channel, why, runtime.clock()):
         alarm("channel_paused", channel=channel, why=why[:200])
-    runtime.unsettle(f"pause/{channel}")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any
 
 from chalicelib.domain.errors import Refused, Stale
 from chalicelib.domain.sourcing import Sourcing
 from chalicelib.store.codec import SCHEMA, pack, unpack
-from chalicelib.store.tables import Change, Delete, Key, Put, Tables, When
+from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
 _CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
+_UNTOLD = "UNTOLD#"
+_BROKEN_OFF = ("since_ms", "newest_ms", "began_ms")
+_MOST_SEEN = 5_000  # an item takes 400 KB, and ids differ in length; what is not kept is handed on once more
 
 CLAIM_MS = 30_000  # a worker that fetches a token and dies is waited for so long
 
@@ -63,13 +68,16 @@ class Cursor:
     versions the last window has shown: order id -> time of change.
 
     A reading that broke off goes on where `position` says, in the window that began at `since_ms`; what it had shown
-    until then is in `seen`, too.
+    until then is in `seen`, too: the newest of it, since an item is not endless. `newest_ms` is the newest time of
+    change that it had shown, and `began_ms` when its first part began by our clock.
     """
 
     read_to_ms: int = 0
     seen: Mapping[str, int] = field(default_factory=dict)
     position: str = ""
     since_ms: int = 0
+    newest_ms: int = 0
+    began_ms: int = 0
 
 
 def read_cursor(tables: Tables, channel: str, name: str = "CURSOR") -> Cursor:
@@ -78,14 +86,19 @@ def read_cursor(tables: Tables, channel: str, name: str = "CURSOR") -> Cursor:
     if not item:
         return Cursor()
     seen = unpack(item["seen"]) if "seen" in item else {}
-    return Cursor(int(item["read_to_ms"]), seen, item.get("position", ""), item.get("since_ms", 0))
+    times = {name: int(item.get(name, 0)) for name in _BROKEN_OFF}
+    return Cursor(int(item["read_to_ms"]), seen, item.get("position", ""), **times)
 
 
 def move_cursor(tables: Tables, channel: str, cursor: Cursor, name: str = "CURSOR") -> None:
     """Remember how far the channel has been read; comes from the data read, never from our clock."""
-    body = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(dict(cursor.seen))}
-    broken_off = {"position": cursor.position, "since_ms": cursor.since_ms} if cursor.position else {}
-    tables.write(Put(Key("channels", f"CHANNEL#{channel}", name), body | broken_off))
+    seen = dict(cursor.seen)
+    if len(seen) > _MOST_SEEN:
+        seen = dict(nlargest(_MOST_SEEN, seen.items(), key=itemgetter(1)))
+    body: Item = {"schema": SCHEMA, "read_to_ms": cursor.read_to_ms, "seen": pack(seen)}
+    if cursor.position:
+        body |= {"position": cursor.position} | {name: getattr(cursor, name) for name in _BROKEN_OFF}
+    tables.write(Put(Key("channels", f"CHANNEL#{channel}", name), body))
 
 
 def read_token(tables: Tables, channel: str, now_ms: int, name: str = "") -> str:
@@ -97,12 +110,13 @@ def read_token(tables: Tables, channel: str, now_ms: int, name: str = "") -> str
 def claim_token(tables: Tables, channel: str, rejected: str, now_ms: int, name: str = "") -> bool:
     """Whether the caller is the one to fetch a new token: there is none but `rejected`, and nobody else is at it."""
     key = _token_key(channel, name)
-    item = tables.get(key) or {"token": "", "expires_ms": 0}
+    found = tables.get(key)
+    item = found or {"token": "", "expires_ms": 0}
     is_fresh = item["expires_ms"] > now_ms and item["token"] != rejected
     if is_fresh or item.get("claimed_until_ms", 0) > now_ms:
         return False
     version = item.get("version")
-    when = When(version=version) if version is not None else When(absent=item["expires_ms"] == 0)
+    when = When(version=version) if version is not None else When(absent=found is None)
     claim = {**item, "schema": SCHEMA, "version": (version or 0) + 1, "claimed_until_ms": now_ms + CLAIM_MS}
     try:
         tables.write(Put(key, {name: value for name, value in claim.items() if name not in ("pk", "sk")}, when))
@@ -114,7 +128,14 @@ def claim_token(tables: Tables, channel: str, rejected: str, now_ms: int, name: 
 def keep_token(tables: Tables, channel: str, token: str, expires_ms: int, name: str = "") -> None:
     """Share an access token until `expires_ms`. The table is encrypted; the token is in no log."""
     put = {"token": token, "expires_ms": expires_ms, "claimed_until_ms": 0, "schema": SCHEMA}
-    tables.write(Change(_token_key(channel, name), put=put))
+    tables.write(Change(_token_key(channel, name), add={"version": 1}, put=put))
+
+
+def drop_token(tables: Tables, channel: str) -> None:
+    """Have the seller's token fetched anew by whoever needs it next, once a claim on it has ended."""
+    if tables.get(_token_key(channel, "")):
+        put = {"token": "", "expires_ms": 0}
+        tables.write(Change(_token_key(channel, ""), add={"version": 1}, put=put))
 
 
 @dataclass(frozen=True)
@@ -145,6 +166,22 @@ def pause_account(tables: Tables, channel: str, why: str, now_ms: int) -> bool:
 def resume_account(tables: Tables, channel: str) -> None:
     """Ask of it again."""
     tables.write(Delete(_pause_key(channel)))
+
+
+def note_untold(tables: Tables, channel: str, order_id: str) -> None:
+    """Remember that the paused account has to be told something of this order."""
+    tables.write(Put(Key("channels", f"CHANNEL#{channel}", _UNTOLD + order_id), {"schema": SCHEMA}))
+
+
+def read_untold(tables: Tables, channel: str, limit: int) -> list[str]:
+    """The first of the orders that were remembered so."""
+    page = tables.query("channels", f"CHANNEL#{channel}", begins=_UNTOLD, limit=limit)
+    return [item["sk"].removeprefix(_UNTOLD) for item in page.items]
+
+
+def forget_untold(tables: Tables, channel: str, order_ids: list[str]) -> None:
+    """They are being looked at again. At most as many as a transaction takes."""
+    tables.write(*(Delete(Key("channels", f"CHANNEL#{channel}", _UNTOLD + order_id)) for order_id in order_ids))
 
 
 def read_sourcing(tables: Tables) -> Sourcing:

@@ -1,10 +1,15 @@
 """Token buckets that all containers draw from: how many calls of one kind an account may still make.
 
-CHANNEL#<owner> / BUDGET#<operation>   what is left, when it was counted, and how much of the day is used
+CHANNEL#<owner> / BUDGET#<operation>   what is left, when it was counted, until when there is none whatever was counted,
+                                       and how much of the day is used
+
+Containers' clocks differ: whoever is behind takes what the one ahead has counted, and gives nothing back for the time
+in between.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
@@ -40,6 +45,7 @@ def draw(tables: Tables, owner: str, operation: str, bucket: Bucket, wanted: int
         item = tables.get(key)
         left = _refilled(item, bucket, now_ms)
         calls = min(wanted, left["tokens_milli"] // _MILLI, _left_today(left, bucket))
+        calls = 0 if left["none_until_ms"] > now_ms else calls
         if calls < 1:
             raise OverBudget(f"{operation} is used up", after_s=_wait_s(left, bucket, now_ms))
         left["tokens_milli"] -= calls * _MILLI
@@ -54,20 +60,33 @@ def draw(tables: Tables, owner: str, operation: str, bucket: Bucket, wanted: int
 
 def correct(tables: Tables, owner: str, operation: str, bucket: Bucket, rate_per_s: float, now_ms: int) -> None:
     """The channel allows another rate than its published one."""
-    _change(tables, owner, operation, bucket, now_ms, {"rate_micro": max(round(rate_per_s * 1e6), 1)})
+    rate_micro = max(round(rate_per_s * 1e6), 1)
+    _change(tables, owner, operation, bucket, now_ms, lambda left: left | {"rate_micro": rate_micro})
 
 
 def drain(tables: Tables, owner: str, operation: str, bucket: Bucket, until_ms: int, now_ms: int) -> None:
-    """The channel has refused a call: the bucket is empty until then."""
-    _change(tables, owner, operation, bucket, now_ms, {"tokens_milli": _MILLI, "counted_ms": until_ms})
+    """The channel has refused a call: there is none until then, and then one. What was refused for longer stays so."""
+
+    def drained(left: dict[str, int]) -> dict[str, int]:
+        end_ms = max(until_ms, left["none_until_ms"])
+        return left | {"tokens_milli": _MILLI, "counted_ms": end_ms, "none_until_ms": end_ms}
+
+    _change(tables, owner, operation, bucket, now_ms, drained)
 
 
-def _change(tables: Tables, owner: str, operation: str, bucket: Bucket, now_ms: int, change: dict[str, int]) -> None:
+def _change(
+    tables: Tables,
+    owner: str,
+    operation: str,
+    bucket: Bucket,
+    now_ms: int,
+    change: Callable[[dict[str, int]], dict[str, int]],
+) -> None:
     key = _key(owner, operation)
     for _ in range(_ATTEMPTS):
         item = tables.get(key)
         try:
-            _write(tables, key, item, _refilled(item, bucket, now_ms) | change)
+            _write(tables, key, item, change(_refilled(item, bucket, now_ms)))
             return
         except Stale:
             continue
@@ -78,21 +97,22 @@ def _key(owner: str, operation: str) -> Key:
 
 
 def _refilled(item: Item | None, bucket: Bucket, now_ms: int) -> dict[str, int]:
-    """The bucket with what time has given back. A time of counting that lies ahead means: empty until then."""
+    """The bucket with what time has given back: nothing when it was counted at a time that lies ahead."""
     day = (now_ms - bucket.day_starts_ms) // _DAY_MS
     rate_micro, burst_milli = round(bucket.rate_per_s * 1e6), bucket.burst * _MILLI
     if item is None:
-        return {"tokens_milli": burst_milli, "counted_ms": now_ms, "rate_micro": rate_micro, "day": day, "used": 0}
-    rate_micro = item["rate_micro"]
-    used = item["used"] if item["day"] == day else 0
-    tokens_milli, counted_ms = item["tokens_milli"], item["counted_ms"]
-    if counted_ms > now_ms:
-        tokens_milli = 0
-    else:
-        tokens_milli = min(burst_milli, tokens_milli + (now_ms - counted_ms) * rate_micro // 1_000_000)
-        counted_ms = now_ms
-    kept = {"tokens_milli": tokens_milli, "counted_ms": counted_ms, "rate_micro": rate_micro}
-    return {**kept, "day": day, "used": used}
+        counted = {"tokens_milli": burst_milli, "counted_ms": now_ms, "none_until_ms": 0}
+        return {**counted, "rate_micro": rate_micro, "day": day, "used": 0}
+    counted_ms, rate_micro = max(item["counted_ms"], now_ms), item["rate_micro"]
+    regained_milli = (counted_ms - item["counted_ms"]) * rate_micro // 1_000_000
+    return {
+        "tokens_milli": min(burst_milli, item["tokens_milli"] + regained_milli),
+        "counted_ms": counted_ms,
+        "none_until_ms": item.get("none_until_ms", 0),
+        "rate_micro": rate_micro,
+        "day": max(item["day"], day),
+        "used": item["used"] if item["day"] >= day else 0,
+    }
 
 
 def _left_today(left: dict[str, int], bucket: Bucket) -> int:
@@ -103,8 +123,8 @@ def _wait_s(left: dict[str, int], bucket: Bucket, now_ms: int) -> int:
     if _left_today(left, bucket) < 1:
         ends_ms = (left["day"] + 1) * _DAY_MS + bucket.day_starts_ms
         return min(max(ceil((ends_ms - now_ms) / 1000), 1), 900)
-    if left["counted_ms"] > now_ms:
-        return min(ceil((left["counted_ms"] - now_ms) / 1000), 900)
+    if left["none_until_ms"] > now_ms:
+        return min(ceil((left["none_until_ms"] - now_ms) / 1000), 900)
     lacking_milli = _MILLI - left["tokens_milli"]
     return min(max(ceil(lacking_milli * 1000 / max(left["rate_micro"], 1)), 1), 900)
 

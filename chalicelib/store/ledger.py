@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.settlement import LedgerFact, PayoutLine
 from chalicelib.store.codec import SCHEMA
-from chalicelib.store.tables import MAX_ACTIONS, Item, Key, Put, Tables, When
+from chalicelib.store.tables import MAX_ACTIONS, Delete, Item, Key, Put, Tables, When, Write
 
 _NO_ORDER = "-"
 _WORDS_KEPT = 120
@@ -39,8 +39,8 @@ class Statement:
 
 
 def book(tables: Tables, lines: Sequence[PayoutLine], *, matched: bool) -> list[PayoutLine]:
-    """Add lines of one payout about one order, each once; all that are booked of it now. `Stale` when somebody else has
-    added some meanwhile.
+    """Add lines of one payout about one order, each once and as it was told last; all that are booked of it now.
+    `Stale` when somebody else has added some meanwhile.
 
     `matched` tells whether an order was found for them; what was not is an exception to be explained.
     """
@@ -48,7 +48,7 @@ def book(tables: Tables, lines: Sequence[PayoutLine], *, matched: bool) -> list[
     key = Key("ledger", f"PAYOUT#{first.channel}#{first.payout_id}", first.order_id)
     item = tables.get(key)
     known = dict(item["lines"]) if item else {}
-    booked = {line.line_id: [line.kind, line.amount_minor] for line in lines} | known
+    booked = known | {line.line_id: [line.kind, line.amount_minor] for line in lines}
     if booked != known:
         version = item["version"] if item else 0
         new = {
@@ -82,10 +82,13 @@ def read_payout_lines(tables: Tables, channel: str, payout_id: str, order_id: st
 def news_in(tables: Tables, channel: str, facts: Iterable[LedgerFact]) -> list[News]:
     """Those of the facts that the ledger does not hold as they are, one for each id, the last one told.
 
-    A fact that was in a payout stays in it, and paid: a list that does not name the payout knows less, not better.
+    A fact that was in a payout stays in it, and paid: a list that does not name the payout knows less, not better. One
+    whose order was not known before is news, and was booked about none.
     """
     told = {_fact_key(channel, fact): replace(fact, what=fact.what[:_WORDS_KEPT]) for fact in facts}
-    known = {key: _fact_of(item) for key, item in tables.get_many(list(told)).items()}
+    about_none = {key: _fact_key(channel, replace(fact, external_id="")) for key, fact in told.items()}
+    items = tables.get_many(list(dict.fromkeys([*told, *about_none.values()])))
+    known = {key: _fact_of(items[at]) for key, none in about_none.items() for at in (none, key) if at in items}
     news = [News(_kept_in_payout(fact, known.get(key)), known.get(key)) for key, fact in told.items()]
     return [each for each in news if each.fact != each.was]
 
@@ -97,9 +100,12 @@ def _kept_in_payout(fact: LedgerFact, was: LedgerFact | None) -> LedgerFact:
     return replace(fact, payout_id=was.payout_id, status=status)
 
 
-def write_facts(tables: Tables, channel: str, facts: Sequence[LedgerFact]) -> None:
-    """Book these facts, replacing what was booked under their ids. No id may come twice."""
-    writes = [Put(_fact_key(channel, fact), {"schema": SCHEMA, **asdict(fact)}) for fact in facts]
+def write_facts(
+    tables: Tables, channel: str, facts: Sequence[LedgerFact], in_place_of: Sequence[LedgerFact] = ()
+) -> None:
+    """Book these facts, replacing what was booked under their ids, and `in_place_of` others. No id may come twice."""
+    writes: list[Write] = [Put(_fact_key(channel, fact), {"schema": SCHEMA, **asdict(fact)}) for fact in facts]
+    writes += [Delete(_fact_key(channel, fact)) for fact in in_place_of]
     for start in range(0, len(writes), MAX_ACTIONS):
         tables.write(*writes[start : start + MAX_ACTIONS])
 

@@ -147,6 +147,43 @@ def test_a_return_of_what_is_not_known_is_skipped_and_stops_no_other(
     assert told["actor"] == "ebay"
 
 
+def test_a_return_that_comes_before_its_order_is_handed_on_with_it(world: World, ebay: Account) -> None:
+    ebay.sent_back = [back("request")]
+    run(world, "poll_returns")
+    assert sent(world, "shipping") == []
+    keep(world)
+    run(world, "poll_returns")
+    assert len(sent(world, "shipping")) == 1
+    run(world, "poll_returns")
+    assert len(sent(world, "shipping")) == 1
+
+
+def test_returns_that_a_channel_shows_for_months_are_looked_at_once(
+    world: World, ebay: Account, lines: list[Any]
+) -> None:
+    """Amazon's report has those of 60 days, whenever they changed."""
+    long_ago_ms = NOW_MS - 40 * DAY_MS
+    ebay.sent_back = [
+        back("request", return_id="r2", external_id="old", changed_ms=long_ago_ms),
+        back("escalate", return_id="r4", changed_ms=long_ago_ms),
+        back("request", return_id="r5", changed_ms=NOW_MS - HOUR_MS),
+    ]
+    keep(world)
+    for _ in range(3):
+        run(world, "poll_returns")
+    assert [each["return_id"] for each in named(lines, "return_skipped")] == ["r2", "r4"]
+    assert len(sent(world, "shipping")) == 1
+
+
+def test_a_return_dated_ahead_hides_no_other(world: World, ebay: Account) -> None:
+    keep(world)
+    ebay.sent_back = [back("request", changed_ms=NOW_MS + 300 * DAY_MS)]
+    run(world, "poll_returns")
+    run(world, "poll_returns")
+    assert ebay.asked[-1] == ("returns", NOW_MS - 3 * DAY_MS)
+    assert len(sent(world, "shipping")) == 1
+
+
 def test_goods_that_the_warehouse_has_taken_back_already_hold_nothing(
     world: World, ebay: Account, lines: list[Any]
 ) -> None:
@@ -213,13 +250,22 @@ def lists(world: World, channel_sku: str, quantity: int, acked_ms: int) -> None:
         (4, 0, False),
     ],
 )
-def test_a_listing_that_shows_something_else_than_was_acknowledged_is_pushed_again(
+def test_a_listing_that_shows_less_than_was_acknowledged_is_pushed_again_when_a_sale_would_have_come(
     world: World, ebay: Account, shown: int | None, acked_ms: int, again: bool
 ) -> None:
     lists(world, "MUG", 5, acked_ms)
     ebay.items = [ListedItem("MUG", {}, quantity=shown)]
     run(world, "check_listings")
-    assert sent(world, "sync-ebay") == ([{"sku": "MUG", "again": True}] if again else [])
+    delayed = [json.loads(message[1]) for _, queue, message in world.queues.delayed if queue == "sync-ebay"]
+    assert delayed == ([{"sku": "MUG", "again": True}] if again else [])
+    assert sent(world, "sync-ebay") == []
+
+
+def test_a_listing_that_shows_more_than_was_acknowledged_is_put_right_at_once(world: World, ebay: Account) -> None:
+    lists(world, "MUG", 5, NOW_MS - HOUR_MS)
+    ebay.items = [ListedItem("MUG", {}, quantity=6)]
+    run(world, "check_listings")
+    assert (sent(world, "sync-ebay"), world.queues.delayed) == ([{"sku": "MUG", "again": True}], [])
 
 
 def test_items_without_a_sku_are_kept_for_a_person_and_counted(world: World, ebay: Account, lines: list[Any]) -> None:
@@ -317,6 +363,25 @@ def test_an_account_is_shown_with_its_pause_and_budgets_and_without_secrets(worl
     before = dict(world.tables.items)
     run(world, "show_accounts")
     assert world.tables.items == before
+
+
+def test_no_secret_is_shown_however_deep_it_lies(world: World, ebay: Account) -> None:
+    settings = {
+        "base_url": "https://me:s3cret@shop.example/api?sig=s3cret",
+        "headers": {"Authorization-Token": "s3cret", "accept": "json"},
+        "mirrors": ["https://s3cret@mirror.example", {"password": "s3cret", "port": 8443}],
+        "bulk_skus": 25,
+    }
+    add_account(world.tables, "ebay", settings)
+    run(world, "show_accounts")
+    view = read_account_views(world.tables, ["ebay"])["ebay"]
+    assert "s3cret" not in json.dumps(view, default=str)
+    assert view["settings"] == {
+        "base_url": "https://shop.example/api",
+        "headers": {"accept": "json"},
+        "mirrors": ["https://mirror.example", {"port": 8443}],
+        "bulk_skus": 25,
+    }
 
 
 # --- trouble

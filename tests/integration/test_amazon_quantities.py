@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store.accounts import add_account
-from chalicelib.store.listings import Listing, acknowledge, listing_writes, listings_of, sku_writes
+from chalicelib.store.listings import Listing, Shown, acknowledge, listing_writes, listings_of, sku_writes
 from local.memory.world import World
 
 SELLER = "A1SELLER"
@@ -24,7 +24,7 @@ def world() -> World:
     world.tables.write(*sku_writes("MUG", "Mug"))
     world.tables.write(*listing_writes(Listing("amazon", "AMZ-MUG", "MUG", {})))
     (listing,) = listings_of(world.tables, ["MUG"])
-    acknowledge(world.tables, listing, 5, 1, 0, world.now_ms)
+    acknowledge(world.tables, listing, Shown(5, 1, 0), world.now_ms)
     return world
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, ParamValidationError
 from chalice.test import Client
 
 from app import app
@@ -20,9 +21,9 @@ from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.standards import RateLimit
 from chalicelib.channels.port import ListedItem
 from chalicelib.channels.transport import HttpRequest, HttpResponse
-from chalicelib.domain.errors import Busy, Refused, Unauthorised
+from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 from chalicelib.runtime import log, wiring
-from chalicelib.store.accounts import pause_account, read_account, read_pause
+from chalicelib.store.accounts import keep_token, pause_account, read_account, read_pause, read_token
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.listings import Listing, listing_writes, listings_of, sku_writes
 from chalicelib.store.tables import Key
@@ -83,8 +84,8 @@ class Here(Stage):
 
     amazon = FakeAmazon()
 
-    def client(self, channel: str, settings: Any, secret: Any) -> Any:
-        return self.amazon if channel.startswith("amazon") else super().client(channel, settings, secret)
+    def client(self, channel: str, settings: Any, secret: Any, tokens: Any = None) -> Any:
+        return self.amazon if channel.startswith("amazon") else super().client(channel, settings, secret, tokens)
 
 
 @dataclass
@@ -365,6 +366,23 @@ def test_listings_with_the_name_of_a_sku_are_linked_once_and_only_when_told(
     assert (told["listings"]["new"], told["listings"]["known"]) == ([], ["MUG", "CUP"])
 
 
+@pytest.mark.parametrize("apart", [1, 150])
+def test_a_name_with_several_offers_is_linked_to_one_of_them_and_stays_so(
+    box: Box, file: str, monkeypatch: pytest.MonkeyPatch, apart: int
+) -> None:
+    box.states(*AMAZON, "--file", file)
+    box.stage.tables.write(*sku_writes("MUG"))
+    us, uk = (ListedItem("MUG", {"offer_id": f"o-{site}"}) for site in ("us", "uk"))
+    others = listed(*(f"X{number}" for number in range(apart)))
+    monkeypatch.setattr(Here, "amazon", FakeAmazon(items=(us, *others, uk)))
+    _, told = box.json("import-listings", "amazon", "--apply")
+    assert told["listings"]["new"] == ["MUG"]
+    _, told = box.json("import-listings", "amazon", "--apply")
+    assert (told["listings"]["new"], told["listings"]["known"]) == ([], ["MUG"])
+    (listing,) = listings_of(box.stage.tables, ["MUG"])
+    assert listing.refs == {"offer_id": "o-us"}
+
+
 class Patient:
     """An iterator that goes on after it has asked for patience, as Amazon's does."""
 
@@ -412,6 +430,53 @@ def test_a_paused_account_is_shown_and_resumed_once_its_credentials_work(
     monkeypatch.setattr(Here, "amazon", FakeAmazon())
     assert box.states("resume", "amazon") == {"credentials": "ok", "pause": "ok"}
     assert read_pause(box.stage.tables, "amazon") is None
+
+
+def test_a_resume_gives_the_workers_its_token_since_they_keep_old_credentials_for_minutes(box: Box, file: str) -> None:
+    box.states(*ebay(file))
+    now_ms = box.stage.clock()
+    pause_account(box.stage.tables, "ebay", "the client secret is wrong", 1)
+    box.states("resume", "ebay")
+    assert read_token(box.stage.tables, "ebay", now_ms)
+    assert read_pause(box.stage.tables, "ebay") is None
+
+
+def test_new_credentials_end_the_token_that_the_workers_share(box: Box, file: str, tmp_path: Path) -> None:
+    box.states(*AMAZON, "--file", file)
+    keep_token(box.stage.tables, "amazon", "of another seller", box.stage.clock() + 3_600_000)
+    box.states(*AMAZON, "--file", file)
+    assert read_token(box.stage.tables, "amazon", box.stage.clock()) == "of another seller"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**SECRETS, "refresh_token": "another seller's"}), encoding="utf-8")
+    box.states(*AMAZON, "--file", str(other))
+    assert read_token(box.stage.tables, "amazon", box.stage.clock()) == ""
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Busy("hidden tables are busy"),
+        Stale("two at once"),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "hidden"}}, "PutParameter"),
+        ParamValidationError(report="value: hidden-client_secret"),
+        KeyError("a bug"),
+    ],
+    ids=["busy", "stale", "denied", "invalid", "bug"],
+)
+def test_a_command_that_breaks_off_ends_with_2_and_can_be_run_again(
+    box: Box, file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trouble: Exception
+) -> None:
+    """1 would say that the account lacks something; what AWS answers may quote what it was sent."""
+
+    def breaks(*sent: Any) -> None:
+        raise trouble
+
+    monkeypatch.setattr(Here, "write_secret", breaks)
+    assert box.run(*AMAZON, "--file", file, "--json") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err
+    assert "hidden-" not in shown.err
 
 
 def test_a_check_changes_nothing(box: Box, file: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.channels.port import MoneyFact, Payout
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.lifecycle import outstanding_minor, stage
 from chalicelib.domain.orders import Order, refunded_minor
 from chalicelib.domain.settlement import LedgerFact
@@ -280,3 +280,127 @@ def test_no_account_is_stopped_by_another(world: World, monkeypatch: pytest.Monk
     broken = {each["channel"]: each["error"] for each in lines if each["event"] == "account_broken_off"}
     assert broken == {"amazon": "Busy", "amazon-us": "Paused"}
     assert accounts["shop"].asked == []
+
+
+def test_a_refund_that_a_statement_tells_once_more_is_counted_once(world: World, amazon: Account) -> None:
+    """Amazon names a row of a statement by the statement, and the same amount before by its transaction."""
+    keep(world)
+    amazon.facts = [booked("t1/ab.1", "sale", 500), booked("t2/ab.1", "refund", -100)]
+    poll(world)
+    world.run()
+    rows = (booked("po/cd.1", "sale", 500), booked("po/ef.1", "refund", -100))
+    amazon.paid = [replace(payout(*rows), restates=True)]
+    poll(world)
+    world.run()
+    assert refunded_minor(kept(world).state) == 100
+    assert outstanding_minor(kept(world).state) == 0
+    amazon.facts = [booked("t3/ab.1", "refund", -50)]
+    poll(world)
+    world.run()
+    assert refunded_minor(kept(world).state) == 150
+
+
+def test_a_refund_that_only_a_statement_tells_of_counts(world: World, amazon: Account) -> None:
+    keep(world)
+    rows = (booked("po/cd.1", "sale", 500), booked("po/ef.1", "refund", -100))
+    amazon.paid = [replace(payout(*rows), restates=True)]
+    poll(world)
+    world.run()
+    assert refunded_minor(kept(world).state) == 100
+
+
+def test_payouts_are_worked_off_where_transactions_may_not_be_read(
+    world: World, amazon: Account, lines: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(world)
+
+    def refused(since_ms: int) -> Any:
+        raise Refused("not_authorised", f"since {since_ms}: the role is missing")
+
+    monkeypatch.setattr(amazon, "transactions", refused)
+    amazon.paid = [payout(booked("a", "sale", 500))]
+    poll(world)
+    world.run()
+    assert stage(kept(world)) == "settled"
+    assert [each["reason"] for each in lines if each["event"] == "account_broken_off"] == ["not_authorised"]
+
+
+@pytest.mark.parametrize("name", ["MONEY", "PAYOUTS"])
+def test_a_date_that_lies_ahead_hides_nothing_that_comes_before_it(world: World, amazon: Account, name: str) -> None:
+    ahead_ms = NOW_MS + 300 * DAY_MS
+    amazon.facts = [booked("a", "fee", -1, at_ms=ahead_ms, external_id="")]
+    amazon.paid = [Payout("po", "EUR", ahead_ms, 0, ())]
+    poll(world)
+    assert read_cursor(world.tables, "amazon", name).read_to_ms == NOW_MS
+
+
+def test_tax_that_comes_after_its_refund_is_a_part_of_it(world: World, amazon: Account) -> None:
+    """What is booked at once is read in lots of a hundred: a refund and its tax may be in two of them."""
+    keep(world)
+    fees = [booked(f"f{n}", "fee", -1, external_id="") for n in range(99)]
+    amazon.facts = [*fees, booked("r", "refund", -100), booked("t", "tax", -20)]
+    poll(world)
+    assert [each["fact"]["total_minor"] for each in sent(world, "funding")] == [100, 120]
+
+
+def test_tax_of_a_sale_is_no_refund(world: World, amazon: Account) -> None:
+    keep(world)
+    amazon.facts = [booked("s", "sale", 500), booked("t", "tax", -80)]
+    poll(world)
+    assert sent(world, "funding") == []
+
+
+def test_an_amount_whose_order_is_told_later_is_moved_there(world: World, amazon: Account) -> None:
+    amazon.facts = [booked("a", "refund", -100, external_id="")]
+    poll(world)
+    keep(world)
+    amazon.facts = [booked("a", "refund", -100)]
+    poll(world)
+    assert [each.fact_id for each in read_facts(world.tables, "amazon", "1001")] == ["a"]
+    assert read_facts(world.tables, "amazon", "") == []
+    assert [each["fact"]["total_minor"] for each in sent(world, "funding")] == [100]
+    before = dict(world.tables.items)
+    poll(world)
+    assert world.tables.items == before
+
+
+def test_more_amounts_than_fit_a_transaction_are_moved_to_their_orders(world: World, amazon: Account) -> None:
+    amazon.facts = [booked(f"f{n}", "fee", -1, external_id="") for n in range(150)]
+    poll(world)
+    amazon.facts = [booked(f"f{n}", "fee", -1) for n in range(150)]
+    poll(world)
+    assert (len(read_facts(world.tables, "amazon", "1001")), read_facts(world.tables, "amazon", "")) == (150, [])
+
+
+def test_a_payout_whose_amount_is_corrected_corrects_its_order(world: World, amazon: Account) -> None:
+    keep(world)
+    amazon.paid = [payout(booked("a", "sale", 500), booked("b", "fee", -75))]
+    poll(world)
+    world.run()
+    amazon.paid = [payout(booked("a", "sale", 500), booked("b", "fee", -60))]
+    poll(world)
+    world.run()
+    assert kept(world).state.fees_minor == 60
+
+
+@pytest.mark.parametrize("seen_first", [True, False])
+def test_a_refund_of_ours_that_the_channel_also_books_is_counted_once(
+    world: World, amazon: Account, monkeypatch: pytest.MonkeyPatch, seen_first: bool
+) -> None:
+    keep(world)
+    monkeypatch.setattr(type(amazon), "refund", lambda *more: True)
+    asked = {"refund_id": "r1", "amount_minor": 100, "reason": ""}
+    world.queues.send("funding", [{"order": ORDER, "do": "refund", "fact": asked, "actor": "api"}])
+    if seen_first:
+        amazon.facts = [booked("t", "refund", -100)]
+        poll(world)
+        world.run()
+    world.run()
+    world.queues.send("sync-amazon", [{"order": ORDER}])
+    world.run()
+    if not seen_first:
+        amazon.facts = [booked("t", "refund", -60), booked("t2", "refund", -40)]
+        poll(world)
+        world.run()
+    assert refunded_minor(kept(world).state) == 100
+    assert [refund.status for refund in kept(world).state.refunds.values()] == ["confirmed"]

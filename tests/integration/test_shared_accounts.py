@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
+from chalicelib.channels import port
+from chalicelib.channels.amazon.feeds import LISTINGS
+from chalicelib.channels.ebay import wire
 from chalicelib.channels.port import Plan
+from chalicelib.channels.registry import plans_of
 from chalicelib.domain.errors import OverBudget, Stale
 from chalicelib.runtime.clients import SharedBudget, SharedTokens
 from chalicelib.runtime.wiring import Runtime
@@ -138,3 +145,77 @@ def test_a_job_is_written_by_one_of_two_workers_that_have_read_it(world: World) 
         one.put("feed", {"state": "lost"})
     two.drop("feed")
     assert one.get("feed") is None
+
+
+def ahead(world: World, skew_ms: int) -> Runtime:
+    """A container whose clock is ahead of the others'."""
+    kept = world.runtime
+    ports = (kept.tables, kept.queues, kept.bodies, kept.secrets)
+    return Runtime(*ports, lambda: world.now_ms + skew_ms, kept.transport)
+
+
+def test_a_container_whose_clock_is_behind_finds_what_one_ahead_of_it_has_left(world: World) -> None:
+    SharedBudget("amazon", PLANS, ahead(world, 2_000)).spend("slow")
+    behind = SharedBudget("amazon", PLANS, container(world))
+    behind.correct("slow", 0.2)
+    assert spent(behind, "slow") == 2
+
+
+def test_clocks_that_differ_give_no_call_more_than_once(world: World) -> None:
+    """The one ahead is given back for time that the one behind has yet to live through."""
+    budgets = [SharedBudget("amazon", PLANS, runtime) for runtime in (ahead(world, 10_000), container(world))]
+    assert [spent(each, "slow") for each in budgets * 3] == [3, 0, 0, 0, 0, 0]
+    world.now_ms += 10_000
+    assert [spent(each, "slow") for each in reversed(budgets)] == [0, 1]
+
+
+def test_a_day_that_has_begun_for_one_clock_does_not_give_its_calls_to_each_in_turn(world: World) -> None:
+    day_ms = 86_400_000
+    world.now_ms = world.now_ms // day_ms * day_ms + 8 * 3_600_000 - 1_000  # a second before eBay's day begins
+    budgets = [SharedBudget("ebay", PLANS, runtime) for runtime in (container(world), ahead(world, 2_000))]
+    assert [spent(each, "daily") for each in budgets * 3] == [5, 5, 0, 0, 0, 0]
+    world.now_ms += 60_000
+    assert spent(budgets[0], "daily") == 0
+
+
+def test_a_shorter_wait_does_not_end_a_longer_one(world: World) -> None:
+    one, two = (SharedBudget("amazon", PLANS, container(world)) for _ in range(2))
+    one.drain("slow", 300)
+    two.drain("slow", 2)
+    world.now_ms += 10_000
+    with pytest.raises(OverBudget) as over:
+        two.spend("slow")
+    assert over.value.after_s == 290
+
+
+def test_a_rate_that_is_told_while_the_bucket_is_empty_does_not_take_its_one_call_away(world: World) -> None:
+    one, two = (SharedBudget("amazon", PLANS, container(world)) for _ in range(2))
+    one.drain("slow", 30)
+    two.correct("slow", 0.05)
+    world.now_ms += 30_000
+    assert spent(two, "slow") == 1
+
+
+@pytest.mark.parametrize("kind", ["amazon", "ebay"])
+def test_every_operation_that_a_client_counts_has_a_plan(kind: str) -> None:
+    """`spend` of an operation without one is a `KeyError` at the first call in production."""
+    found: set[str] = set()
+    for path in (Path(port.__file__).parent / kind).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                name, first = node.func.attr, node.args[0]
+                if name in ("call", "call_grantless", "spend") and isinstance(first, ast.Constant):
+                    found.add(str(first.value))
+    if kind == "ebay":
+        found |= set(wire._APIS.values())
+    else:
+        found |= {LISTINGS}
+    assert len(found) > 5
+    assert found - plans_of(kind).keys() == set()
+
+
+@pytest.mark.parametrize("kind", ["amazon", "ebay"])
+def test_every_plan_regains_calls_and_no_lease_is_larger_than_its_bucket(kind: str) -> None:
+    for name, plan in plans_of(kind).items():
+        assert plan.rate_per_s > 0, name
+        assert 1 <= plan.lease <= plan.burst, name

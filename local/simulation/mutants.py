@@ -113,7 +113,8 @@ def price_acknowledged_unseen() -> Any:
     acknowledge = offers.acknowledge_price
 
     def trusting(tables: Any, listing: Any, *rest: Any) -> bool:
-        (newest,) = offers.read_entry(tables, listing.sku).listings
+        entry = offers.read_entry(tables, listing.sku)
+        (newest,) = [each for each in entry.listings if each.channel == listing.channel]
         return acknowledge(tables, newest, *rest)
 
     return _planted((offers, "acknowledge_price", trusting))

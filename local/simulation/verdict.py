@@ -6,6 +6,7 @@ Numbers are those of DESIGN §6.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.domain.lifecycle import (
@@ -20,10 +21,13 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.money import to_text
 from chalicelib.domain.moves import MOVES
 from chalicelib.domain.orders import Order, total_units
+from chalicelib.store.accounts import channels
 from chalicelib.store.counters import read_counts
 from chalicelib.store.tables import Item
 from local.audit import Books, audit
 from local.memory.tables import Committed
+from local.simulation.market import KIND
+from local.simulation.money_verdict import market_wrong
 from local.simulation.shop import MARK, Shop
 from local.simulation.world import FaultyWorld
 
@@ -77,10 +81,12 @@ class Verdict:
             untold = (unconfirmed_shipments(order), unsent_refunds(order.state), untold_cancellations(order.state))
             if work_due(order) or any(untold):
                 self._wrong.append(f"{order.order_id} was forgotten: {work_due(order)} {untold}")
-        self._wrong += self._channel_wrong(self.world.shop)
+        self._wrong += [f"{channel} is still paused" for channel in self.world.paused()]
+        for channel in channels(self.world.tables):
+            self._wrong += self._channel_wrong(channel, self.world.shops[channel])
 
-    def of(self, shop: Shop) -> list[str]:
-        """Everything that is wrong at the end."""
+    def of(self, accounts: Sequence[str]) -> list[str]:
+        """Everything that is wrong at the end, of these channel accounts."""
         books = self.books()
         wrong = self._wrong + list(books.wrong)
         wrong += [
@@ -89,17 +95,26 @@ class Verdict:
             for body in dead
             if not _is_poison(body)
         ]
-        ours = {order.external_id: order for order in books.orders.values() if not _of_our_own(order)}
-        if set(ours) != set(shop.orders):
-            wrong.append(f"1, 2: the shop has {len(shop.orders)} orders, we have {len(ours)}")
+        for channel in accounts:
+            wrong += self._orders_wrong(channel, books)
         unread = sum(order.external_id.startswith("unreadable") for order in books.orders.values())
         if unread > self.poisoned:
             wrong.append(f"2: {self.poisoned} bodies were rubbish, {unread} are kept as that")
-        for order in ours.values():
-            if order.external_id in shop.orders:
-                wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
+        if KIND in accounts:
+            wrong += market_wrong(self.world, books.orders)
         wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
         return wrong + self._privacy_wrong()
+
+    def _orders_wrong(self, channel: str, books: Books) -> list[str]:
+        shop = self.world.shops[channel]
+        found = [order for order in books.orders.values() if order.channel == channel and not _of_our_own(order)]
+        wrong = []
+        if {order.external_id for order in found} != set(shop.orders) or len(found) != len(shop.orders):
+            wrong.append(f"1, 2: {channel} has {len(shop.orders)} orders, we have {len(found)}")
+        for order in found:
+            if order.external_id in shop.orders:
+                wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
+        return wrong
 
     def books(self) -> Books:
         """The audited books: 3, 4, 5."""
@@ -131,8 +146,9 @@ class Verdict:
         if invented:
             wrong.append(f"{name}: nobody has sent the parcels {invented}")
         confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
-        if shop.refunds[order.external_id] != confirmed:
-            wrong.append(f"5 {name}: {shop.refunds[order.external_id]} were paid back, {confirmed} wanted")
+        paid_back = sum(minor for (number, _), minor in shop.refund_ids.items() if number == order.external_id)
+        if paid_back != confirmed:
+            wrong.append(f"5 {name}: {paid_back} were paid back, {confirmed} wanted")
         cancelled = {name for number, name in shop.cancelled if number == order.external_id}
         ours = {n for n, each in state.cancellations.items() if any(state.quantities[i].cancelled for i in each.items)}
         if not ours <= cancelled:
@@ -161,8 +177,8 @@ class Verdict:
             return [f"{name}: {servable} are free while it waits"] if servable else []
         return [f"{name}: is stuck with {units}"]
 
-    def _channel_wrong(self, shop: Shop) -> list[str]:
-        """7: the shop shows what is there, at the price that is wanted."""
+    def _channel_wrong(self, channel: str, shop: Shop) -> list[str]:
+        """7: the channel shows what is there, at the price that is wanted."""
         tables = self.world.tables
         free: dict[str, Counter[str]] = defaultdict(Counter)
         for key, item in tables.items.items():
@@ -170,7 +186,7 @@ class Verdict:
                 free[key.sk][key.pk] = max(item.get("available", 0), 0)
         wrong = []
         for key, item in tables.items.items():
-            if key.table == "listings" and "price_minor" in item:
+            if key.table == "listings" and "price_minor" in item and item["channel"] == channel:
                 wanted = to_text(item["price_minor"], item["currency"])
                 if shop.prices.get(item["channel_sku"]) != wanted:
                     wrong.append(f"7 {item['channel_sku']} costs {shop.prices.get(item['channel_sku'])}, not {wanted}")
@@ -179,7 +195,7 @@ class Verdict:
                 parts = item.get("components") or [[sku, 1]]
                 there = sum(min(units[part] // each for part, each in parts) for units in free.values())
                 if shop.shown.get(sku) != there:
-                    wrong.append(f"7 the shop shows {shop.shown.get(sku)} {sku}, there are {there}")
+                    wrong.append(f"7 {channel} shows {shop.shown.get(sku)} {sku}, there are {there}")
         return wrong
 
     def _privacy_wrong(self) -> list[str]:

@@ -18,7 +18,7 @@ from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import SYNC_QUEUES, Message, catching_up
-from chalicelib.runtime.wiring import Runtime
+from chalicelib.runtime.wiring import SETTLED_S, Runtime
 from chalicelib.store.accounts import (
     Cursor,
     channels,
@@ -34,6 +34,7 @@ blueprint = Blueprint(__name__)
 OVERLAP_MS = 180_000  # what a channel may show late; entry knows what it has seen
 _SAME_SECOND_MS = 2_000  # channels stamp whole seconds: a second that is not over may hold another change
 _SENT_TOGETHER = 10
+_CAUGHT_UP_AFTER_S = SETTLED_S + 30  # and the moment between this message and the end of the pause
 
 
 @blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="poll_shopify")
@@ -129,8 +130,9 @@ def _send(messages: list[Message], runtime: Runtime) -> None:
 
 
 def resume(channel: str, runtime: Runtime) -> None:
-    """Take up the work of an account that answers again: every SKU and every open order of it is looked at."""
-    runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
+    """Take up the work of an account that answers again: every SKU and every open order of it is looked at, once no
+    container takes it for paused any more and would leave that work undone."""
+    runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel), delay_s=_CAUGHT_UP_AFTER_S)
     resume_account(runtime.tables, channel)
     runtime.unsettle(f"pause/{channel}")
     log("channel_resumed", channel=channel)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import TypeVar
 
 from chalicelib.channels.port import ChannelClient, MoneyFact, Payout
@@ -37,6 +37,7 @@ _FIRST_LOOK_MS = 90 * DAY_MS  # how far back an account is read that does not sa
 _MONEY_OVERLAP_MS = 2 * DAY_MS  # Source: Amazon Finances 2024-06-19, orders of the last 48 hours may be missing
 _PAYOUT_OVERLAP_MS = 7 * DAY_MS  # a payout bears the date of its beginning, and takes days to succeed
 _TOGETHER = 100
+_BOOKINGS_TOGETHER = 25  # each of a few facts
 
 
 def read_since_ms(channel: str, cursor: Cursor, overlap_ms: int, runtime: Runtime) -> int:
@@ -63,6 +64,13 @@ def together(items: Iterable[T], size: int = _TOGETHER) -> Iterator[list[T]]:
         is_full = len(some) == size
     if trouble:
         raise trouble
+
+
+def _bookings(facts: Iterable[LedgerFact]) -> Iterator[list[LedgerFact]]:
+    """The facts, so many at once; what was booked together stays together: a refund says nothing without its tax."""
+    groups = (list(group) for _, group in groupby(facts, lambda fact: (fact.external_id, fact.at_ms)))
+    for some in together(groups, _BOOKINGS_TOGETHER):
+        yield [fact for group in some for fact in group]
 
 
 def read_money(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
@@ -96,8 +104,8 @@ def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) ->
     progress = _Progress(channel, MONEY, _MONEY_OVERLAP_MS, runtime)
     booked = 0
     try:
-        for some in together(client.transactions(progress.since_ms)):
-            booked += _book([_kept(fact) for fact in some], channel, runtime)
+        for some in _bookings(map(_kept, client.transactions(progress.since_ms))):
+            booked += _book(some, channel, runtime)
             for fact in some:
                 progress.passes(fact.at_ms)
     except Busy:
@@ -132,7 +140,7 @@ def _work_off(payout: Payout, channel: str, runtime: Runtime) -> bool:
         return False
     if messages := _settlement_messages(payout, facts, channel):
         runtime.queues.send("settlement", messages)
-    for some in together(facts):
+    for some in _bookings(facts):
         _book(some, channel, runtime)
     if sum_minor != payout.amount_minor:
         log(

@@ -1,4 +1,4 @@
-"""The marketplace of the simulation: a shop that holds the money, books what becomes of it, pays out, and takes returns.
+"""The marketplace of the simulation: a shop that holds the money, books what becomes of it, pays, and takes returns.
 
 It books the tax of a sale in one of three ways (`TAXES`), shows bookings late and payouts later still, and guards its
 money: nobody gets back more than was paid. `MarketClient` speaks to it in the place of a real marketplace's client.
@@ -18,6 +18,7 @@ from chalicelib.channels import registry
 from chalicelib.channels.port import ChannelReturn, MoneyFact, Payout
 from chalicelib.channels.storefront.client import ShopClient
 from chalicelib.domain.errors import Refused
+from chalicelib.inbound import money
 from chalicelib.runtime import clients
 from local.simulation.shop import PRICE, START, Shop
 
@@ -27,7 +28,7 @@ TAX = 50  # minor units on each unit sold
 TAXES = ("none", "in_total", "beside_total", "beside_sale")
 _BOOKING_MS = 6 * 3_600_000  # between one booking and the next, so that readings do not always begin with the first
 _MOST_LATE = 6  # bookings: less than the overlap of our readings
-_PAGE = 7
+_PAGE = 5
 
 
 class Market(Shop):
@@ -92,11 +93,15 @@ class Market(Shop):
         if not fact.payout_id:
             self.facts[fact_id] = replace(fact, amount_minor=fact.amount_minor - 1)
 
-    def hold(self, fact_ids: list[str], status: str) -> None:
-        """Keep the money of these facts, or release it."""
-        for fact_id in fact_ids:
-            if not self.facts[fact_id].payout_id:
-                self.facts[fact_id] = replace(self.facts[fact_id], status=status)
+    def unpaid(self) -> list[str]:
+        """The bookings that are in no payout yet."""
+        return sorted({name.partition("-")[0] for name, fact in self.facts.items() if not fact.payout_id})
+
+    def hold(self, bookings: list[str], status: str) -> None:
+        """Keep the money of these bookings, or release it."""
+        for name, fact in self.facts.items():
+            if name.partition("-")[0] in bookings and not fact.payout_id:
+                self.facts[name] = replace(fact, status=status)
 
     def pay_out(self, numbers: set[str], late: int = 0) -> None:
         """Everything that is not held of these orders (and what is about none) goes to the bank."""
@@ -161,9 +166,12 @@ class Market(Shop):
         match method, path:
             case "GET", ["transactions" | "payouts" | "returns" as what]:
                 since_ms, start = int(query["since"][0]), int(query["cursor"][0])
-                listed = [each for at_ms, each in self._listed(what) if at_ms >= since_ms]
-                more = start + _PAGE < len(listed)
-                return 200, {what: listed[start : start + _PAGE], "cursor": start + _PAGE if more else None}
+                listed = [(at_ms, each) for at_ms, each in self._listed(what) if at_ms >= since_ms]
+                times = sorted({at_ms for at_ms, _ in listed})
+                page = times[start : start + _PAGE]  # what was booked together is told together
+                more = start + _PAGE < len(times)
+                told = [each for at_ms, each in listed if at_ms in page]
+                return 200, {what: told, "cursor": start + _PAGE if more else None}
             case "PUT", ["orders", number, "refunds", refund_id] if number in self.orders:
                 amount = round(float(body["amount"]) * 100)
                 if (number, refund_id) not in self.refund_ids:
@@ -235,4 +243,5 @@ def spoken() -> Iterator[None]:
         stack.enter_context(patch.object(registry, "_LIMITED", ()))
         made = patch.object(clients, "client_class", lambda kind: MarketClient if kind == KIND else real(kind))
         stack.enter_context(made)
+        stack.enter_context(patch.object(money, "_BOOKINGS_TOGETHER", 2))  # so that few bookings are many parts
         yield

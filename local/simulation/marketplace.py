@@ -32,7 +32,7 @@ class Marketplace:
 
     def close(self) -> None:
         """All money that was kept is let go, and everything is paid out."""
-        self.market.hold(list(self.market.facts), "released")
+        self.market.hold(self.market.unpaid(), "released")
         self.market.pay_out({"", *self.market.orders})
         self.market.settle()
 
@@ -57,9 +57,9 @@ class Marketplace:
             self.cast.send("funding", message, copies=self.chance.choice((1, 2)))
 
     def _keep_money(self) -> None:
-        facts = sorted(name for name, fact in self.market.facts.items() if not fact.payout_id)
-        if facts:
-            some = self.chance.sample(facts, self.chance.randint(1, len(facts)))
+        unpaid = self.market.unpaid()
+        if unpaid:
+            some = self.chance.sample(unpaid, self.chance.randint(1, len(unpaid)))
             self.market.hold(some, self.chance.choice(("held", "released")))
 
     def _correct_fee(self) -> None:

@@ -10,7 +10,6 @@ STAGES = ("entry", "funding", "allocation", "shipping", "settlement", "settled",
 CLOSED = ("settled", "cancelled")
 LOCKED = ("accepted", "labelled")  # a fulfilment order so far on gives units back only if it agrees
 RETURN_DONE = ("declined", "inspected")
-CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
@@ -95,19 +94,11 @@ def _unfinished(state: State) -> bool:
     return (
         outstanding_minor(state) > 0
         or _to_capture(state)
-        or _to_confirm(state)
         or bool(unsent_refunds(state))
         or bool(untold_cancellations(state))
         or any(dispute.status == "open" for dispute in state.disputes.values())
         or any(back.status not in RETURN_DONE for back in state.returns.values())
     )
-
-
-def _to_confirm(state: State) -> bool:
-    """The channel has yet to hear of a parcel, and nobody has decided that it need not. Only open orders are looked at
-    when an account is resumed."""
-    waived = any(reason == CONFIRMATION_REFUSED for reason, _ in state.waived)
-    return not waived and any(not shipment.confirmed_ms for shipment in state.shipments)
 
 
 def _to_capture(state: State) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import CONFIRMATION_REFUSED, asked_back, cancel_open, is_funded
+from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, Quantities, Return, Shipment
 from chalicelib.domain.stock import StockMove
+
+CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
 
 Decided = tuple[Order, list[StockMove]]
 

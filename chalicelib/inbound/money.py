@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import islice
 from typing import TypeVar
 
 from chalicelib.channels.port import ChannelClient, MoneyFact, Payout
@@ -68,9 +68,26 @@ def together(items: Iterable[T], size: int = _TOGETHER) -> Iterator[list[T]]:
 
 def _bookings(facts: Iterable[LedgerFact]) -> Iterator[list[LedgerFact]]:
     """The facts, so many at once; what was booked together stays together: a refund says nothing without its tax."""
-    groups = (list(group) for _, group in groupby(facts, lambda fact: (fact.external_id, fact.at_ms)))
-    for some in together(groups, _BOOKINGS_TOGETHER):
-        yield [fact for group in some for fact in group]
+    for some in together(_whole(facts), _BOOKINGS_TOGETHER):
+        yield [fact for booking in some for fact in booking]
+
+
+def _whole(facts: Iterable[LedgerFact]) -> Iterator[list[LedgerFact]]:
+    """Each booking; what came before a reading breaks off is given before its error is raised."""
+    trouble: HeadraceError | None = None
+    booking: list[LedgerFact] = []
+    try:
+        for fact in facts:
+            if booking and (fact.external_id, fact.at_ms) != (booking[0].external_id, booking[0].at_ms):
+                yield booking
+                booking = []
+            booking.append(fact)
+    except HeadraceError as error:
+        trouble = error
+    if booking:
+        yield booking
+    if trouble:
+        raise trouble
 
 
 def read_money(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:

@@ -84,8 +84,9 @@ def spread_rule(queue: str, message: Message, runtime: Runtime) -> None:
 
 
 def spread_orders(queue: str, message: Message, runtime: Runtime) -> None:
-    """Have one page of a channel's open orders looked at, and then the next, stage by stage."""
-    stages = list(ALLOWANCE_MS)
+    """Have one page of a channel's open orders looked at, and then the next, stage by stage; last those that are paid
+    out already and have a parcel that the channel does not know."""
+    stages = [*ALLOWANCE_MS, "settled"]
     where = message.get("stage", stages[0])
     ids, cursor = list_order_ids(runtime.tables, [message["orders_of"]], where, _PAGE, message.get("cursor", ""))
     following: list[Message] = []

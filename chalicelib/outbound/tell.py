@@ -10,14 +10,9 @@ from chalicelib.domain.cancellation import cancelled_items, decide_told
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.domain.funding import decide_refund_outcome
 from chalicelib.domain.holds import decide_hold
-from chalicelib.domain.lifecycle import (
-    CONFIRMATION_REFUSED,
-    unconfirmed_shipments,
-    unsent_refunds,
-    untold_cancellations,
-)
+from chalicelib.domain.lifecycle import unconfirmed_shipments, unsent_refunds, untold_cancellations
 from chalicelib.domain.orders import Order, Shipment
-from chalicelib.domain.shipping import decide_confirmation
+from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation
 from chalicelib.runtime.batch import is_done_with
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.queues import Message

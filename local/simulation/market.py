@@ -114,11 +114,11 @@ class Market(Shop):
             self._shown_from[name] = self._bookings + late
             self.facts |= {f.fact_id: replace(f, payout_id=name, status="paid") for f in due}
 
-    def ask_back(self, number: str, line_id: str) -> None:
-        """A buyer wants to send a unit back."""
+    def ask_back(self, number: str, line_id: str, step: str) -> None:
+        """A buyer wants to send a unit back; some returns are at a later step when we first read of them."""
         name = f"R{len(self.returns)}"
         self.returns[name] = {"order": number, "items": [[line_id, 1]]}
-        self.decide_back(name, "request")
+        self.decide_back(name, step)
 
     def decide_back(self, name: str, step: str) -> None:
         """A return gets on."""

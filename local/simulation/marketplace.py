@@ -27,6 +27,7 @@ class Marketplace:
             (self._pay_out, 4),
             (self._ask_back, 3),
             (self._decide_back, 4),
+            (self._be_read, 5),
         )
         self.turns = turns if len(cast.accounts) > 1 else ()
 
@@ -83,7 +84,9 @@ class Marketplace:
         left.subtract((back["order"], line_id) for back in self.market.returns.values() for line_id, _ in back["items"])
         found = sorted(key for key, n in left.items() if n > 0)
         if found:
-            self.market.ask_back(*self.chance.choice(found))
+            self.market.ask_back(
+                *self.chance.choice(found), self.chance.choice(("request", "request", "approve", "receive"))
+            )
 
     def _decide_back(self) -> None:
         following = {"request": ("approve", "approve", "decline"), "approve": ("receive",)}
@@ -91,3 +94,6 @@ class Marketplace:
         if found:
             name = self.chance.choice(found)
             self.market.decide_back(name, self.chance.choice(following[self.market.returns[name]["step"]]))
+
+    def _be_read(self) -> None:
+        self.cast.world.tick(self.chance.choice(("poll_money", "poll_money", "poll_returns")))

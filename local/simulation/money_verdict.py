@@ -68,13 +68,13 @@ _FEES = ("fee", "shipping_label", "adjustment")
 
 
 def _returns_wrong(number: str, order: Order, market: Market) -> Iterator[str]:
-    """Every return is known, unless the goods have come under another name; none has come twice."""
+    """Every return is known, unless the warehouse has taken goods back by itself; none has come twice."""
     asked = {name: back for name, back in market.returns.items() if back["order"] == number}
-    came_otherwise = any(name not in asked for name in order.state.returns)
-    for name, back in asked.items():
-        known = order.state.returns.get(name)
-        if known is None and not came_otherwise:
-            yield f"{order.order_id}: the return {name} ({back['step']}) was forgotten"
+    of_the_channel = {name for name in order.state.returns if name.startswith("R")}
+    if not of_the_channel <= asked.keys():
+        yield f"4 {order.order_id}: nobody has asked for {sorted(of_the_channel - asked.keys())}"
+    if of_the_channel == order.state.returns.keys() and of_the_channel != asked.keys():
+        yield f"{order.order_id}: the returns {sorted(asked.keys() - of_the_channel)} were forgotten"
     back_units: Counter[int] = Counter()
     for back in order.state.returns.values():
         if back.status in ("received", "inspected"):

@@ -39,6 +39,7 @@ class Verdict:
 
     paid      the shop's orders that we have seen paid, whatever it says later
     parcels   (order, parcel) that the warehouse has sent or tried to
+    brought   (order, return) whose goods the warehouse has had in its hands
     poisoned  how many bodies of rubbish came in
     """
 
@@ -46,6 +47,7 @@ class Verdict:
         self.world = world
         self.paid: set[str] = set()
         self.parcels: set[tuple[str, str]] = set()
+        self.brought: set[tuple[str, str]] = set()
         self.poisoned = 0
         self._wrong: list[str] = []
         world.tables.watch = self._committed
@@ -74,6 +76,11 @@ class Verdict:
                 self._wrong.append(f"held {after.order_id} was promised stock")
         if stage(after) not in CLOSED and after.state.due_ms <= 0:
             self._wrong.append(f"8 {after.order_id} waits without a deadline")
+
+    def took_back(self, order_id: str, return_id: str, step: str) -> None:
+        """The warehouse says so of a return."""
+        if step in ("receive", "inspect"):
+            self.brought.add((order_id, return_id))
 
     def at_rest(self) -> None:
         """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""
@@ -114,6 +121,10 @@ class Verdict:
         for order in found:
             if order.external_id in shop.orders:
                 wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
+            back = order.state.returns.items()
+            here = {(order.order_id, name) for name, each in back if each.status in ("received", "inspected")}
+            if not here <= self.brought:
+                wrong.append(f"4 goods of {sorted(here - self.brought)} came without the warehouse")
         return wrong
 
     def books(self) -> Books:

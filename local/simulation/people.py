@@ -44,7 +44,7 @@ class People:
         for name, back in state.returns.items():
             step = _next_step(order, back)
             if step:
-                self.cast.verdict.took_back(order.order_id, name, step)
+                self.cast.verdict.took_back(order, name, step)
                 self.cast.ask(order, "return", return_id=name, step=step, location=self.cast.places[0])
 
     def close_money(self, order: Order) -> None:

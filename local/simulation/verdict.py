@@ -77,10 +77,10 @@ class Verdict:
         if stage(after) not in CLOSED and after.state.due_ms <= 0:
             self._wrong.append(f"8 {after.order_id} waits without a deadline")
 
-    def took_back(self, order_id: str, return_id: str, step: str) -> None:
-        """The warehouse says so of a return."""
-        if step in ("receive", "inspect"):
-            self.brought.add((order_id, return_id))
+    def took_back(self, order: Order, return_id: str, step: str) -> None:
+        """The warehouse says so of a return; what is known is inspected only when it has come."""
+        if step == "receive" or (step == "inspect" and return_id not in order.state.returns):
+            self.brought.add((order.order_id, return_id))
 
     def at_rest(self) -> None:
         """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""

@@ -66,7 +66,7 @@ class Warehouse:
         if order and self.chance.random() < 0.6:
             name = self.chance.choice(sorted(order.state.returns))
             step = self.chance.choice(("approve", "decline", "receive", "inspect"))
-            self.cast.verdict.took_back(order.order_id, name, step)
+            self.cast.verdict.took_back(order, name, step)
             self.cast.ask(order, "return", return_id=name, step=step, location=place, restock=None)
             return
         order = self.cast.some(_has_goods_out)
@@ -76,7 +76,7 @@ class Warehouse:
             step = self.chance.choice(("request", "request", "receive", "inspect"))
             restock = self.chance.choice((None, []))
             name = f"r{len(order.state.returns)}"
-            self.cast.verdict.took_back(order.order_id, name, step)
+            self.cast.verdict.took_back(order, name, step)
             self.cast.ask(order, "return", return_id=name, step=step, lines=lines, location=place, restock=restock)
 
     def _receive_goods(self) -> None:

@@ -2,8 +2,8 @@
 
 The content of a small order stands inside its STATE item, so that entering and reading it are one item each.
 
-open    stage#channel#shard -> due time, while the order is open (what the sweep and the stage lists read), or the channel
-        does not know one of its parcels
+open    stage#channel#shard -> due time, while the order is open (what the sweep and the stage lists read), or while
+        the channel does not know one of its parcels
 placed  channel#shard -> time of order, until the order is archived: the newest orders
 """
 

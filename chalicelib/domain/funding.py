@@ -78,15 +78,17 @@ def decide_refund_outcome(order: Order, refund_id: str, failure: str, now_ms: in
 def decide_refunds_seen(order: Order, total_minor: int, actor: str, now_ms: int) -> Order | None:
     """The channel has given back `total_minor` in all, whoever asked for it; None when no less is known.
 
-    Refunds of ours that it has confirmed are part of its total: the larger of the two counts. More than was collected
-    cannot be given back, so the rest is for a person to see (`refund_mismatch`).
+    Refunds of ours that it has confirmed are part of its total: the larger of the two counts. What it gives back it has
+    collected, up to the order's total, though its word about the payment may come later; more than that cannot be given
+    back, so the rest is for a person to see (`refund_mismatch`).
     """
-    collected = collectible_minor(order.state)
+    collected = max(collectible_minor(order.state), min(total_minor, order.state.total_minor))
     after = order
     if min(total_minor, collected) > refunded_minor(order.state):
         payment = replace(order.state.payment, refunded_minor=min(total_minor, collected))
         cause = f"{payment.refunded_minor} in all"
-        after = moved(order, order.having(payment=payment), "refunds_seen", now_ms=now_ms, actor=actor, cause=cause)
+        state = _collected(replace(order.state, payment=payment))
+        after = moved(order, replace(order, state=state), "refunds_seen", now_ms=now_ms, actor=actor, cause=cause)
     if total_minor > collected:
         detail = f"the channel has refunded {total_minor} minor units, and {collected} were collected: compare there"
         if (REFUND_MISMATCH, detail) not in order.state.waived:

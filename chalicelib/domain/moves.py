@@ -71,6 +71,11 @@ def _refundable(state: State) -> bool:
     return collectible_minor(state) > refunded_minor(state)
 
 
+def _may_have_refunded(state: State) -> bool:
+    """The channel's word about a payment may come after that about a refund of it."""
+    return max(collectible_minor(state), state.total_minor) > refunded_minor(state)
+
+
 def _securable(state: State) -> bool:
     return state.secured_minor != securable_minor(state)
 
@@ -130,8 +135,8 @@ _FUNDING = {
     "refund_failed": Move("sync", "the channel will not", _refund_pending, money=("refunds",)),
     "refunds_seen": Move(
         "funding",
-        "the channel has given back more than we know of, and no more than is collected",
-        _refundable,
+        "the channel has given back more than we know of, and no more than was collected or is to be paid",
+        _may_have_refunded,
         money=("payment",),
     ),
     "dispute": Move(

@@ -38,6 +38,7 @@ _MONEY_OVERLAP_MS = 2 * DAY_MS  # Source: Amazon Finances 2024-06-19, orders of 
 _PAYOUT_OVERLAP_MS = 7 * DAY_MS  # a payout bears the date of its beginning, and takes days to succeed
 _TOGETHER = 100
 _OF_REFUNDS = ("refund", "tax")
+_BOOKINGS_TOGETHER = 25  # each of a few facts
 
 
 def read_since_ms(channel: str, cursor: Cursor, overlap_ms: int, runtime: Runtime) -> int:
@@ -62,6 +63,30 @@ def together(items: Iterable[T], size: int = _TOGETHER) -> Iterator[list[T]]:
         if some:
             yield some
         is_full = len(some) == size
+    if trouble:
+        raise trouble
+
+
+def _bookings(facts: Iterable[LedgerFact]) -> Iterator[list[LedgerFact]]:
+    """The facts, so many at once; what was booked together stays together: a refund says nothing without its tax."""
+    for some in together(_whole(facts), _BOOKINGS_TOGETHER):
+        yield [fact for booking in some for fact in booking]
+
+
+def _whole(facts: Iterable[LedgerFact]) -> Iterator[list[LedgerFact]]:
+    """Each booking; what came before a reading breaks off is given before its error is raised."""
+    trouble: HeadraceError | None = None
+    booking: list[LedgerFact] = []
+    try:
+        for fact in facts:
+            if booking and (fact.external_id, fact.at_ms) != (booking[0].external_id, booking[0].at_ms):
+                yield booking
+                booking = []
+            booking.append(fact)
+    except HeadraceError as error:
+        trouble = error
+    if booking:
+        yield booking
     if trouble:
         raise trouble
 
@@ -105,8 +130,8 @@ def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) ->
     progress = _Progress(channel, MONEY, _MONEY_OVERLAP_MS, runtime)
     booked = 0
     try:
-        for some in together(client.transactions(progress.since_ms)):
-            booked += _book([_kept(fact) for fact in some], channel, runtime)
+        for some in _bookings(map(_kept, client.transactions(progress.since_ms))):
+            booked += _book(some, channel, runtime)
             for fact in some:
                 progress.passes(fact.at_ms)
     except Busy:
@@ -142,7 +167,7 @@ def _work_off(payout: Payout, channel: str, runtime: Runtime) -> bool:
         return False
     if messages := _settlement_messages(payout, facts, channel):
         runtime.queues.send("settlement", messages)
-    for some in together(facts):
+    for some in _bookings(facts):
         _book(some, channel, runtime)
     if sum_minor != payout.amount_minor:
         log(

@@ -13,21 +13,20 @@ from typing import Any
 from chalice import Blueprint
 
 from chalicelib.domain.errors import Busy
-from chalicelib.domain.lifecycle import ALLOWANCE_MS
+from chalicelib.domain.lifecycle import ALLOWANCE_MS, CLOSED
 from chalicelib.outbound.offers import push_skus
 from chalicelib.outbound.tell import tell
 from chalicelib.runtime.batch import Delivery, Work, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.accounts import forget_untold, read_pause, read_untold
+from chalicelib.store.accounts import read_pause
 from chalicelib.store.listings import list_skus
 from chalicelib.store.orders import list_order_ids
 
 blueprint = Blueprint(__name__)
 
 _PAGE = 100
-_NOTED = "noted"  # after all stages: orders, closed ones too, of which something was left untold for a pause
 _ROUNDS_FOR_THE_RESUME = 5  # more than five minutes, growing pauses included
 
 
@@ -91,31 +90,20 @@ def spread_rule(queue: str, message: Message, runtime: Runtime) -> None:
 
 
 def spread_orders(queue: str, message: Message, runtime: Runtime) -> None:
-    """Have one page of a channel's open orders looked at, and then the next, stage by stage; at last those of which
-    something was left untold."""
+    """Have one page of a channel's open orders looked at, and then the next, stage by stage; at last the closed ones of
+    which it has not been told all."""
     channel = message["orders_of"]
     if _is_paused(channel, message, runtime):
         return
-    stages = [*ALLOWANCE_MS, _NOTED]
+    stages = [*ALLOWANCE_MS, *CLOSED]
     where = message.get("stage", stages[0])
-    if where == _NOTED:
-        _look_at_noted(queue, channel, runtime)
-        return
     ids, cursor = list_order_ids(runtime.tables, [channel], where, _PAGE, message.get("cursor", ""))
     following: list[Message] = []
     if cursor:
         following = [{**message, "stage": where, "cursor": cursor, "rounds": 0}]
-    else:
+    elif where != stages[-1]:
         following = [{"orders_of": channel, "stage": stages[stages.index(where) + 1]}]
     runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])
-
-
-def _look_at_noted(queue: str, channel: str, runtime: Runtime) -> None:
-    ids = read_untold(runtime.tables, channel, _PAGE)
-    if ids:
-        following = [{"orders_of": channel, "stage": _NOTED}] if len(ids) == _PAGE else []
-        runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])
-        forget_untold(runtime.tables, channel, ids)
 
 
 def _is_paused(channel: str, message: Message, runtime: Runtime) -> bool:

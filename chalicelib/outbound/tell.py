@@ -20,11 +20,10 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation, decide_return_told
 from chalicelib.runtime.batch import is_done_with
-from chalicelib.runtime.clients import Paused, client_for
+from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.store.accounts import note_untold
 from chalicelib.store.orders import order_writes, read_order
 
 _Step = Callable[[Any, Order, str, int], Order | None]
@@ -45,14 +44,8 @@ def tell(message: Message, runtime: Runtime) -> None:
         *((_cancel, name) for name in untold_cancellations(order.state)),
         *((_return, name) for name in untold_returns(order.state)),
     ]
-    if not steps:
-        return
-    try:
+    if steps:
         _take(steps, order, client_for(order.channel, runtime), runtime)
-    except (Paused, Unauthorised):
-        # An order may be closed with a parcel left to tell of, and then no list of open orders has it.
-        note_untold(runtime.tables, order.channel, order.order_id)
-        raise
 
 
 def _take(steps: list[tuple[_Step, str]], order: Order, client: Any, runtime: Runtime) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.channels.transport import Transport
 
 T = TypeVar("T")
-_SETTLED_MS = 60_000
+SETTLED_S = 60  # so long may a container go by a setting that has changed
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Runtime:
     def settled(self, name: str, read: Callable[[], T]) -> T:
         """A setting, read anew once a minute: people change these, orders do not."""
         read_ms, value = self._kept.get(name, (0, None))
-        if not 0 <= self.clock() - read_ms < _SETTLED_MS:
+        if not 0 <= self.clock() - read_ms < SETTLED_S * 1000:
             value = read()
             if value:  # what is not there yet may be there the next moment
                 self._kept[name] = self.clock(), value

@@ -15,7 +15,6 @@ from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When
 
 _LOCATIONS = Key("channels", "SETTINGS", "LOCATIONS")
 _CHANNELS = Key("channels", "SETTINGS", "CHANNELS")
-_UNTOLD = "UNTOLD#"
 _BROKEN_OFF = ("since_ms", "newest_ms", "began_ms")
 _MOST_SEEN = 5_000  # an item takes 400 KB, and ids differ in length; what is not kept is handed on once more
 
@@ -166,22 +165,6 @@ def pause_account(tables: Tables, channel: str, why: str, now_ms: int) -> bool:
 def resume_account(tables: Tables, channel: str) -> None:
     """Ask of it again."""
     tables.write(Delete(_pause_key(channel)))
-
-
-def note_untold(tables: Tables, channel: str, order_id: str) -> None:
-    """Remember that the paused account has to be told something of this order."""
-    tables.write(Put(Key("channels", f"CHANNEL#{channel}", _UNTOLD + order_id), {"schema": SCHEMA}))
-
-
-def read_untold(tables: Tables, channel: str, limit: int) -> list[str]:
-    """The first of the orders that were remembered so."""
-    page = tables.query("channels", f"CHANNEL#{channel}", begins=_UNTOLD, limit=limit)
-    return [item["sk"].removeprefix(_UNTOLD) for item in page.items]
-
-
-def forget_untold(tables: Tables, channel: str, order_ids: list[str]) -> None:
-    """They are being looked at again. At most as many as a transaction takes."""
-    tables.write(*(Delete(Key("channels", f"CHANNEL#{channel}", _UNTOLD + order_id)) for order_id in order_ids))
 
 
 def read_sourcing(tables: Tables) -> Sourcing:

@@ -2,7 +2,8 @@
 
 The content of a small order stands inside its STATE item, so that entering and reading it are one item each.
 
-open    stage#channel#shard -> due time, only while the order is open: what the sweep and the stage lists read
+open    stage#channel#shard -> due time, while the order is open (what the sweep and the stage lists read), or while
+        the channel has not been told of all of it
 placed  channel#shard -> time of order, until the order is archived: the newest orders
 """
 
@@ -13,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from chalicelib.domain.lifecycle import CLOSED, stage
+from chalicelib.domain.lifecycle import CLOSED, stage, unsaid_to_channel
 from chalicelib.domain.orders import Content, Order
 from chalicelib.store.codec import SCHEMA, decode_content, decode_state, encode_content, encode_state, pack, unpack
 from chalicelib.store.tables import Item, Key, Put, Tables, When, Write
@@ -97,7 +98,7 @@ def _state_item(order: Order, *, inline: bool) -> Item:
     if not state.archived:
         item["placed_pk"] = f"{order.channel}#{shard}"
         item["placed_sk"] = _position(state.placed_ms, order.order_id)
-    if where not in CLOSED:
+    if where not in CLOSED or unsaid_to_channel(order):  # found again when its account is resumed
         item["open_pk"] = f"{where}#{order.channel}#{shard}"
         item["open_sk"] = _position(state.due_ms, order.order_id)
     return item

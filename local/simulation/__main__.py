@@ -36,7 +36,14 @@ def run(seed: int) -> Ran:
     story = Story(seed)
     wrong = story.run()
     choke = story.world.choke
-    return Ran(seed, choke.calls, len(story.world.shop.orders), choke.faults, choke.trace, wrong)
+    return Ran(
+        seed,
+        choke.calls,
+        sum(len(shop.orders) for shop in story.world.shops.values()),
+        choke.faults,
+        choke.trace,
+        wrong,
+    )
 
 
 def main() -> int:
@@ -59,7 +66,14 @@ def _again(seed: int, write_trace: bool) -> Ran:
     if write_trace:
         print("\n".join(choke.told or ()))
     print(f"seed {seed}: {choke.calls} calls, trace {choke.trace:08x}")
-    return Ran(seed, choke.calls, len(story.world.shop.orders), choke.faults, choke.trace, wrong)
+    return Ran(
+        seed,
+        choke.calls,
+        sum(len(shop.orders) for shop in story.world.shops.values()),
+        choke.faults,
+        choke.trace,
+        wrong,
+    )
 
 
 def _told(results: Iterable[Ran], seeds: int) -> Iterator[Ran]:

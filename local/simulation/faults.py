@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, Stale
@@ -29,8 +30,8 @@ class Mix:
     """Chances of each fault; every seed draws its own.
 
     At each call of a port: crash, lost_answer, throttle, conflict, rival. At each message: double, delay. At each word
-    of the shop: lost_webhook, poison. At each step: clog (queues or the stream stand still), outage (the shop does not
-    answer). At each invocation: skew (its clock is off).
+    of the shop: lost_webhook, poison. At each step: clog (queues or the stream stand still), outage (no channel
+    answers), eviction (a channel refuses our token for a while). At each invocation: skew (its clock is off).
     """
 
     crash: float
@@ -44,6 +45,7 @@ class Mix:
     poison: float
     clog: float
     outage: float
+    eviction: float
     skew: float
 
 
@@ -61,6 +63,7 @@ def draw_mix(chance: Random) -> Mix:
         poison=chance.choice((0, 0.05)),
         clog=chance.choice((0, 0.01, 0.03)),
         outage=chance.choice((0, 0.01, 0.02)),
+        eviction=chance.choice((0, 0.01, 0.02)),
         skew=chance.choice((0, 0.2)),
     )
 
@@ -147,7 +150,8 @@ class FaultyQueues:
 
     def send(self, queue: str, messages: Sequence[Message], delay_s: int = 0) -> None:
         doubled = [message for message in messages for _ in range(1 + self._choke.strikes("double"))]
-        late_s = self._choke.chance.choice((1, 30, 900)) if self._choke.strikes("delay") else delay_s
+        late_s = self._choke.chance.choice((1, 30, 900)) if self._choke.strikes("delay") else 0
+        late_s = max(late_s, delay_s)
         self._choke(f"send {queue}", lambda: self._inner.send(queue, doubled, late_s))
 
 
@@ -169,12 +173,14 @@ class FaultyBodies:
 
 
 class FaultyTransport:
-    """The way to the shop behind the choke point. During an outage nobody answers, or a gateway does, in HTML."""
+    """The way to the channels behind the choke point, by host. During an outage nobody answers, or a gateway does, in
+    HTML; the hosts that are `evicting` us take no token."""
 
-    def __init__(self, inner: Callable[[HttpRequest], HttpResponse], choke: Chokepoint) -> None:
-        self._inner = inner
+    def __init__(self, hosts: Mapping[str, Callable[[HttpRequest], HttpResponse]], choke: Chokepoint) -> None:
+        self._hosts = hosts
         self._choke = choke
         self.is_out = False
+        self.evicting: set[str] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if self.is_out:
@@ -182,4 +188,10 @@ class FaultyTransport:
             if self._choke.chance.random() < 0.5:
                 raise Busy("no answer", after_s=1)
             return HttpResponse(503, {"content-type": "text/html"}, b"<html>Service Unavailable</html>")
-        return self._choke(f"{request.method} {request.url}", lambda: self._inner(request))
+        host = str(urlsplit(request.url).hostname)
+        return self._choke(f"{request.method} {request.url}", lambda: self._answer(host, request))
+
+    def _answer(self, host: str, request: HttpRequest) -> HttpResponse:
+        if host in self.evicting:
+            return HttpResponse(401, {}, b"{}")
+        return self._hosts[host](request)

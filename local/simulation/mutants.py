@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -21,6 +19,8 @@ from local.memory import tables
 from local.memory.world import WORK
 from local.simulation import shop as shop_module
 from local.simulation.faults import FaultyTables
+from local.simulation.market_mutants import MARKET_PLANTS
+from local.simulation.planting import Plant, planted
 from local.simulation.story import Story
 
 MOST_SEEDS = 100
@@ -32,17 +32,6 @@ class Catch:
 
     first_seed: int
     symptom: str
-
-
-@contextmanager
-def _planted(*places: tuple[Any, str, Any]) -> Iterator[None]:
-    with ExitStack() as stack:
-        for thing, name, value in places:
-            stack.enter_context(patch.object(thing, name, value))
-        yield
-
-
-Plant = Callable[[], Any]
 
 
 def order_id_not_derived() -> Any:
@@ -58,7 +47,7 @@ def order_id_not_derived() -> Any:
 
         return read_orders
 
-    return _planted((entry_stage, "reader_for", reader_for))
+    return planted((entry_stage, "reader_for", reader_for))
 
 
 def fact_applied_twice() -> Any:
@@ -69,25 +58,25 @@ def fact_applied_twice() -> Any:
     def again(order: Order, lines: Any, now_ms: int) -> Any:
         return decide(order, [replace(lines[0], payout_id=f"p{next(numbers)}"), *lines[1:]], now_ms)
 
-    return _planted((settlement_stage, "decide_settlement", again))
+    return planted((settlement_stage, "decide_settlement", again))
 
 
 def older_fact_wins() -> Any:
     """What arrives last is taken for what is newest."""
     ticks = itertools.count()
-    return _planted((entry, "precedence", lambda fact: (next(ticks),)))
+    return planted((entry, "precedence", lambda fact: (next(ticks),)))
 
 
 def write_without_version() -> Any:
     """Whoever writes last wins."""
     holds = tables._holds
-    return _planted((tables, "_holds", lambda item, when: holds(item, When(when.absent, None, when.at_least))))
+    return planted((tables, "_holds", lambda item, when: holds(item, When(when.absent, None, when.at_least))))
 
 
 def check_then_write_apart() -> Any:
     """What is free is looked at before, not by the write itself."""
     holds = tables._holds
-    return _planted((tables, "_holds", lambda item, when: holds(item, When(when.absent, when.version))))
+    return planted((tables, "_holds", lambda item, when: holds(item, When(when.absent, when.version))))
 
 
 def stock_pushed_as_delta() -> Any:
@@ -105,7 +94,7 @@ def stock_pushed_as_delta() -> Any:
                 item["quantity"] += self.shown.get(item["sku"], 0)
         return answer(self, method, path, query, body)
 
-    return _planted((offers, "_availability", delta), (shop_module.Shop, "_answer", adding))
+    return planted((offers, "_availability", delta), (shop_module.Shop, "_answer", adding))
 
 
 def price_acknowledged_unseen() -> Any:
@@ -113,10 +102,11 @@ def price_acknowledged_unseen() -> Any:
     acknowledge = offers.acknowledge_price
 
     def trusting(tables: Any, listing: Any, *rest: Any) -> bool:
-        (newest,) = offers.read_entry(tables, listing.sku).listings
+        entry = offers.read_entry(tables, listing.sku)
+        (newest,) = [each for each in entry.listings if each.channel == listing.channel]
         return acknowledge(tables, newest, *rest)
 
-    return _planted((offers, "acknowledge_price", trusting))
+    return planted((offers, "acknowledge_price", trusting))
 
 
 def send_after_commit() -> Any:
@@ -132,7 +122,7 @@ def send_after_commit() -> Any:
                 for queue, message in follow_up(relay.Record("", 0, None, item)):
                     self.queues.send(queue, [message])
 
-    return _planted((FaultyTables, "write", write_then_send), (relay, "_follow_up", lambda record: []))
+    return planted((FaultyTables, "write", write_then_send), (relay, "_follow_up", lambda record: []))
 
 
 def kit_components_not_summed() -> Any:
@@ -142,7 +132,7 @@ def kit_components_not_summed() -> Any:
     def forgetful(line: Any, units: Any, place: str, change: int, available: Any, moved: Any) -> Any:
         return take(line, units, place, change, {sku: dict(places) for sku, places in available.items()}, moved)
 
-    return _planted((allocation, "_take", forgetful))
+    return planted((allocation, "_take", forgetful))
 
 
 def refund_without_key() -> Any:
@@ -153,7 +143,7 @@ def refund_without_key() -> Any:
     def keyless(refund_id: str, *args: Any) -> Any:
         return request(f"{refund_id}-{next(numbers)}", *args)
 
-    return _planted((tell, "RefundRequest", keyless))
+    return planted((tell, "RefundRequest", keyless))
 
 
 def uncancel_without_reserve() -> Any:
@@ -171,7 +161,7 @@ def uncancel_without_reserve() -> Any:
         name: replace(moves.MOVES[name], flows=(*moves.MOVES[name].flows, "cancelled>allocated"))
         for name in ("edit", "uncancel")
     }
-    return _planted(
+    return planted(
         (entry, "settle_cancellation", back_as_before),
         (cancellation, "settle_cancellation", back_as_before),
         (moves, "MOVES", {**moves.MOVES, **unguarded}),
@@ -181,7 +171,7 @@ def uncancel_without_reserve() -> Any:
 def hold_ignored_at_release() -> Any:
     """Stock is promised to orders on hold."""
     may = allocation._may
-    return _planted(
+    return planted(
         (allocation, "_may", lambda state, now_ms: may(replace(state, holds=()), now_ms)),
         (lifecycle, "work_due", lambda order: _work_due(order.having(holds=()))),
         (relay, "work_due", lambda order: _work_due(order.having(holds=()))),
@@ -193,7 +183,7 @@ _work_due = lifecycle.work_due
 
 def late_failure_lowers_paid() -> Any:
     """The newest word about the payment is the whole truth."""
-    return _planted((entry, "_payment", lambda before, now: now))
+    return planted((entry, "_payment", lambda before, now: now))
 
 
 def cursor_from_the_clock() -> Any:
@@ -202,7 +192,7 @@ def cursor_from_the_clock() -> Any:
     def move(tables: Any, channel: str, cursor: Any) -> None:
         move_cursor(tables, channel, replace(cursor, read_to_ms=cursor.read_to_ms + 3_600_000))
 
-    return _planted((polls, "move_cursor", move))
+    return planted((polls, "move_cursor", move))
 
 
 def batch_returns_none() -> Any:
@@ -221,21 +211,21 @@ def leak_on_cancel() -> Any:
     def leaky(line: Any, units: Any, place: str, change: int, available: Any, moved: list[Any]) -> Any:
         return take(line, units, place, change, available, moved if change > 0 else [])
 
-    return _planted((allocation, "_take", leaky))
+    return planted((allocation, "_take", leaky))
 
 
 def message_lost_by_the_relay() -> Any:
     """One committed change in fifty is not told."""
     follow_up = relay._follow_up
     calls = itertools.count()
-    return _planted((relay, "_follow_up", lambda record: follow_up(record) if next(calls) % 50 else []))
+    return planted((relay, "_follow_up", lambda record: follow_up(record) if next(calls) % 50 else []))
 
 
 def stream_batch_counted_twice() -> Any:
     """The counters do not know a batch that comes again."""
     count = relay.count
     names = itertools.count()
-    return _planted(
+    return planted(
         (
             relay,
             "count",
@@ -253,19 +243,19 @@ def shipment_without_key() -> Any:
     def keyless(order: Order, shipment: Any, now_ms: int) -> Any:
         return decide(order, replace(shipment, shipment_id=f"n{next(names)}"), now_ms)
 
-    return _planted((commands, "decide_shipment", keyless))
+    return planted((commands, "decide_shipment", keyless))
 
 
 def reservation_never_ends() -> Any:
     """Stock that is kept for an unpaid order is kept for ever."""
     may = allocation._may
-    return _planted((allocation, "_may", lambda state, now_ms: replace(may(state, now_ms), expire=False)))
+    return planted((allocation, "_may", lambda state, now_ms: replace(may(state, now_ms), expire=False)))
 
 
 def kits_not_told() -> Any:
     """A change of a component is not told for the kits that it is in."""
     read = offers.read_entry
-    return _planted((offers, "read_entry", lambda tables, sku: replace(read(tables, sku), kits=())))
+    return planted((offers, "read_entry", lambda tables, sku: replace(read(tables, sku), kits=())))
 
 
 def wait_without_deadline() -> Any:
@@ -275,7 +265,7 @@ def wait_without_deadline() -> Any:
     def forgetful(order: Order, where: str, since_ms: int, now_ms: int) -> int:
         return 0 if where == "funding" else deadline(order, where, since_ms, now_ms)
 
-    return _planted((moves, "deadline_ms", forgetful))
+    return planted((moves, "deadline_ms", forgetful))
 
 
 def buyer_in_the_log() -> Any:
@@ -286,37 +276,36 @@ def buyer_in_the_log() -> Any:
         entry_stage.log("entering", buyer=fact.contact.name)
         return enter(order, fact, *args)
 
-    return _planted((entry_stage, "decide_entry", telling))
+    return planted((entry_stage, "decide_entry", telling))
 
 
-MUTANTS: dict[str, Plant] = {
-    plant.__name__: plant
-    for plant in (
-        order_id_not_derived,
-        fact_applied_twice,
-        older_fact_wins,
-        write_without_version,
-        check_then_write_apart,
-        stock_pushed_as_delta,
-        price_acknowledged_unseen,
-        send_after_commit,
-        kit_components_not_summed,
-        refund_without_key,
-        uncancel_without_reserve,
-        hold_ignored_at_release,
-        late_failure_lowers_paid,
-        cursor_from_the_clock,
-        batch_returns_none,
-        leak_on_cancel,
-        message_lost_by_the_relay,
-        stream_batch_counted_twice,
-        shipment_without_key,
-        reservation_never_ends,
-        kits_not_told,
-        wait_without_deadline,
-        buyer_in_the_log,
-    )
-}
+PLANTS = (
+    order_id_not_derived,
+    fact_applied_twice,
+    older_fact_wins,
+    write_without_version,
+    check_then_write_apart,
+    stock_pushed_as_delta,
+    price_acknowledged_unseen,
+    send_after_commit,
+    kit_components_not_summed,
+    refund_without_key,
+    uncancel_without_reserve,
+    hold_ignored_at_release,
+    late_failure_lowers_paid,
+    cursor_from_the_clock,
+    batch_returns_none,
+    leak_on_cancel,
+    message_lost_by_the_relay,
+    stream_batch_counted_twice,
+    shipment_without_key,
+    reservation_never_ends,
+    kits_not_told,
+    wait_without_deadline,
+    buyer_in_the_log,
+    *MARKET_PLANTS,
+)
+MUTANTS: dict[str, Plant] = {plant.__name__: plant for plant in PLANTS}
 
 
 def caught(plant: Plant, seeds: range = range(MOST_SEEDS)) -> Catch | None:

@@ -32,7 +32,7 @@ class Shop:
         self.parcels: dict[tuple[str, str], dict[str, int]] = {}
         self.refunds: Counter[str] = Counter()  # by order, minor units that have left
         self.cancelled: dict[tuple[str, str], dict[str, int]] = {}
-        self._refund_ids: set[tuple[str, str]] = set()
+        self.refund_ids: dict[tuple[str, str], int] = {}  # (order, refund) that it was asked for -> minor units
         self._changes = 0
         self._visible: dict[str, int] = {}  # order -> the change at which the list of changes shows it
 
@@ -55,10 +55,9 @@ class Shop:
         self._changes += 1
         minute, second = divmod(self._changes, 60)
         document = self.orders[number]
-        total = sum(line["quantity"] for line in document["lines"]) * PRICE
         document |= {
             "updated_at": START.replace(hour=minute // 60, minute=minute % 60, second=second).isoformat(),
-            "total": f"{total / 100:.2f}",
+            "total": f"{self._total(document) / 100:.2f}",
         }
         self._visible[number] = self._changes + late
 
@@ -76,6 +75,10 @@ class Shop:
         body = json.loads(request.body) if request.body else {}
         status, answer = self._answer(request.method, path, parse_qs(split.query), body)
         return HttpResponse(status, {"content-type": "application/json"}, json.dumps(answer).encode())
+
+    def _total(self, document: dict[str, Any]) -> int:
+        """What the buyer pays, in minor units."""
+        return sum(line["quantity"] for line in document["lines"]) * PRICE
 
     def _answer(self, method: str, path: list[str], query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         match method, path:
@@ -98,9 +101,9 @@ class Shop:
                 self.cancelled[number, cancellation_id] = {line["id"]: line["units"] for line in body["lines"]}
                 return 200, {}
             case "PUT", ["orders", number, "refunds", refund_id] if number in self.orders:
-                if (number, refund_id) not in self._refund_ids:
-                    self._refund_ids.add((number, refund_id))
-                    self.refunds[number] += round(float(body["amount"]) * 100)
+                if (number, refund_id) not in self.refund_ids:
+                    self.refund_ids[number, refund_id] = round(float(body["amount"]) * 100)
+                    self.refunds[number] += self.refund_ids[number, refund_id]
                 return 200, {"status": "refunded"}
         return 404, {"error": "not_found"}
 

@@ -6,6 +6,7 @@ Numbers are those of DESIGN §6.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.domain.lifecycle import (
@@ -18,10 +19,13 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.money import to_text
 from chalicelib.domain.moves import MOVES
 from chalicelib.domain.orders import Order, total_units
+from chalicelib.store.accounts import channels
 from chalicelib.store.counters import read_counts
 from chalicelib.store.tables import Item
 from local.audit import Books, audit
 from local.memory.tables import Committed
+from local.simulation.market import KIND
+from local.simulation.money_verdict import market_wrong
 from local.simulation.shop import MARK, Shop
 from local.simulation.world import FaultyWorld
 
@@ -33,6 +37,7 @@ class Verdict:
 
     paid      the shop's orders that we have seen paid, whatever it says later
     parcels   (order, parcel) that the warehouse has sent or tried to
+    brought   (order, return) whose goods the warehouse has had in its hands
     poisoned  how many bodies of rubbish came in
     """
 
@@ -40,6 +45,7 @@ class Verdict:
         self.world = world
         self.paid: set[str] = set()
         self.parcels: set[tuple[str, str]] = set()
+        self.brought: set[tuple[str, str]] = set()
         self.poisoned = 0
         self._wrong: list[str] = []
         world.tables.watch = self._committed
@@ -69,15 +75,22 @@ class Verdict:
         if stage(after) not in CLOSED and after.state.due_ms <= 0:
             self._wrong.append(f"8 {after.order_id} waits without a deadline")
 
+    def took_back(self, order: Order, return_id: str, step: str) -> None:
+        """The warehouse says so of a return; what is known is inspected only when it has come."""
+        if step == "receive" or (step == "inspect" and return_id not in order.state.returns):
+            self.brought.add((order.order_id, return_id))
+
     def at_rest(self) -> None:
         """Whenever nothing is under way: no stage has work, the shop has been told all and shows what is there."""
         for order in self.world.orders():
             if work_due(order) or unsaid_to_channel(order):
                 self._wrong.append(f"{order.order_id} was forgotten: {work_due(order) or 'its channel'}")
-        self._wrong += self._channel_wrong(self.world.shop)
+        self._wrong += [f"{channel} is still paused" for channel in self.world.paused()]
+        for channel in channels(self.world.tables):
+            self._wrong += self._channel_wrong(channel, self.world.shops[channel])
 
-    def of(self, shop: Shop) -> list[str]:
-        """Everything that is wrong at the end."""
+    def of(self, accounts: Sequence[str]) -> list[str]:
+        """Everything that is wrong at the end, of these channel accounts."""
         books = self.books()
         wrong = self._wrong + list(books.wrong)
         wrong += [
@@ -86,17 +99,30 @@ class Verdict:
             for body in dead
             if not _is_poison(body)
         ]
-        ours = {order.external_id: order for order in books.orders.values() if not _of_our_own(order)}
-        if set(ours) != set(shop.orders):
-            wrong.append(f"1, 2: the shop has {len(shop.orders)} orders, we have {len(ours)}")
+        for channel in accounts:
+            wrong += self._orders_wrong(channel, books)
         unread = sum(order.external_id.startswith("unreadable") for order in books.orders.values())
         if unread > self.poisoned:
             wrong.append(f"2: {self.poisoned} bodies were rubbish, {unread} are kept as that")
-        for order in ours.values():
-            if order.external_id in shop.orders:
-                wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
+        if KIND in accounts:
+            wrong += market_wrong(self.world, books.orders)
         wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
         return wrong + self._privacy_wrong()
+
+    def _orders_wrong(self, channel: str, books: Books) -> list[str]:
+        shop = self.world.shops[channel]
+        found = [order for order in books.orders.values() if order.channel == channel and not _of_our_own(order)]
+        wrong = []
+        if {order.external_id for order in found} != set(shop.orders) or len(found) != len(shop.orders):
+            wrong.append(f"1, 2: {channel} has {len(shop.orders)} orders, we have {len(found)}")
+        for order in found:
+            if order.external_id in shop.orders:
+                wrong += self._order_wrong(order, shop.orders[order.external_id], shop)
+            back = order.state.returns.items()
+            here = {(order.order_id, name) for name, each in back if each.status in ("received", "inspected")}
+            if not here <= self.brought:
+                wrong.append(f"4 goods of {sorted(here - self.brought)} came without the warehouse")
+        return wrong
 
     def books(self) -> Books:
         """The audited books: 3, 4, 5."""
@@ -128,8 +154,9 @@ class Verdict:
         if invented:
             wrong.append(f"{name}: nobody has sent the parcels {invented}")
         confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
-        if shop.refunds[order.external_id] != confirmed:
-            wrong.append(f"5 {name}: {shop.refunds[order.external_id]} were paid back, {confirmed} wanted")
+        paid_back = sum(minor for (number, _), minor in shop.refund_ids.items() if number == order.external_id)
+        if paid_back != confirmed:
+            wrong.append(f"5 {name}: {paid_back} were paid back, {confirmed} wanted")
         cancelled = {name for number, name in shop.cancelled if number == order.external_id}
         ours = {n for n, each in state.cancellations.items() if any(state.quantities[i].cancelled for i in each.items)}
         if not ours <= cancelled:
@@ -158,8 +185,8 @@ class Verdict:
             return [f"{name}: {servable} are free while it waits"] if servable else []
         return [f"{name}: is stuck with {units}"]
 
-    def _channel_wrong(self, shop: Shop) -> list[str]:
-        """7: the shop shows what is there, at the price that is wanted."""
+    def _channel_wrong(self, channel: str, shop: Shop) -> list[str]:
+        """7: the channel shows what is there, at the price that is wanted."""
         tables = self.world.tables
         free: dict[str, Counter[str]] = defaultdict(Counter)
         for key, item in tables.items.items():
@@ -167,7 +194,7 @@ class Verdict:
                 free[key.sk][key.pk] = max(item.get("available", 0), 0)
         wrong = []
         for key, item in tables.items.items():
-            if key.table == "listings" and "price_minor" in item:
+            if key.table == "listings" and "price_minor" in item and item["channel"] == channel:
                 wanted = to_text(item["price_minor"], item["currency"])
                 if shop.prices.get(item["channel_sku"]) != wanted:
                     wrong.append(f"7 {item['channel_sku']} costs {shop.prices.get(item['channel_sku'])}, not {wanted}")
@@ -176,7 +203,7 @@ class Verdict:
                 parts = item.get("components") or [[sku, 1]]
                 there = sum(min(units[part] // each for part, each in parts) for units in free.values())
                 if shop.shown.get(sku) != there:
-                    wrong.append(f"7 the shop shows {shop.shown.get(sku)} {sku}, there are {there}")
+                    wrong.append(f"7 {channel} shows {shop.shown.get(sku)} {sku}, there are {there}")
         return wrong
 
     def _privacy_wrong(self) -> list[str]:

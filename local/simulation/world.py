@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable
 from random import Random
 
+from chalicelib.channels.registry import kind_of
 from chalicelib.domain.orders import Order
-from chalicelib.inbound import polls
+from chalicelib.inbound import accounts, polls
 from chalicelib.outbound import relay, sweep
 from chalicelib.runtime.batch import Delivery
 from chalicelib.runtime.wiring import Runtime
+from chalicelib.store.accounts import channels, read_pause
 from chalicelib.store.orders import content_key, order_of
 from chalicelib.store.tables import Item
 from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
@@ -24,15 +26,21 @@ from local.simulation.faults import (
     FaultyTransport,
     draw_mix,
 )
+from local.simulation.market import KIND, TAXES, Market
 from local.simulation.shop import Shop
 
+HOSTS = {"shop": "shop.example", KIND: "market.example"}  # by account
 _MOST_DEPTH = 2
+_CONTAINERS = 3
 _STREAM = "stream"
 
 # Looked up at every run, so that a planted bug is what runs.
 SCHEDULES: dict[str, Callable[[Runtime], None]] = {
     "poll_shop": lambda runtime: polls.poll("shop", runtime),
     "sweep": lambda runtime: sweep.sweep_due(runtime),
+    f"poll_{KIND}": lambda runtime: polls.poll(KIND, runtime),
+    "poll_money": lambda runtime: accounts.JOBS["poll_money"](runtime),
+    "poll_returns": lambda runtime: accounts.JOBS["poll_returns"](runtime),
 }
 
 
@@ -40,10 +48,12 @@ class FaultyWorld(World):
     """`World` under faults until `heal` is called; one seed always gives the same run."""
 
     def __init__(self, seed: int) -> None:
-        self.shop = Shop()
         self.chance = Random(seed)
+        self.shop = Shop()
+        self.market = Market(self.chance.choice(TAXES), names_payouts=self.chance.random() < 0.5)
+        self.shops: dict[str, Shop] = {"shop": self.shop, KIND: self.market}  # by account
         self.choke = Chokepoint(self.chance, draw_mix(self.chance), self._rival)
-        self.transport = FaultyTransport(self.shop, self.choke)
+        self.transport = FaultyTransport({HOSTS[name]: shop for name, shop in self.shops.items()}, self.choke)
         super().__init__(transport=self.transport)
         faulty = FaultyTables(self.tables, self.choke)
         faulty.queues = FaultyQueues(self.queues, self.choke)
@@ -54,6 +64,7 @@ class FaultyWorld(World):
             bodies=FaultyBodies(self.bodies, self.choke),
             clock=lambda: self.now_ms + self._skew_ms,
         )
+        self._warm = [dataclasses.replace(self.runtime, leases={}, _kept={}) for _ in range(_CONTAINERS)]
         self.logged: list[str] = []
         self._read: dict[tuple[str, int], Order] = {}
         self._depth = 0
@@ -99,14 +110,22 @@ class FaultyWorld(World):
         """No more faults; work off all that is left. What died too often is driven again, as a person would."""
         self.choke.active = False
         self.transport.is_out = False
+        self.transport.evicting.clear()
         self._clogged.clear()
         self._skew_ms = 0
         for _ in range(3):
+            self._drain()
+            for channel in self.paused():
+                self.tick(f"poll_{kind_of(channel)}")
             self._drain()
             for queue, dead in self.queues.dead.items():
                 self.queues.send(queue, [json.loads(body) for body in dead])
                 dead.clear()
         self._drain()
+
+    def paused(self) -> list[str]:
+        """The accounts of which nothing is asked."""
+        return [channel for channel in channels(self.tables) if read_pause(self.tables, channel)]
 
     def _drain(self) -> None:
         for _ in range(100_000):
@@ -118,7 +137,7 @@ class FaultyWorld(World):
         raise AssertionError("the world does not come to rest")
 
     def _weather(self) -> None:
-        """Queues and the stream stand still for a while, the shop goes out and comes back, clocks go wrong."""
+        """Queues and the stream stand still for a while, channels go out and come back, or take no token of ours."""
         if self.choke.strikes("clog"):
             everything = [_STREAM, *sorted(WORK)]
             self._clogged = set(self.chance.sample(everything, self.chance.randint(1, len(everything) // 2)))
@@ -128,6 +147,10 @@ class FaultyWorld(World):
             self.transport.is_out = True
         elif self.transport.is_out and self.chance.random() < 0.1:
             self.transport.is_out = False
+        if self.choke.strikes("eviction"):
+            self.transport.evicting.add(self.chance.choice(sorted(HOSTS.values())))
+        elif self.transport.evicting and self.chance.random() < 0.05:
+            self.transport.evicting.clear()
 
     def _rival(self) -> None:
         if self._depth < _MOST_DEPTH:
@@ -138,11 +161,14 @@ class FaultyWorld(World):
                 self._depth -= 1
 
     def _invoke(self, name: str, run: Callable[[], object]) -> bool:
-        """One invocation; whether it came to its end. Its clock may be off."""
+        """One invocation, in one of the containers that are warm; whether it came to its end. One whose clock is off
+        is a container of its own."""
         before, self._now = self._now, name
         skew_ms, self._skew_ms = self._skew_ms, 0
+        container, self.runtime = self.runtime, self.chance.choice(self._warm)
         if self.choke.strikes("skew"):
             self._skew_ms = self.chance.choice((-20_000, 60_000, 900_000))
+            self.runtime = dataclasses.replace(self.runtime, leases={}, _kept={})
         self.choke.note(name)
         try:
             run()
@@ -150,7 +176,7 @@ class FaultyWorld(World):
             self.choke.note("died")
             return False
         finally:
-            self._now, self._skew_ms = before, skew_ms
+            self._now, self._skew_ms, self.runtime = before, skew_ms, container
         return True
 
     def _relay_some(self) -> None:

@@ -18,10 +18,8 @@ from chalicelib.store.accounts import (
     CLAIM_MS,
     claim_token,
     keep_token,
-    note_untold,
     read_pause,
     read_token,
-    read_untold,
     resume_account,
 )
 from chalicelib.store.listings import Listing, listing_writes, sku_writes
@@ -134,25 +132,6 @@ def test_a_parcel_of_a_closed_order_is_told_when_the_account_is_resumed(
     polls.resume("amazon", world.runtime)
     world.run()
     assert is_confirmed(world, order_id)
-    assert read_untold(world.tables, "amazon", 10) == []
-
-
-def test_a_closed_order_that_a_pause_finds_told_leaves_no_note(world: World, amazon: Seller) -> None:
-    order_id = closed(world)
-    world.queues.send("sync-amazon", [{"order": order_id}])
-    world.run()
-    pause("amazon", "mistyped", world.runtime)
-    world.queues.send("sync-amazon", [{"order": order_id}])
-    world.run()
-    assert read_untold(world.tables, "amazon", 10) == []
-
-
-def test_more_closed_orders_than_a_page_are_all_looked_at(world: World, amazon: Seller) -> None:
-    for number in range(250):
-        note_untold(world.tables, "amazon", f"amazon:{number}")
-    polls.resume("amazon", world.runtime)
-    world.run()
-    assert read_untold(world.tables, "amazon", 10) == []
 
 
 def test_credentials_that_are_gone_take_the_shared_token_with_them(world: World, amazon: Seller) -> None:

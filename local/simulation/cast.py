@@ -1,0 +1,103 @@
+"""What everybody in a simulated business shares: the world, the seed's chances, names, and ways to be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from chalicelib.domain.commands import COMMANDS
+from chalicelib.domain.lifecycle import is_funded
+from chalicelib.domain.orders import Order
+from chalicelib.domain.stock import Movement
+from chalicelib.store.stock import movement_writes
+from local.memory.world import WORK
+from local.simulation.market import KIND, Market
+from local.simulation.shop import Shop
+from local.simulation.verdict import Verdict
+from local.simulation.world import FaultyWorld
+
+CHANNEL = "shop"
+PLACES = ("main", "east")
+PLAIN = ("MUG", "CUP", "JUG")
+KIT = "SET"  # two mugs and a cup
+COMPONENTS = (("MUG", 2), ("CUP", 1))
+Document = dict[str, Any]
+Turn = tuple[Callable[[], None], int]  # what somebody may do, and how often beside the others
+
+
+class Cast:
+    """The stage that all act on. `accounts`: the channel accounts that are open."""
+
+    def __init__(self, world: FaultyWorld, chance: Random) -> None:
+        self.world = world
+        self.chance = chance
+        self.verdict = Verdict(world)
+        self.places = PLACES[: chance.choice((1, 2))]
+        self.skus = PLAIN[: chance.choice((1, 2, 3))]  # few SKUs make orders race for the last unit
+        if len(self.skus) > 1:
+            self.skus = (*self.skus, KIT)
+        self.accounts = (CHANNEL, KIND) if chance.random() < 0.6 else (CHANNEL,)
+        self._names = 0
+
+    def name(self, what: str) -> str:
+        """A new name."""
+        self._names += 1
+        return f"{what}{self._names}"
+
+    def move(self, *movements: Movement) -> None:
+        """Goods move in a warehouse."""
+        self.world.tables.write(*movement_writes(movements, self.world.now_ms))
+
+    def send(self, queue: str, message: Mapping[str, Any], copies: int = 1) -> None:
+        """A message, perhaps more than once."""
+        self.world.queues.send(queue, [message] * copies)
+
+    def ask(self, order: Order, do: str, **fact: Any) -> None:
+        """A command to an order, on its stage's queue, often twice."""
+        message = {"order": order.order_id, "do": do, "fact": fact, "actor": "people"}
+        self.send(COMMANDS[do].stage, message, copies=self.chance.choice((1, 2)))
+
+    def some(self, fits: Callable[[Order], object]) -> Order | None:
+        """One of the orders that fit."""
+        found = [order for order in self.world.orders() if fits(order)]
+        return self.chance.choice(found) if found else None
+
+    def shop_of(self, number: str) -> Shop:
+        """Who has sold this order."""
+        return self.world.market if number in self.world.market.orders else self.world.shop
+
+    def some_document(self) -> tuple[str, Document]:
+        """One of the orders as whoever sold it has it."""
+        number = self.chance.choice(sorted(self.world.shop.orders.keys() | self.world.market.orders.keys()))
+        return number, self.shop_of(number).orders[number]
+
+    def restate(self, number: str) -> None:
+        """The order is another, and the channel may say so."""
+        self.shop_of(number).changed(number, late=self.chance.choice((0, 0, 2)))
+        self.say(number)
+
+    def say(self, number: str) -> None:
+        """The channel tells of the order as it is now: not at all, once, twice; sometimes with rubbish beside it."""
+        if not self.world.choke.strikes("lost_webhook"):
+            self.send("entry", self.webhook(number), copies=self.chance.choice((1, 1, 1, 2)))
+        if self.world.choke.strikes("poison"):
+            self.verdict.poisoned += 1
+            self.send("entry", {"channel": CHANNEL, "raw": f'{{"rubbish": {self.verdict.poisoned}}}', "hint": {}})
+            self.send(self.chance.choice(sorted(WORK)), {"order": f"{CHANNEL}:none"})
+
+    def webhook(self, number: str) -> Document:
+        """The message that a channel's word becomes."""
+        shop = self.shop_of(number)
+        channel = KIND if isinstance(shop, Market) else CHANNEL
+        return {"channel": channel, "raw": shop.document(number), "hint": {}}
+
+
+def places_of(order: Order) -> list[str]:
+    """Where units are kept for the order."""
+    return sorted({place for units in order.state.quantities for place in units.allocations})
+
+
+def may_ship(order: Order) -> bool:
+    """Whether a warehouse may send something."""
+    return bool(places_of(order)) and is_funded(order.state) and not order.state.holds

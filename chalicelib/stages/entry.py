@@ -81,9 +81,10 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     if after is None:
         return
     after = decide_funding(after, now_ms) or after
-    if fact.contact:
+    erased = fact.contact is not None and _is_erased(fact.channel, fact.contact, runtime)
+    if fact.contact and not erased:
         after = _keep_contact(after, fact.contact, before, raw, runtime)
-    if after.state.holds and (not before or after.state.holds != before.state.holds):
+    if after.state.holds and not erased and (not before or after.state.holds != before.state.holds):
         runtime.bodies.put(f"held/{after.order_id}", raw)
     writes = order_writes(before, after)
     if max(len(write.item["body"]) for write in writes if isinstance(write, Put)) > _LARGEST_ITEM_BYTES:
@@ -114,13 +115,16 @@ def _skus_of(channel: str, lines: Iterable[Any], runtime: Runtime) -> dict[str, 
     return {line_id: skus[name] for line_id, name in named if name in skus}
 
 
+def _is_erased(channel: str, buyer: Contact, runtime: Runtime) -> bool:
+    """Whether the marketplace has had us forget this buyer: nothing is kept of him, the raw payload included."""
+    kind = kind_of(channel)
+    return kind in _ERASING and is_erased(runtime.tables, buyers_of(kind, buyer))
+
+
 def _keep_contact(order: Order, new: Contact, before: Order | None, raw: bytes, runtime: Runtime) -> Order:
     """Keep the buyer's data, and hold the order if its address changes under somebody's hands. A later payload that
-    lacks personal data (it decays at the marketplaces) never blanks what is known. Nothing is kept of a buyer who has
-    been erased."""
+    lacks personal data (it decays at the marketplaces) never blanks what is known."""
     kind = kind_of(order.channel)
-    if kind in _ERASING and is_erased(runtime.tables, buyers_of(kind, new)):
-        return order
     known = read_contact(runtime.tables, order.order_id) if before else None
     if known:
         filled = {name: value for name, value in vars(new).items() if value}

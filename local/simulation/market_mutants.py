@@ -10,7 +10,7 @@ from chalicelib.channels.registry import kind_of
 from chalicelib.domain import commands, funding, settlement
 from chalicelib.domain.orders import Order, refunded_minor
 from chalicelib.inbound import money, polls, returns
-from chalicelib.outbound import offers, tell
+from chalicelib.outbound import offers, sync, tell
 from chalicelib.runtime import clients
 from chalicelib.store import ledger
 from chalicelib.store.accounts import resume_account
@@ -162,8 +162,8 @@ def resume_without_catching_up() -> Any:
 
 
 def caught_up_at_once() -> Any:
-    """The work of catching up goes out while other containers still take the account for paused."""
-    return planted((polls, "_CAUGHT_UP_AFTER_S", 0))
+    """The work of catching up is dropped where it is found before the pause has been taken away."""
+    return planted((sync, "_ROUNDS_FOR_THE_RESUME", 0))
 
 
 def resume_forgets_orders() -> Any:

@@ -159,6 +159,17 @@ def test_all_that_was_paid_can_be_given_back_and_no_more() -> None:
         on.later().refund(sale.order_id, RefundRequest("R3", 1, sale.currency))
 
 
+def test_refunds_of_two_orders_under_one_name_are_two() -> None:
+    on = seller()
+    one, two = [sale for sale in populated(on.market, on.time, 80) if sale.paid and not sale.cancelled_at][:2]
+    for sale in (one, two):
+        shipped(on, sale)
+        wish = RefundRequest("return-1", 100, sale.currency)
+        assert on.later().refund(sale.order_id, wish) is False
+        assert on.later(seconds=30).refund(sale.order_id, wish) is True
+    assert {each.order_id for each in on.market.office.refunds} == {one.order_id, two.order_id}
+
+
 def test_a_refund_of_what_has_not_left_is_refused_by_its_code() -> None:
     on = seller()
     sale = first(populated(on.market, on.time))

@@ -159,6 +159,20 @@ def test_a_word_that_comes_later_does_not_bring_him_back() -> None:
     assert traces_of(trade.world.tables, [buyer_of("ebay", ref) for ref in _buyers(trade)]) == ((), ())
 
 
+def test_the_raw_payload_of_his_order_is_not_kept_when_it_is_held() -> None:
+    trade = Trade()
+    trade.markets.sell("ebay", 1)
+    (sale,) = trade.markets.ebay.shelf.sales.values()
+    for line in sale.lines:
+        line.sku = f"never-linked-{line.line_id}"
+    trade.pass_time(300)
+    erase(trade.world, buyers=[buyer_of("ebay", str(ref)) for ref in _buyers(trade)])
+    trade.poll_all()
+    (order,) = trade.orders().values()
+    assert [hold.reason for hold in order.state.holds] == ["unknown_sku"]
+    assert trade.world.bodies.kept == {}
+
+
 def test_ebay_tells_us_and_he_is_gone_and_stays_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     trade = Trade()
     world, ebay = trade.world, trade.markets.ebay

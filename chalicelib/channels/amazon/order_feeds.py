@@ -75,7 +75,7 @@ class OrderFeeds:
 
         Raises `Refused`: whole_lines_only for a part of a line, cancel_refused with Amazon's code.
         """
-        name = f"cancel/{wish.cancellation_id}"
+        name = f"cancel/{external_id}/{wish.cancellation_id}"
         job = self._jobs.get(name)
         if job and job.get("outcome") is not None:
             _raise_refusal(str(job["outcome"]), "cancel_refused")
@@ -107,7 +107,7 @@ class OrderFeeds:
 
         Raises `Refused`: refund_refused with Amazon's code, refund_too_large, refund_currency.
         """
-        name = f"refund/{wish.refund_id}"
+        name = f"refund/{external_id}/{wish.refund_id}"
         job = self._jobs.get(name)
         if job and job.get("outcome") is not None:
             _raise_refusal(str(job["outcome"]), "refund_refused")

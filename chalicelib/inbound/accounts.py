@@ -176,9 +176,20 @@ def _is_more(item: ListedItem, ours: dict[str, Shown]) -> bool:
 
 def _is_wrong(item: ListedItem, ours: dict[str, Shown], now_ms: int) -> bool:
     known = ours.get(item.channel_sku)
-    if known is None or known.quantity < 0 or item.quantity is None:
+    settled_ms = now_ms - _SETTLING_MS
+    return known is not None and (_shows_another_number(item, known, settled_ms) or _costs(item, known, settled_ms))
+
+
+def _shows_another_number(item: ListedItem, known: Shown, settled_ms: int) -> bool:
+    is_told = known.quantity >= 0 and item.quantity is not None
+    return is_told and item.quantity != known.quantity and known.acked_ms < settled_ms
+
+
+def _costs(item: ListedItem, known: Shown, settled_ms: int) -> bool:
+    """Whether it costs something else than the channel acknowledged; a price in another currency says nothing."""
+    if known.price is None or item.price_minor is None or item.currency != known.price[1]:
         return False
-    return item.quantity != known.quantity and known.acked_ms < now_ms - _SETTLING_MS
+    return item.price_minor != known.price[0] and known.price_acked_ms < settled_ms
 
 
 # --- whether an order has slipped through ---------------------------------------------------------------

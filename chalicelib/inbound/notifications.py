@@ -42,7 +42,7 @@ def amazon_notifications(event: Any) -> None:
 def hear(message: Message, runtime: Runtime) -> list[Message]:
     """Which orders to look at, for the account whose seller the notification names."""
     told = told_of(json.dumps(message))
-    accounts = _accounts_of(told.seller_id, runtime)
+    accounts = _accounts_of(told.seller_id, told.marketplace_id, runtime)
     for channel in accounts:
         for channel_sku, shown in told.skus:
             _compare(channel, channel_sku, shown, runtime)
@@ -66,13 +66,21 @@ def _listing(channel: str, channel_sku: str, runtime: Runtime) -> Listing | None
     return next((each for each in listings if (each.channel, each.channel_sku) == (channel, channel_sku)), None)
 
 
-def _accounts_of(seller_id: str, runtime: Runtime) -> list[str]:
-    """The accounts of this seller; all, when the notification names none."""
-    sellers = runtime.settled("amazon sellers", lambda: _sellers(runtime))
-    return [channel for channel, known in sellers.items() if seller_id in ("", known)]
+def _accounts_of(seller_id: str, marketplace_id: str, runtime: Runtime) -> list[str]:
+    """The accounts of this seller in this store; what is not named, by the notification or by an account, fits all."""
+    known = runtime.settled("amazon sellers", lambda: _sellers(runtime))
+    wanted = (seller_id, marketplace_id)
+    return [
+        channel
+        for channel, own in known.items()
+        if all("" in pair or pair[0] == pair[1] for pair in zip(wanted, own, strict=True))
+    ]
 
 
-def _sellers(runtime: Runtime) -> dict[str, str]:
-    """The seller of each Amazon account."""
-    names = channels(runtime.tables, "amazon")
-    return {name: str(read_account(runtime.tables, name).get("seller_id", "")) for name in names}
+def _sellers(runtime: Runtime) -> dict[str, tuple[str, str]]:
+    """The seller and the store of each Amazon account."""
+    accounts = {name: read_account(runtime.tables, name) for name in channels(runtime.tables, "amazon")}
+    return {
+        name: (str(account.get("seller_id", "")), str(account.get("marketplace_id", "")))
+        for name, account in accounts.items()
+    }

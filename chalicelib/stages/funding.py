@@ -10,6 +10,7 @@ from typing import Any
 
 from chalice import Blueprint
 
+from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.funding import decide_funding
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
@@ -19,6 +20,8 @@ from chalicelib.stages.turns import do
 from chalicelib.store.orders import order_writes, read_order
 
 blueprint = Blueprint(__name__)
+
+_ROUNDS_FOR_THE_ORDER = 8  # more than an hour, growing pauses included
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -35,9 +38,20 @@ def funding(event: Any) -> None:
 def fund(message: Message, runtime: Runtime) -> None:
     """Look at the money of one order, or do what is asked of it."""
     if "do" in message:
-        do(message, runtime)
+        _do(message, runtime)
         return
     before = read_order(runtime.tables, message["order"])
     after = decide_funding(before, runtime.clock()) if before else None
     if after:
         runtime.tables.write(*order_writes(before, after))
+
+
+def _do(message: Message, runtime: Runtime) -> None:
+    """Do what is asked. A channel may tell of money before its order is here."""
+    try:
+        do(message, runtime)
+    except Refused as refused:
+        is_early = message["do"] == "refunds_seen" and refused.reason == "unknown_order"
+        if is_early and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
+            raise Busy("the refund came before its order", after_s=60) from None
+        raise

@@ -80,11 +80,14 @@ def read_unlinked(tables: Tables, channel: str) -> Unlinked:
 
 
 class Shown(NamedTuple):
-    """What a listing of ours was last acknowledged to show (-1: nothing yet), and when (Unix ms)."""
+    """What a listing of ours was last acknowledged to show (-1: nothing yet), and when (Unix ms). `price`: the price
+    that was acknowledged, in minor units and with its currency; None where none is wanted, or not acknowledged yet."""
 
     sku: str
     quantity: int
     acked_ms: int
+    price: tuple[int, str] | None = None
+    price_acked_ms: int = 0
 
 
 def read_shown(tables: Tables, channel: str, channel_skus: Sequence[str]) -> dict[str, Shown]:
@@ -97,7 +100,14 @@ def read_shown(tables: Tables, channel: str, channel_skus: Sequence[str]) -> dic
 
 
 def _shown(sku: str, item: Item) -> Shown:
-    return Shown(sku, int(item.get("acked_quantity", -1)), int(item.get("acked_ms", 0)))
+    told = "price_minor" in item and item.get("acked_price_version") == item.get("price_version")
+    return Shown(
+        sku,
+        quantity=int(item.get("acked_quantity", -1)),
+        acked_ms=int(item.get("acked_ms", 0)),
+        price=(int(item["price_minor"]), str(item["currency"])) if told else None,
+        price_acked_ms=int(item.get("acked_price_ms", 0)),
+    )
 
 
 def keep_account_view(tables: Tables, channel: str, view: Mapping[str, Any]) -> None:

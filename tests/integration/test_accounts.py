@@ -16,7 +16,15 @@ from chalicelib.runtime.clients import pause
 from chalicelib.store.accounts import add_account
 from chalicelib.store.budgets import Bucket, draw
 from chalicelib.store.findings import list_health, read_account_views, read_unlinked
-from chalicelib.store.listings import Listing, acknowledge, listing_writes, listings_of, sku_writes
+from chalicelib.store.listings import (
+    Listing,
+    acknowledge,
+    acknowledge_price,
+    listing_writes,
+    listings_of,
+    price_write,
+    sku_writes,
+)
 from chalicelib.store.listings import Shown as ShownNow
 from chalicelib.store.orders import order_writes, read_order
 from local.memory.world import World
@@ -259,6 +267,30 @@ def test_a_listing_that_shows_less_than_was_acknowledged_is_pushed_again_when_a_
     delayed = [json.loads(message[1]) for _, queue, message in world.queues.delayed if queue == "sync-ebay"]
     assert delayed == ([{"sku": "MUG", "again": True}] if again else [])
     assert sent(world, "sync-ebay") == []
+
+
+@pytest.mark.parametrize(
+    ("price_minor", "currency", "hours_ago", "again"),
+    [
+        (900, "EUR", 1, True),
+        (1000, "EUR", 1, False),
+        (900, "USD", 1, False),
+        (None, "", 1, False),
+        (900, "EUR", 0, False),
+    ],
+)
+def test_a_listing_that_costs_something_else_than_was_acknowledged_is_pushed_again(
+    world: World, ebay: Account, price_minor: int | None, currency: str, hours_ago: int, again: bool
+) -> None:
+    lists(world, "MUG", 5, NOW_MS - HOUR_MS)
+    (listing,) = listings_of(world.tables, ["MUG"])
+    world.tables.write(price_write(listing, 1000, "EUR"))
+    (listing,) = listings_of(world.tables, ["MUG"])
+    acknowledge_price(world.tables, listing, NOW_MS - hours_ago * HOUR_MS)
+    ebay.items = [ListedItem("MUG", {}, quantity=5, price_minor=price_minor, currency=currency)]
+    run(world, "check_listings")
+    waiting = [*world.queues.waiting["sync-ebay"], *(message for _, _, message in world.queues.delayed)]
+    assert [json.loads(body) for _, body, _ in waiting] == ([{"sku": "MUG", "again": True}] if again else [])
 
 
 def test_a_listing_that_shows_more_than_was_acknowledged_is_put_right_at_once(world: World, ebay: Account) -> None:

@@ -77,3 +77,21 @@ def test_a_listing_that_nothing_was_said_of_yet_is_left_to_its_first_push(world:
 @pytest.mark.parametrize("quantity", [None, "many", -1])
 def test_a_quantity_that_is_none_never_pushes_at_once(world: World, quantity: Any) -> None:
     assert follows(world, told(quantity))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("store", "channels"),
+    [("UK", ["amazon-uk"]), ("DE", ["amazon-de"]), ("FR", []), ("", ["amazon-de", "amazon-uk"])],
+)
+def test_an_order_of_a_seller_with_several_stores_is_looked_at_by_the_account_of_its_store(
+    store: str, channels: list[str]
+) -> None:
+    world = World()
+    for name in ("UK", "DE"):
+        add_account(world.tables, f"amazon-{name.lower()}", {"seller_id": SELLER, "marketplace_id": name})
+    change = {"SellerId": SELLER, "AmazonOrderId": "202-1", "Summary": {"MarketplaceId": store} if store else None}
+    body = {"NotificationType": "ORDER_CHANGE", "Payload": {"OrderChangeNotification": change}}
+    world.queues.send("amazon-notifications", [body])
+    world.deliver("amazon-notifications")
+    hints = [json.loads(text) for _, text, _ in world.queues.waiting["hints"]]
+    assert [hint["channel"] for hint in hints] == channels

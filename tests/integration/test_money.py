@@ -236,6 +236,16 @@ def test_a_refund_made_at_the_channel_reaches_its_order(world: World, amazon: Ac
     assert sent(world, "funding") == []
 
 
+def test_a_refund_that_is_told_before_its_order_waits_for_it(world: World, amazon: Account) -> None:
+    amazon.facts = [booked("r", "refund", -200)]
+    poll(world)
+    world.run()
+    keep(world)
+    world.now_ms += 60_000
+    world.run()
+    assert refunded_minor(kept(world).state) == 200
+
+
 def test_every_refund_so_far_is_in_the_total(world: World, amazon: Account) -> None:
     keep(world)
     amazon.facts = [booked("r1", "refund", -100)]

@@ -40,7 +40,7 @@ class Told:
     """What a notification says.
 
     kind             its type, in upper case; of the types in `IGNORED`, and of unknown ones, only this is told
-    seller_id        whose it is
+    seller_id        whose it is; marketplace_id: in which store, where it says so
     order_ids        the orders it is about
     skus             the listings that it is about, with the quantity that Amazon shows now
     work_id          the feed or report that has ended, of type `work_type`, with this `status` (DONE, FATAL, CANCELLED)
@@ -50,6 +50,7 @@ class Told:
 
     kind: str
     seller_id: str = ""
+    marketplace_id: str = ""
     order_ids: tuple[str, ...] = ()
     skus: tuple[tuple[str, int], ...] = ()
     work_id: str = ""
@@ -76,13 +77,16 @@ def told_of(body: str | bytes) -> Told:
     notification_id = _folded(metadata).text("notificationid") if metadata else ""
     if kind == ORDER_CHANGE:
         change = _inner(root, "orderchangenotification")
+        summary = change.at("summary")
+        store = _folded(summary).text("marketplaceid") if summary else ""
         orders = (change.identity("amazonorderid"),)
-        return Told(kind, change.text("sellerid"), orders, notification_id=notification_id)
+        return Told(kind, change.text("sellerid"), store, orders, notification_id=notification_id)
     if kind == QUANTITY_CHANGE:
         change = _folded(root.at("payload"))
         is_ours = change.text("fulfillmentchannelcode") in ("", "DEFAULT")
         skus = ((change.identity("sku"), change.whole("quantity")),) if is_ours else ()
-        return Told(kind, change.text("sellerid"), skus=skus, notification_id=notification_id)
+        store = change.text("marketplaceid")
+        return Told(kind, change.text("sellerid"), store, skus=skus, notification_id=notification_id)
     if kind in (FEED_FINISHED, REPORT_FINISHED):
         return _finished(root, kind, notification_id)
     if kind == TRANSACTION_UPDATE:
@@ -116,7 +120,11 @@ def _transaction(root: Node, notification_id: str) -> Told:
     seller_id = _folded(whose).text("sellingpartnerid") if whose else ""
     status = booked.text("transactionstatus").upper()
     return Told(
-        TRANSACTION_UPDATE, seller_id, tuple(filter(None, orders)), status=status, notification_id=notification_id
+        TRANSACTION_UPDATE,
+        seller_id,
+        order_ids=tuple(filter(None, orders)),
+        status=status,
+        notification_id=notification_id,
     )
 
 

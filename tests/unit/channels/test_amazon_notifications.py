@@ -52,7 +52,7 @@ def told(kind: str, payload: Any, **more: Any) -> Told:
 def test_a_notification_is_named_by_its_metadata() -> None:
     change = notification(NotificationMetadata={"NotificationId": "N1"})
     assert told_of(json.dumps(change)) == Told(
-        "ORDER_CHANGE", "A3SELLER", ("114-0000001-0000001",), notification_id="N1"
+        "ORDER_CHANGE", "A3SELLER", order_ids=("114-0000001-0000001",), notification_id="N1"
     )
 
 

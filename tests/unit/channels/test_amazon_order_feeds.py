@@ -185,7 +185,7 @@ def test_a_refund_whose_answer_was_lost_is_looked_for_and_never_sent_again() -> 
     assert refund(desk) is False
     assert refund(desk) is False
     assert list(desk.feeds_made) == ["F1"]
-    assert desk.job("refund/R1")["feed_id"] == "F1"
+    assert desk.job("refund/114-1/R1")["feed_id"] == "F1"
     desk.finish("F1", flat_report(1, 1))
     assert refund(desk) is True
 
@@ -208,8 +208,8 @@ def test_a_lost_refund_is_found_by_the_next_one_too() -> None:
     with pytest.raises(Busy):
         refund(desk, 500, "R1")
     assert refund(desk, 700, "R2") is False
-    assert desk.job("refund/R1")["feed_id"] == "F1"
-    assert desk.job("refund/R2")["feed_id"] == "F2"
+    assert desk.job("refund/114-1/R1")["feed_id"] == "F1"
+    assert desk.job("refund/114-1/R2")["feed_id"] == "F2"
 
 
 def test_two_feeds_that_could_be_the_lost_one_are_for_a_person() -> None:
@@ -224,7 +224,7 @@ def test_two_feeds_that_could_be_the_lost_one_are_for_a_person() -> None:
         refund(desk)
     assert list(desk.feeds_made) == ["F1", "X"]
     assert refund(desk, 100, "R2") is False  # the next one is not held up
-    assert desk.job("refund/R2")["feed_id"] == "F3"
+    assert desk.job("refund/114-1/R2")["feed_id"] == "F3"
 
 
 def test_a_found_feed_that_counts_other_records_is_not_believed() -> None:
@@ -248,7 +248,7 @@ def test_an_older_feed_of_somebody_else_is_not_taken_for_the_lost_one() -> None:
     with pytest.raises(Busy):
         refund(desk)
     assert refund(desk) is False
-    assert desk.job("refund/R1")["feed_id"] == "F2"
+    assert desk.job("refund/114-1/R1")["feed_id"] == "F2"
 
 
 @pytest.mark.parametrize("operation", ["createFeed", "createFeedDocument"])
@@ -290,10 +290,10 @@ def test_a_refund_that_amazon_did_not_make_is_refused_and_stays_so(report: str |
 def test_a_crash_after_the_feed_was_made_is_mended_by_looking() -> None:
     desk = desk_with()
     refund(desk)
-    job = desk.job("refund/R1")
+    job = desk.job("refund/114-1/R1")
     del job["feed_id"]
-    desk.shelf["refund/R1"] = (9, json.dumps(job))
-    holder = {"known": [], "holder": "refund/R1", "since_ms": desk.now_ms}
+    desk.shelf["refund/114-1/R1"] = (9, json.dumps(job))
+    holder = {"known": [], "holder": "refund/114-1/R1", "since_ms": desk.now_ms}
     desk.shelf[f"road/{REFUNDS}"] = (9, json.dumps(holder))
     assert refund(desk) is False
     assert list(desk.feeds_made) == ["F1"]
@@ -336,7 +336,7 @@ def test_two_workers_at_once_send_one_refund(moment: str, when: str) -> None:
     assert others
     assert refund(desk) is False
     assert list(desk.feeds_made) == ["F1", "F2"]
-    assert desk.job("refund/R1")["feed_id"] == "F2"
+    assert desk.job("refund/114-1/R1")["feed_id"] == "F2"
 
 
 def _operation(request: HttpRequest) -> str:

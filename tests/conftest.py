@@ -1,8 +1,13 @@
-"""Hypothesis never judges by the clock here: a busy machine is no failure. CI draws the same examples each time."""
+"""Hypothesis never judges by the clock here: a busy machine is no failure. CI draws the same examples each time.
+
+After a run that held anything to the marketplaces' official models, the summary says how much.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,3 +22,48 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("headrace")
+
+_COUNTS = "tests.contract.official_counts"
+_gathered: list[dict[str, dict[str, int]]] = []  # of each process of a parallel run
+_outcomes: dict[str, bool] = {}  # module.test -> whether every case of it passed
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes which tests passed: a sample is used when the tests that the table names for it have."""
+    if report.when == "call" or not report.passed:
+        path, _, test = report.nodeid.partition("[")[0].partition("::")
+        name = f"{path.removesuffix('.py').rpartition('/')[2]}.{test}"
+        _outcomes[name] = _outcomes.get(name, True) and report.passed
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its counts to the process that prints."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None and _COUNTS in sys.modules:
+        output["contract"] = sys.modules[_COUNTS].COUNTS.plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes what a worker counted; one that crashed has counted nothing."""
+    _gathered.append(getattr(node, "workeroutput", {}).get("contract", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was held to the official models, if anything was."""
+    if _COUNTS not in sys.modules and not any(_gathered):
+        return
+    from tests.contract.official_counts import COUNTS, told
+    from tests.contract.official_models import EXCEPTIONS, PATHS_ONLY
+    from tests.contract.test_samples_used import used_by
+
+    for counted in _gathered:
+        COUNTS.add(counted)
+    if not COUNTS:
+        return
+    reasons = {each.name: each.reason for each in EXCEPTIONS} | {"": next(iter(PATHS_ONLY.values()))}
+    files = used_by()
+    used = [file for file, tests in files.items() if all(_outcomes.get(test, False) for test in tests)]
+    terminalreporter.write_line("")
+    for line in told(COUNTS, reasons, used, files):
+        terminalreporter.write_line(line)

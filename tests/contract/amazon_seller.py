@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -15,8 +14,8 @@ from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import GATEWAY_PAGE, Request, Response
 from tests.contract.marketplaces_calls import START, Time, opened
-from tests.contract.marketplaces_models import amazon_request_body, errors
-from tests.shared_data import shared
+from tests.contract.official_counts import COUNTS
+from tests.contract.official_models import Operation, held_answer, held_request, operation_of
 from tests.tokens import Tokens
 
 BASE = "https://sp.example/amazon"
@@ -61,61 +60,32 @@ def checked_request(request: HttpRequest) -> str:
     if not path.startswith(OURS):
         assert "x-amz-access-token" not in request.headers
         assert request.method == "GET" or request.headers["content-type"]
+        COUNTS.unmodelled["amazon document upload" if request.method == "PUT" else "amazon document download"] += 1
         return "document"
     assert request.headers["user-agent"] == USER_AGENT
     if path == "/auth/o2/token":
         assert request.headers["content-type"].startswith("application/x-www-form-urlencoded")
         form = parse_qs(request.body.decode(), strict_parsing=True)
         assert set(form) == FORMS[form["grant_type"][0]]
+        held_request(request.method, path, request.headers, request.body)
         return "token"
     assert request.headers["x-amz-access-token"]
     assert re.fullmatch(r"\d{8}T\d{6}Z", request.headers["x-amz-date"])
-    spec, template, method = model_of(request)
-    document = json.loads(shared(f"specs/amazon/{spec}").read_text(encoding="utf-8"))
-    parameters = document["paths"][template][method]["parameters"]
-    check_query(dict(parse_qsl(url.query, strict_parsing=True) if url.query else []), parameters)
-    if any(parameter["in"] == "body" for parameter in parameters):
-        assert request.headers["content-type"] == "application/json"
-        body = json.loads(request.body)
-        check_event_filter(body.get("processingDirective", {}).pop("eventFilter", None), document["definitions"])
-        assert errors(amazon_request_body(spec, template, method), body) == []
-    else:
-        assert request.body == b""
-    return template
+    held_request(request.method, url._replace(path=path).geturl(), request.headers, request.body)
+    return operation_called(request).template
 
 
-def check_event_filter(chosen: dict[str, Any] | None, definitions: dict[str, Any]) -> None:
-    """The model puts an event filter together of several definitions, of which none knows the others' fields."""
-    if chosen is None:
-        return
-    parts = definitions["EventFilter"]["allOf"]
-    named = [definitions[part["$ref"].rsplit("/", 1)[-1]] if "$ref" in part else part for part in parts]
-    known = {name: field for part in named for name, field in part["properties"].items()}
-    assert set(chosen) <= set(known)
-    assert chosen["eventFilterType"] in known["eventFilterType"]["enum"]
-
-
-def check_query(query: dict[str, str], parameters: list[dict[str, Any]]) -> None:
-    known = {parameter["name"]: parameter for parameter in parameters if parameter["in"] == "query"}
-    assert set(query) <= set(known)
-    assert {name for name, parameter in known.items() if parameter.get("required")} <= set(query)
-    for name, text in query.items():
-        parameter = known[name]
-        values = text.split(",") if parameter["type"] == "array" else [text]
-        allowed = parameter.get("items", parameter).get("enum")
-        assert allowed is None or set(values) <= set(allowed), name
-        if parameter["type"] == "integer":
-            assert parameter.get("minimum", 1) <= int(text) <= parameter.get("maximum", 100), name
+def operation_called(request: HttpRequest) -> Operation:
+    """The operation of a request to the SP-API."""
+    operation = operation_of(request.method, urlsplit(request.url).path.removeprefix("/amazon"))
+    assert operation is not None, f"{request.method} {request.url}: no such operation"
+    return operation
 
 
 def model_of(request: HttpRequest) -> tuple[str, str, str]:
     """The model's file, path and method of a request to the SP-API."""
-    path = urlsplit(request.url).path.removeprefix("/amazon")
-    return next(
-        (spec, template, method.lower())
-        for (method, template), spec in MODELS.items()
-        if method == request.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-    )
+    operation = operation_called(request)
+    return operation.spec, operation.path, operation.method.lower()
 
 
 class Wire:
@@ -140,6 +110,8 @@ class Wire:
         query = dict(parse_qsl(url.query))
         path = url.path.removeprefix("/amazon")
         answer: Response = self.market.handle(Request(request.method, path, query, request.headers, request.body))
+        if self.operations[-1] != "document":
+            held_answer(request.method, path, answer.status, answer.headers, answer.body)
         if self.lost:
             self.lost -= 1
             return GATEWAY

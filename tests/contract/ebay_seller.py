@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from typing import Any, NamedTuple
@@ -18,26 +17,12 @@ from local.marketplaces.ebay import Ebay
 from local.marketplaces.shelf import Sale
 from local.marketplaces.wire import GATEWAY_PAGE, Request, Response
 from tests.contract.marketplaces_calls import START, Time, opened
-from tests.contract.marketplaces_models import ebay_request_body, errors
-from tests.shared_data import shared
+from tests.contract.official_models import held_answer, held_request, operation_of
 from tests.tokens import Tokens
 
 BASE = "https://ebay.example/ebay"
 START_MS = int(START.timestamp() * 1000)
-FULFILMENT, INVENTORY = "sell_fulfillment_v1_oas3.json", "sell_inventory_v1_oas3.json"
-# The path that an API's operations begin with, its model, and what of the path is in the model too.
-APIS = {
-    "/sell/fulfillment/v1": FULFILMENT,
-    "/sell/inventory/v1": INVENTORY,
-    "/sell/finances/v1": "sell_finances_v1_oas3.json",
-    "/sell/account/v1": "sell_account_v1_oas3.json",
-    "/sell/analytics/v1": "sell_analytics_v1_oas3.json",
-    "/commerce/notification/v1": "commerce_notification_v1_oas3.json",
-    "/developer/key_management/v1": "developer_key_management_v1_oas3.json",
-    "/developer/analytics/v1_beta": "developer_analytics_v1_beta_oas3.json",
-    "/post-order/v2": "",
-}
-POST_ORDER = ("post_order_cancellation_oas3.json", "post_order_return_oas3.json")
+INVENTORY = "sell_inventory_v1_oas3.json"
 GATEWAY = HttpResponse(503, {"content-type": "text/html"}, GATEWAY_PAGE.body)
 
 
@@ -49,41 +34,16 @@ def checked_request(request: HttpRequest) -> str:
     path = url.path.removeprefix("/ebay")
     if path == "/identity/v1/oauth2/token":
         return checked_grant(request)
-    base = next(base for base in APIS if path.startswith(f"{base}/"))
-    scheme = "IAF" if base == "/post-order/v2" else "Bearer"
+    operation = operation_of(request.method, path)
+    assert operation is not None, f"{request.method} {path}: no such operation"
+    scheme = "IAF" if path.startswith("/post-order/") else "Bearer"
     assert re.fullmatch(rf"{scheme} \S+", request.headers["Authorization"])
-    spec, template, operation = operation_of(base, path.removeprefix(base), request.method.lower())
-    parameters = operation.get("parameters", [])
-    query = dict(parse_qsl(url.query, strict_parsing=True) if url.query else [])
-    if base != "/post-order/v2":  # its document names no query
-        assert set(query) <= {each["name"] for each in parameters if each["in"] == "query"}
-    sent = {name.lower() for name in request.headers}
-    assert {each["name"].lower() for each in parameters if each["in"] == "header" and each.get("required")} <= sent
-    if "requestBody" in operation:
-        assert errors(ebay_request_body(spec, template, request.method.lower()), json.loads(request.body)) == []
-    assert ("content-type" in sent) == bool(request.body)
+    held_request(request.method, url._replace(path=path).geturl(), request.headers, request.body)
+    assert ("Content-Type" in request.headers) == bool(request.body)
     if request.body:
         assert request.headers["Content-Type"] == "application/json"
         assert isinstance(json.loads(request.body), dict)
-    return f"{request.method} {base}{template}"
-
-
-def operation_of(base: str, path: str, method: str) -> tuple[str, str, dict[str, Any]]:
-    """The model, the path in it, and the operation. Raises StopIteration for what the models do not have."""
-    specs = [APIS[base]] if APIS[base] else POST_ORDER
-    found = [(spec, *each) for spec in specs for each in paths_of(spec).items()]
-    plain_first = sorted(found, key=lambda each: "{" in each[1])
-    return next(
-        (spec, template, operations[method])
-        for spec, template, operations in plain_first
-        if method in operations and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-    )
-
-
-@functools.cache
-def paths_of(spec: str) -> dict[str, Any]:
-    paths: dict[str, Any] = json.loads(shared(f"specs/ebay/{spec}").read_text(encoding="utf-8"))["paths"]
-    return paths
+    return f"{request.method} {operation.template}"
 
 
 def checked_grant(request: HttpRequest) -> str:
@@ -92,27 +52,29 @@ def checked_grant(request: HttpRequest) -> str:
     assert request.method == "POST"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert request.headers["Authorization"].startswith("Basic ")
+    held_request(request.method, urlsplit(request.url).path.removeprefix("/ebay"), request.headers, request.body)
     if form["grant_type"] == ["client_credentials"]:
         assert form == {"grant_type": ["client_credentials"], "scope": ["https://api.ebay.com/oauth/api_scope"]}
         return "app token"
     assert set(form) == {"grant_type", "refresh_token", "scope"}
     assert form["grant_type"] == ["refresh_token"]
     scopes = set(form["scope"][0].split())
-    for base, path, method in SELLERS:
-        operation = operation_of(base, path, method)[2]
-        assert any(scopes & set(needed) for each in operation["security"] for needed in each.values()), path
+    for method, path in SELLERS:
+        operation = operation_of(method, path)
+        assert operation is not None, path
+        assert scopes & operation.scopes, path
     return "token"
 
 
 # One operation for each scope that the seller has to consent to.
 SELLERS = (
-    ("/sell/fulfillment/v1", "/order/1/shipping_fulfillment", "post"),
-    ("/sell/fulfillment/v1", "/order/1/issue_refund", "post"),
-    ("/sell/inventory/v1", "/bulk_update_price_quantity", "post"),
-    ("/sell/finances/v1", "/transaction", "get"),
-    ("/sell/account/v1", "/program/opt_in", "post"),
-    ("/sell/analytics/v1", "/seller_standards_profile", "get"),
-    ("/commerce/notification/v1", "/subscription", "post"),
+    ("POST", "/sell/fulfillment/v1/order/1/shipping_fulfillment"),
+    ("POST", "/sell/fulfillment/v1/order/1/issue_refund"),
+    ("POST", "/sell/inventory/v1/bulk_update_price_quantity"),
+    ("GET", "/sell/finances/v1/transaction"),
+    ("POST", "/sell/account/v1/program/opt_in"),
+    ("GET", "/sell/analytics/v1/seller_standards_profile"),
+    ("POST", "/commerce/notification/v1/subscription"),
 )
 
 
@@ -142,6 +104,7 @@ class Wire:
         path = url.path.removeprefix("/ebay")
         sent = Request(request.method, path, dict(parse_qsl(url.query)), request.headers, request.body)
         answer: Response = self.market.handle(sent)
+        held_answer(request.method, path, answer.status, answer.headers, answer.body)
         if self.lost and request.method == "POST" and "token" not in operation:
             self.lost -= 1
             return GATEWAY

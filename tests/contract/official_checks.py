@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from tests.contract.official_counts import COUNTS
 from tests.contract.official_parameters import wrong_in_headers, wrong_in_path, wrong_in_query
 from tests.contract.official_schemas import errors, is_empty_schema, request_validator, response_validator
 from tests.contract.official_specs import Operation, operation_of
@@ -57,6 +58,32 @@ def exception_of(method: str, path: str) -> Unmodelled | None:
     return next(fitting, None)
 
 
+def held_request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> str:
+    """Asserts that nothing is wrong with a request, and counts it: the name of its operation or exception."""
+    name = called(method, urlsplit(url).path)
+    wrong = wrong_in_request(method, url, headers, body)
+    assert wrong == [], f"{name}: {wrong}"
+    operation = operation_of(method, urlsplit(url).path)
+    counter = COUNTS.unmodelled if operation is None else COUNTS.requests
+    (COUNTS.paths_only if operation and operation.is_paths_only else counter)[name] += 1
+    return name
+
+
+def held_answer(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Asserts that nothing is wrong with an answer, and counts it when a model had a say in it."""
+    wrong = wrong_in_response(method, path, status, headers, body)
+    assert wrong == [], f"{called(method, path)} answered {status}: {wrong}"
+    operation = operation_of(method, path)
+    if operation and not operation.is_paths_only and not _is_gateways(status, headers, body):
+        COUNTS.answers[operation.name] += 1
+
+
+def called(method: str, path: str) -> str:
+    """The name of the operation or exception that a call is; method and path of what is neither."""
+    found = operation_of(method, path) or exception_of(method, path)
+    return found.name if found else f"{method} {path}"
+
+
 def wrong_in_request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> list[str]:
     """What the official model does not allow in a request; [] when nothing.
 
@@ -87,7 +114,7 @@ def wrong_in_response(
         known = exception_of(method, urlsplit(path).path)
         return [] if known else [f"{method} {path}: no such operation"]
     sent = {name.lower(): value for name, value in headers.items()}
-    if operation.is_paths_only or (status >= 500 and "json" not in sent.get("content-type", "")):
+    if operation.is_paths_only or _is_gateways(status, headers, body):
         return []
     if str(status) not in operation.responses and status < 400:
         return [f"status {status} is none of {', '.join(operation.responses)}"]
@@ -95,6 +122,11 @@ def wrong_in_response(
     if status == 201 and "Location" in operation.response_headers["201"] and not is_recorded:
         wrong += [] if sent.get("location") else ["missing header Location"]
     return wrong + _wrong_in_answer(operation, status, body, is_recorded=is_recorded)
+
+
+def _is_gateways(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """A failure that a gateway tells in its own words: no JSON, or a page under the header of what it cut off."""
+    return status >= 500 and ("json" not in media_type(headers) or body.lstrip().startswith(b"<"))
 
 
 def _wrong_in_answer(operation: Operation, status: int, body: bytes, *, is_recorded: bool) -> list[str]:

@@ -1,8 +1,9 @@
 """Holds any request to Amazon or eBay, and any answer of theirs, to the official model of its operation.
 
 `operation_of` finds the operation by method and path; `wrong_in_request` and `wrong_in_response` say what its model
-would not allow; a `Recorder` around a transport asserts both, and counts what it saw. This is the door to all of it:
-`official_specs` reads the files, `official_schemas` and `official_parameters` make the checks.
+would not allow; `held_request` and `held_answer` assert that it is nothing, and count; a `Recorder` does so around a
+transport. This is the door to all of it: `official_specs` reads the files, `official_schemas` and
+`official_parameters` make the checks, `official_counts` keeps the count of a session.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from tests.contract.official_checks import (
     PRE_SIGNED,
     Unmodelled,
     exception_of,
+    held_answer,
+    held_request,
     wrong_in_request,
     wrong_in_response,
 )
@@ -27,6 +30,8 @@ __all__ = [
     "Recorder",
     "Unmodelled",
     "exception_of",
+    "held_answer",
+    "held_request",
     "operation_of",
     "operations",
     "wrong_in_request",

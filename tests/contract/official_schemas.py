@@ -137,7 +137,25 @@ def _prepared(market: str, spec: str, is_closed: bool, drop: frozenset[str]) -> 
     schemas = {name: _corrected(spec, name, each) for name, each in schemas.items()}
     # What is combined by allOf describes a part of an object: closed, each part would refuse the other's fields.
     parts = frozenset(_combined(whole)) if is_closed else frozenset(schemas)
-    return {name: _closed(schema, parts, drop, name) for name, schema in schemas.items()}
+    prepared = {name: _closed(schema, parts, drop, name) for name, schema in schemas.items()}
+    if not is_closed:
+        return prepared
+    return {name: each if name in parts else _closed_whole(each, prepared) for name, each in prepared.items()}
+
+
+def _closed_whole(schema: Any, known: Mapping[str, Any]) -> Any:
+    """An object put together by allOf, closed as a whole where each part names its properties."""
+    parts = [known.get(each["$ref"].rsplit("/", 1)[-1], {}) if "$ref" in each else each for each in _parts(schema)]
+    if not parts or not all(_is_plain_object(part) for part in parts):
+        return schema
+    names = {name for part in [*parts, schema] for name in part.get("properties", {})}
+    whole = {"type": "object", "properties": {name: {} for name in sorted(names)}, "additionalProperties": False}
+    return {**schema, "allOf": [*schema["allOf"], whole]}
+
+
+def _parts(schema: Any) -> list[Any]:
+    found = schema.get("allOf") if isinstance(schema, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _corrected(spec: str, name: str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -151,7 +169,7 @@ def _corrected(spec: str, name: str, schema: Mapping[str, Any]) -> Mapping[str, 
 
 def _combined(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
-        for inner in node.get("allOf", []) if isinstance(node.get("allOf"), list) else []:
+        for inner in _parts(node):
             yield inner.get("$ref", "").rsplit("/", 1)[-1]
         for inner in node.values():
             yield from _combined(inner)

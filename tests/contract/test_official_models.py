@@ -14,6 +14,7 @@ PARCELS = "/sell/fulfillment/v1/order/01-00000-00001/shipping_fulfillment"
 TRANSACTIONS = "/sell/finances/v1/transaction"
 OFFER = "/sell/inventory/v1/offer"
 CONFIRM = "/orders/v0/orders/902-0000000-0000001/shipmentConfirmation"
+SUBSCRIBE = "/notifications/v1/subscriptions/ORDER_CHANGE"
 PARCEL = {"lineItems": [{"lineItemId": "1", "quantity": 1}], "shippingCarrierCode": "UPS", "trackingNumber": "1Z1"}
 
 
@@ -85,6 +86,19 @@ def test_a_wrong_body_is_found() -> None:
     assert "'packageDetail' is a required property" in str(
         wrong_in_request("POST", CONFIRM, JSON, b'{"marketplaceId": "A"}')
     )
+
+
+def test_an_object_of_several_parts_takes_the_fields_of_all_and_no_other() -> None:
+    def wrong(**fields: object) -> list[str]:
+        sent = {"payloadVersion": "1.0", "destinationId": "d", "processingDirective": {"eventFilter": fields}}
+        return wrong_in_request("POST", SUBSCRIBE, JSON, json.dumps(sent).encode())
+
+    good = {"eventFilterType": "ANY_OFFER_CHANGED", "marketplaceIds": ["A1"]}
+    assert wrong(**good) == []
+    (unknown,) = wrong(**good, marketplaces=["A1"])
+    assert "'marketplaces' was unexpected" in unknown
+    (kind,) = wrong(eventFilterType="ANYTHING")
+    assert "'ANYTHING' is not one of" in kind
 
 
 def test_required_headers_are_asked_for_in_whatever_case() -> None:

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.channels.amazon.client import AmazonClient
+from chalicelib.channels.amazon.finances import facts_of
+from chalicelib.channels.fields import parse
 from chalicelib.channels.transport import HttpRequest, HttpResponse, checked
-from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.errors import Busy, Refused, Unreadable
 from local.read import unwrapped
 from tests.contract.amazon_seller import Tokens
 from tests.contract.official_models import wrong_in_request, wrong_in_response
@@ -116,6 +118,7 @@ CONFIRMATIONS = {
         "body $.packageDetail.shipDate: '02/21/2022' is not a 'date-time'"
     ],
 }
+GBP_V0 = "finances.v0.financialEvents.shipment-refund-fees-gbp.json"
 RECORDED_ITEM = "listings.getListingsItem.recorded-production-uk.json"
 TOKEN = "auth.lwa-token-exchange.recorded.json"
 
@@ -156,6 +159,22 @@ def test_a_shipment_confirmation_is_told_from_a_wrong_one(name: str) -> None:
     sent = json.loads(raw(name))["body"]
     body = json.dumps(sent).encode()
     assert wrong_in_request("POST", CONFIRM, {"Content-Type": "application/json"}, body) == CONFIRMATIONS[name]
+
+
+def test_an_event_of_the_removed_finances_is_no_transaction() -> None:
+    """Amazon removes Finances v0, so nothing reads it: its events, as transactions, are refused by the field that they
+    have otherwise, and no amount of theirs is taken for money that was booked."""
+    events = parse(raw(GBP_V0)).at("payload").at("FinancialEvents")
+    refused, facts = set(), []
+    for kind in events.value:
+        for event in events.each(kind):
+            try:
+                facts += facts_of(event)
+            except Unreadable as error:
+                refused.add((kind, error.reason, error.detail.rpartition(".")[2].partition(" ")[0]))
+    assert {kind for kind, _, _ in refused} >= {"ShipmentEventList", "RefundEventList", "ServiceFeeEventList"}
+    assert {(reason, field) for _, reason, field in refused} == {("missing_field", "postedDate")}
+    assert facts == []
 
 
 def test_a_recorded_call_for_a_listing_fits_its_model_both_ways() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from types import ModuleType
 from typing import Any
 
-import pytest
-
+from tests.contract import test_channel_amazon_samples as amazon_money
+from tests.contract import test_channel_ebay_money as ebay_money
 from tests.contract import test_channel_samples as orders
 from tests.contract import test_samples_amazon as amazon
 from tests.contract import test_samples_ebay as ebay
-from tests.contract import test_samples_pending as pending
-from tests.contract.test_samples_pending import PENDING_OWN_CODE
+from tests.contract import test_samples_vectors as vectors
 from tests.shared_data import shared
 
 # (module, test, files below samples/)
@@ -48,23 +46,40 @@ USES: tuple[tuple[ModuleType, str, Any], ...] = (
     (ebay, "test_an_account_deletion_fits_its_contract_and_points_at_no_order", [f"ebay/{ebay.DELETION}"]),
     (ebay, "test_the_request_id_of_an_answer_is_told_with_its_refusal", [f"ebay/{ebay.HEADERS}"]),
     (ebay, "test_a_refusal_of_each_shape_is_raised_with_its_code_and_without_its_words", [f"ebay/{ebay.SHAPES}"]),
-    (pending, "test_notification_signatures", [pending.VECTORS]),
-    (pending, "test_the_endpoint_challenge", [pending.CHALLENGE]),
-    (pending, "test_a_signed_call", [pending.SIGNED_CALL]),
-    (pending, "test_platform_notification_signatures", [pending.PLATFORM, pending.PLATFORM_SIGNED]),
     (
-        pending,
-        "test_a_settlement_has_the_official_columns_and_adds_up",
-        [pending.SETTLEMENT, pending.SETTLEMENT_COLUMNS],
+        vectors,
+        "test_a_vector_passes_and_altered_in_any_byte_is_refused",
+        [vectors.VECTORS, vectors.CHALLENGE, vectors.SIGNED_CALL],
     ),
-    (pending, "test_every_amount_of_a_settlement_has_a_known_type", [pending.SETTLEMENT_CODES]),
-    (pending, "test_the_transactions_of_ebay_add_up", [pending.EBAY_LEDGER]),
-    (pending, "test_an_item_of_a_transaction_is_the_sum_of_its_breakdowns", [pending.SEK_2024]),
+    (vectors, "test_the_vector_that_does_not_match_is_refused", [vectors.VECTORS]),
+    (vectors, "test_the_vector_is_of_the_very_bytes_that_were_sent", [vectors.RAW]),
     (
-        pending,
-        "test_the_events_of_finances_v0_are_in_one_currency_and_a_refund_gives_back_what_was_paid",
-        [pending.GBP_V0],
+        vectors,
+        "test_a_platform_notification_is_refused_whatever_its_signature_says",
+        [vectors.PLATFORM, vectors.PLATFORM_SIGNED],
     ),
+    (amazon_money, "test_the_sample_settlement_adds_up_to_its_total", ["amazon/settlement.flat-file-v2.sample.txt"]),
+    (
+        amazon_money,
+        "test_a_settlement_of_the_documented_columns_alone_is_read",
+        ["amazon/settlement.flat-file-v2.official-columns.json"],
+    ),
+    (
+        amazon_money,
+        "test_every_observed_fee_code_has_a_kind",
+        ["amazon/settlement.flat-file-v2.fee-codes.json"],
+    ),
+    (
+        amazon_money,
+        "test_the_sample_transaction_with_breakdowns_is_told_part_by_part",
+        ["amazon/finances.2024-06-19.listTransactions.shipment-with-breakdowns-sek.json"],
+    ),
+    (
+        ebay_money,
+        "test_the_facts_of_each_recorded_row_add_up_to_what_was_booked",
+        ["ebay/finances/getTransactions.sales-adfees-transfers.json"],
+    ),
+    (amazon, "test_an_event_of_the_removed_finances_is_no_transaction", [f"amazon/{amazon.GBP_V0}"]),
 )
 
 
@@ -77,7 +92,7 @@ def used_by() -> dict[str, list[str]]:
     return found
 
 
-def test_every_sample_is_used_and_none_is_invented(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_sample_is_used_and_none_is_invented() -> None:
     root = shared("samples")
     files = {
         str(path.relative_to(root))
@@ -86,17 +101,9 @@ def test_every_sample_is_used_and_none_is_invented(capsys: pytest.CaptureFixture
         if path.is_file() and path.name != "SOURCE.md"
     }
     assert files == used_by().keys()
-    with capsys.disabled():
-        sys.stdout.write(f"\n{len(files)} samples used, {len(PENDING_OWN_CODE)} of them without code of our own yet\n")
 
 
 def test_every_named_test_is_there() -> None:
     for module, test, files in USES:
         assert callable(getattr(module, test, None)), f"{module.__name__}.{test}"
         assert len(files) == len(set(files)) > 0
-
-
-def test_what_is_pending_says_why_and_has_a_reference() -> None:
-    references = {file for module, _, files in USES if module is pending for file in files}
-    assert references == PENDING_OWN_CODE.keys()
-    assert all(len(reason) > 20 for reason in PENDING_OWN_CODE.values())

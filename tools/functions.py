@@ -148,9 +148,8 @@ STAGE_MB = 256
 def _sync(kind: str) -> Function:
     return Function(
         f"sync_{kind}",
-        FromQueue(
-            f"sync-{kind}", batch_size=50, window_s=1, max_concurrency=2
-        ),  # the channel's rate budget is the limit
+        # The channel's rate budget is the limit. Amazon takes many listings in one feed, where many change at once.
+        FromQueue(f"sync-{kind}", batch_size=500 if kind == "amazon" else 50, window_s=1, max_concurrency=2),
         (
             *writes("orders", "listings", "channels"),
             *reads("stock"),

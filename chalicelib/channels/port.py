@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from chalicelib.domain.errors import HeadraceError, Refused
 
+_DAY_MS = 86_400_000
+
 
 @dataclass(frozen=True)
 class ShipmentConfirmation:
@@ -94,7 +96,22 @@ class Revisions:
 
     def day_of(self, now_ms: int) -> int:
         """The number of the channel's day."""
-        return (now_ms - self.day_starts_h * 3_600_000) // 86_400_000
+        return (now_ms - self.day_starts_h * 3_600_000) // _DAY_MS
+
+    def wait_s(self, used: int, now_ms: int, *, keep: int, paced: bool) -> int:
+        """How long a listing that was changed so often today has to wait for the next change; 0: not at all.
+
+        `keep` changes are left for what is more urgent. `paced`: beyond a fifth of the day's changes at once, the rest
+        is spread over the day.
+        """
+        passed_ms = (now_ms - self.day_starts_h * 3_600_000) % _DAY_MS
+        most, at_once = self.per_day - keep, self.per_day // 5
+        if used >= most:
+            return (_DAY_MS - passed_ms) // 1000 + 1
+        if not paced or used < at_once:
+            return 0
+        due_ms = (used + 1 - at_once) * _DAY_MS // (most - at_once)  # when the next one is due
+        return max((due_ms - passed_ms + 999) // 1000, 0)
 
 
 class Budget(Protocol):

@@ -17,10 +17,10 @@ from chalicelib.domain.availability import published, sellable
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Stale
 from chalicelib.domain.stock import Stock
-from chalicelib.runtime.batch import Delivery, failed, is_done_with, put_back
+from chalicelib.runtime.batch import Delivery, failed, is_done_with, put_back_together
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import SYNC_QUEUES
+from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import read_locations
 from chalicelib.store.listings import (
@@ -30,12 +30,14 @@ from chalicelib.store.listings import (
     Shown,
     acknowledge,
     acknowledge_price,
+    defer,
     read_entry,
     read_rules,
 )
 from chalicelib.store.stock import read_stock
 
 _NEARLY_SOLD_OUT = 3
+_LONGEST_WAIT_S = 900  # what a queue can delay
 _SELLS_OUT, _NEARLY, _PRICES, _OTHER_FALLS, _RISES = range(5)
 
 
@@ -73,7 +75,7 @@ def push_skus(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[st
     trouble: dict[str, Exception] = {}
     for channel, listings in by_channel.items():
         _note(_push(channel, listings, runtime), trouble)
-    return [d.message_id for d in batch if not _done(SYNC_QUEUES[kind], d, _trouble_of(d, entries, trouble), runtime)]
+    return _finished(SYNC_QUEUES[kind], [(d, _trouble_of(d, entries, trouble)) for d in batch], runtime)
 
 
 def _note(found: Mapping[str, Exception], trouble: dict[str, Exception]) -> None:
@@ -170,10 +172,10 @@ def _pushed(
     runtime: Runtime,
 ) -> dict[str, Exception]:
     """What went wrong, by SKU; each listing is judged and recorded by itself."""
-    day, due, worn_out = _revisable(listings, runtime.clock())
+    day, due, waits_s = _revisable(listings, runtime.clock())
     trouble: dict[str, Exception] = {}
-    for wanted in worn_out:
-        _note({wanted.listing.sku: OverBudget("the listing's changes of today are used up", after_s=900)}, trouble)
+    for wanted, wait_s in waits_s:
+        _note(_deferred(wanted, wait_s, runtime), trouble)
     for wanted, refusal in zip(due, _outcome(push, due), strict=True):
         if refusal:
             _note({wanted.listing.sku: refusal}, trouble)
@@ -199,19 +201,35 @@ def _outcome(
         return [bug] if len(due) == 1 else [each for wanted in due for each in _outcome(push, [wanted])]
 
 
-def _revisable(listings: Sequence[Wanted], now_ms: int) -> tuple[int, list[Wanted], list[Wanted]]:
-    """The channel's day where it counts changes by day (0: it does not), the listings that may be changed, and those
-    that have used theirs up. The last tenth is kept for what sells out."""
+def _revisable(listings: Sequence[Wanted], now_ms: int) -> tuple[int, list[Wanted], list[tuple[Wanted, int]]]:
+    """The channel's day where it counts changes by day (0: it does not), the listings that may be changed, and for the
+    others how many seconds they have to wait. The last tenth of a day's changes is kept for what sells out; what has
+    plenty left is changed at a pace that lasts for the day."""
     limit = revisions_of(kind_of(listings[0].listing.channel))
     if not limit:
         return 0, list(listings), []
     day = limit.day_of(now_ms)
     due: list[Wanted] = []
-    worn_out: list[Wanted] = []
+    waits_s: list[tuple[Wanted, int]] = []
     for wanted in listings:
-        most = limit.per_day if wanted.urgency == _SELLS_OUT else limit.per_day * 9 // 10
-        (worn_out if wanted.listing.revisions_on(day) >= most else due).append(wanted)
-    return day, due, worn_out
+        keep = 0 if wanted.urgency == _SELLS_OUT else limit.per_day // 10
+        used = wanted.listing.revisions_on(day)
+        wait_s = limit.wait_s(used, now_ms, keep=keep, paced=wanted.urgency > _NEARLY)
+        if wait_s:
+            waits_s.append((wanted, wait_s))
+        else:
+            due.append(wanted)
+    return day, due, waits_s
+
+
+def _deferred(wanted: Wanted, wait_s: int, runtime: Runtime) -> dict[str, Exception]:
+    """One message is enough to look at a listing again when it may be changed; it reads what is there by then."""
+    listing, now_ms = wanted.listing, runtime.clock()
+    if listing.deferred_ms > now_ms and wanted.version > listing.acked_version:
+        return {}
+    wait_s = min(wait_s, _LONGEST_WAIT_S)
+    defer(runtime.tables, listing, now_ms + wait_s * 1000)
+    return {listing.sku: OverBudget("the listing has been changed too often today", after_s=wait_s)}
 
 
 def _availability(wanted: Wanted) -> Availability:
@@ -225,14 +243,33 @@ def _price(listing: Listing) -> Price:
     return Price(listing.channel_sku, listing.refs, listing.price_minor, listing.currency, listing.price_version)
 
 
-def _done(queue: str, delivery: Delivery, error: Exception | None, runtime: Runtime) -> bool:
-    if error is None:
-        return True
-    body = {**delivery.body, "again": True} if isinstance(error, Crossed) else delivery.body
-    if isinstance(error, Busy) and put_back(queue, body, error, runtime):
-        return True
-    if isinstance(error, Refused) and is_done_with(error):
-        log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)
-        return True
-    failed(queue, delivery, error)
-    return False
+def _finished(queue: str, ends: Sequence[tuple[Delivery, Exception | None]], runtime: Runtime) -> list[str]:
+    """The ids of the messages to come again. What has to wait goes back as one message for each SKU: whoever looks at
+    it next reads what is there by then."""
+    waiting: dict[tuple[str, bool], list[tuple[Delivery, Busy]]] = defaultdict(list)
+    undone: list[str] = []
+    for delivery, error in ends:
+        if isinstance(error, Busy):
+            again = isinstance(error, Crossed) or bool(delivery.body.get("again"))
+            waiting[delivery.body["sku"], again].append((delivery, error))
+        elif isinstance(error, Refused) and is_done_with(error):
+            log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)
+        elif error:
+            failed(queue, delivery, error)
+            undone.append(delivery.message_id)
+    for group, is_back in zip(waiting.values(), _put_back(queue, waiting, runtime), strict=True):
+        if not is_back:
+            for delivery, busy in group:
+                failed(queue, delivery, busy)
+            undone += [delivery.message_id for delivery, _ in group]
+    return undone
+
+
+def _put_back(
+    queue: str, waiting: Mapping[tuple[str, bool], Sequence[tuple[Delivery, Busy]]], runtime: Runtime
+) -> list[bool]:
+    works: list[tuple[Message, Busy]] = []
+    for (sku, again), group in waiting.items():
+        rounds = min(int(delivery.body.get("rounds", 0)) for delivery, _ in group)
+        works.append(({"sku": sku, "rounds": rounds, **({"again": True} if again else {})}, group[0][1]))
+    return put_back_together(queue, works, runtime)

@@ -6,6 +6,7 @@ Lambda deletes every message that is not in the answer's `batchItemFailures`; a 
 from __future__ import annotations
 
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,16 +108,26 @@ def is_done_with(refused: Refused) -> bool:
 
 def put_back(queue: str, body: Message, busy: Busy, runtime: Runtime) -> bool:
     """Put the work back with a delay, so that nothing sleeps; False when it has gone round too often."""
-    rounds = int(body.get("rounds", 0))
-    if not busy.after_s or rounds >= _PUT_BACK_ATTEMPTS:
-        return False
-    try:
-        delay_s = min(busy.after_s * 2 ** min(rounds, 10), _LONGEST_DELAY_S)
-        runtime.queues.send(queue, [{**body, "rounds": rounds + 1}], delay_s=delay_s)
-    except Busy:
-        return False
-    event("put_back", queue=queue, rounds=rounds + 1, after_s=busy.after_s)
-    return True
+    return put_back_together(queue, [(body, busy)], runtime) == [True]
+
+
+def put_back_together(queue: str, works: Sequence[tuple[Message, Busy]], runtime: Runtime) -> list[bool]:
+    """Put pieces of work back, those of one delay together; for each whether that was done."""
+    done = [bool(busy.after_s) and int(body.get("rounds", 0)) < _PUT_BACK_ATTEMPTS for body, busy in works]
+    by_delay: dict[int, list[int]] = defaultdict(list)
+    for index, (body, busy) in enumerate(works):
+        if done[index]:
+            rounds = int(body.get("rounds", 0))
+            by_delay[min(busy.after_s * 2 ** min(rounds, 10), _LONGEST_DELAY_S)].append(index)
+    for delay_s, indexes in by_delay.items():
+        bodies = [{**works[index][0], "rounds": int(works[index][0].get("rounds", 0)) + 1} for index in indexes]
+        try:
+            runtime.queues.send(queue, bodies, delay_s=delay_s)
+            event("put_back", queue=queue, messages=len(bodies), rounds=bodies[0]["rounds"], delay_s=delay_s)
+        except Busy:
+            for index in indexes:
+                done[index] = False
+    return done
 
 
 def failed(queue: str, delivery: Delivery, error: Exception) -> None:

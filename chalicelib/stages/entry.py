@@ -131,8 +131,9 @@ def _keep_contact(order: Order, new: Contact, before: Order | None, raw: bytes, 
         new = replace(known, **filled)
         if new == known:
             return order
-    for index in index_writes(kind, order.order_id, new, runtime.clock(), claim_of(order.channel, raw)):
-        runtime.tables.write(index)
+    if kind in _ERASING:
+        for index in index_writes(kind, order.order_id, new, runtime.clock(), claim_of(order.channel, raw)):
+            runtime.tables.write(index)
     runtime.tables.write(contact_write(order.order_id, new, runtime.clock()))
     return decide_readdress(order, known, new, runtime.clock()) or order
 

@@ -37,6 +37,7 @@ class Listing:
     price_minor      what it should cost, in minor units of `currency`; None: the price is the channel's own business
     price_version    how often that was set; acked_price_version: of the price that the channel acknowledged last
     revisions        how often the listing was changed on `revised_day`, a day number of the channel's
+    deferred_ms      until when a message is on its way that will look at it, since it may not be changed before
     """
 
     channel: str
@@ -54,6 +55,7 @@ class Listing:
     acked_price_version: int = 0
     revised_day: int = 0
     revisions: int = 0
+    deferred_ms: int = 0
 
     def revisions_on(self, day: int) -> int:
         """How often it was changed on that day."""
@@ -238,6 +240,7 @@ def _listing_of(sku: str, item: Item) -> Listing:
         acked_price_version=item.get("acked_price_version", 0),
         revised_day=item.get("revised_day", 0),
         revisions=item.get("revisions", 0),
+        deferred_ms=item.get("deferred_ms", 0),
     )
 
 
@@ -261,6 +264,11 @@ def acknowledge(tables: Tables, listing: Listing, shown: Shown, now_ms: int) -> 
 def _revised(listing: Listing, day: int) -> Item:
     """One more change of today; nothing for a channel that does not count them."""
     return {"revised_day": day, "revisions": listing.revisions_on(day) + 1} if day else {}
+
+
+def defer(tables: Tables, listing: Listing, until_ms: int) -> None:
+    """Remember that somebody will look at it then."""
+    tables.write(Change(_key_of(listing), put={"deferred_ms": until_ms}))
 
 
 def price_write(listing: Listing, price_minor: int, currency: str) -> Change:

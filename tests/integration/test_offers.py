@@ -91,6 +91,27 @@ def test_a_listing_whose_changes_are_used_up_does_not_keep_another_of_its_sku_fr
     assert [each["sku"] for each in delayed(world)] == ["MUG"]
 
 
+def test_a_hot_listing_is_looked_at_by_one_message_when_it_may_be_changed_again(world: World, ebay: Shop) -> None:
+    stocked(world, "MUG", 40, "MUG-1")
+    worn(world, "MUG", "MUG-1", 200, quantity=30)
+    for _ in range(20):
+        push(world, "MUG")
+    assert (ebay.shown, [each["sku"] for each in delayed(world)]) == ({}, ["MUG"])
+    for _ in range(40):
+        world.now_ms += 900_000
+        world.queues.wake(world.now_ms)
+        world.run()
+    assert ebay.shown == {"MUG-1": 40}
+    assert delayed(world) == []
+
+
+def test_a_hot_listing_that_nearly_sells_out_does_not_wait(world: World, ebay: Shop) -> None:
+    stocked(world, "MUG", 2, "MUG-1")
+    worn(world, "MUG", "MUG-1", 200, quantity=30)
+    push(world, "MUG")
+    assert ebay.shown == {"MUG-1": 2}
+
+
 def test_a_push_that_is_refused_is_no_change_of_today(world: World, ebay: Shop) -> None:
     stocked(world, "MUG", 4, "MUG-1")
     worn(world, "MUG", "MUG-1", 7)

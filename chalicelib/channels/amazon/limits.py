@@ -9,10 +9,10 @@ from chalicelib.channels.port import Plan
 
 PLANS = {
     "searchOrders": Plan(0.0056, 20),
-    "getOrder": Plan(0.5, 30, lease=5),
-    "confirmShipment": Plan(2, 10, lease=2),
+    "getOrder": Plan(0.5, 30, lease=10),
+    "confirmShipment": Plan(2, 10, lease=5),
     "getListingsItem": Plan(5, 10, lease=2),
-    "patchListingsItem": Plan(5, 5, lease=2),
+    "patchListingsItem": Plan(5, 5, lease=5),
     "searchListingsItems": Plan(5, 5),
     "createFeed": Plan(0.0083, 15),
     "JSON_LISTINGS_FEED": Plan(5 / 300, 5),  # this type of feed has a limit of its own: five in five minutes

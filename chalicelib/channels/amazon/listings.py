@@ -22,7 +22,7 @@ from chalicelib.channels.port import Availability, Jobs, Price
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Stale
 from chalicelib.domain.money import to_text
 
-BULK_FROM = 20  # more listings than this go by one feed: patches would take seconds of a budget that orders share
+BULK_FROM = 40  # more listings than this go by one feed: patches would take seconds of a budget that orders share
 _MOST_MESSAGES = 4000  # of 25,000 that a feed may hold: its job must fit into one item of the table
 _PRODUCT = "PRODUCT"  # a product type that does for changes of an offer alone
 _ABANDONED_MS = 120_000  # a feed that nobody began for so long will not be begun

@@ -8,7 +8,7 @@ from __future__ import annotations
 from chalicelib.channels.port import Plan, Revisions
 
 
-def _daily(calls: int, lease: int = 20) -> Plan:
+def _daily(calls: int, lease: int = 50) -> Plan:
     """A day's calls; a burst of a fiftieth keeps one runaway worker from using up the day in minutes."""
     return Plan(rate_per_s=calls / 86_400 * 4, burst=max(calls // 50, 20), per_day=calls, shared=True, lease=lease)
 

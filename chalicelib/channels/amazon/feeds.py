@@ -198,6 +198,8 @@ def flat_verdict(report: str) -> Verdict | None:
     original-record-number. A row is quoted by its code and its type only: its message may repeat what we sent.
     """
     counts = [_count(report, words) for words in ("records processed", "records successful")]
+    if counts == [None, None]:  # the report may be in the store's language: the two counts stand first all the same
+        counts = _first_counts(report)
     if counts[0] is None or counts[1] is None:
         return None
     errors: list[str] = []
@@ -219,8 +221,20 @@ def _count(report: str, words: str) -> int | None:
     for line in report.splitlines():
         if words in line.lower():
             number = line.lower().rpartition(words)[2].strip(" \t:")
-            return int(number) if number.isdecimal() else None
+            return int(number) if number.isdecimal() and len(number) < 8 else None
     return None
+
+
+def _first_counts(report: str) -> list[int | None]:
+    """The numbers at the ends of the first two lines that are a label and a number, above the table of faults."""
+    found: list[int | None] = []
+    for line in report.splitlines():
+        cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
+        if cells and cells[0].lower() == "original-record-number":
+            break
+        if len(cells) == 2 and cells[1].isdecimal() and len(cells[1]) < 8:
+            found.append(int(cells[1]))
+    return found if len(found) == 2 else [None, None]
 
 
 def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> dict[str, str] | None:

@@ -73,7 +73,15 @@ class Listings:
         self._road = road
 
     def show(self, wanted: Sequence[Wanted]) -> list[HeadraceError | None]:
-        """One outcome for each, in its order: None when Amazon accepted it, `Busy` while it is in a feed."""
+        """One outcome for each, in its order: None when Amazon accepted it, `Busy` while it is in a feed.
+
+        Of several wishes for one SKU only the last is carried out, and its outcome is that of all.
+        """
+        last = {item.sku: item for item in wanted}
+        outcomes = dict(zip(last, self._show(list(last.values())), strict=True))
+        return [outcomes[item.sku] for item in wanted]
+
+    def _show(self, wanted: Sequence[Wanted]) -> list[HeadraceError | None]:
         outcome: dict[int, HeadraceError | None] = {}
         patched: list[int] = []
         free: list[int] = []
@@ -132,7 +140,7 @@ class Listings:
         for index, item in items:
             outcome[index] = waiting
             if len(chosen) < _MOST_MESSAGES:
-                chosen[item.sku] = item  # of two wishes for one SKU the later holds
+                chosen[item.sku] = item
         name = f"feed/{self._digest(chosen.values())}"
         try:
             self._jobs.get(name)

@@ -32,6 +32,9 @@ _LWA_URL = "https://api.amazon.com/auth/o2/token"
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 _PASSING = {"InternalFailure", "InternalError", "ServiceUnavailable", "QuotaExceeded", "RequestThrottled"}
 _LONGEST_WAIT_S = 900
+_TIMED_OUT = (408, 425)  # a gateway gave up: what was asked for may have been done
+# What may never be done twice: only its content says that it was not done, however odd its success looks.
+_ONCE = {"createFeed"}
 
 
 class Wire:
@@ -56,10 +59,21 @@ class Wire:
         self._credentials = credentials
         self._tokens = tokens
         self._budget = budget
+        self._denied: set[str] = set()  # operations that a new token does not open either
 
     def call(self, operation: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON of a successful answer to the seller's call, None when it has no body."""
-        return with_token(self._tokens, self._sellers_token, self._sender(operation, method, path, body))
+        send = self._sender(operation, method, path, body)
+        token = self._tokens.get() if operation in self._denied else ""
+        try:
+            return send(token) if token else with_token(self._tokens, self._sellers_token, send)
+        except TokenRejected as error:  # no call of this kind asks for a new token again
+            told = f"{error} to {operation}: give the app the permission for this call"
+            raise Refused("not_authorised", told) from None
+        except Refused as refused:
+            if refused.reason == "not_authorised" and not isinstance(refused, Unauthorised):
+                self._denied.add(operation)
+            raise
 
     def call_grantless(self, operation: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The same for one of the app's own operations, which needs no seller's consent."""
@@ -103,13 +117,15 @@ class Wire:
             after_s = _after_s(response, told_per_s or PLANS[operation].rate_per_s)
             self._budget.drain(operation, after_s)
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
-        if response.status >= 500:
+        if response.status >= 500 or response.status in _TIMED_OUT or _is_passing(response):
             told = f"Amazon answered {response.status} to {operation}{request_id(response)}"
             raise Busy(told, after_s=retry_after_s(response))
         answer = checked(response, "Amazon")
         if b"\\ud" in response.body.lower():
             answer = _without_surrogates(answer)
-        if isinstance(answer, dict) and answer.get("errors"):  # a success that names errors is none
+        if (
+            isinstance(answer, dict) and answer.get("errors") and operation not in _ONCE
+        ):  # a success that names errors is none
             code = _first_code(answer["errors"])
             if code in _PASSING:
                 raise Busy(f"Amazon answered {code} to {operation}{request_id(response)}", after_s=5)
@@ -215,6 +231,17 @@ def _after_s(response: HttpResponse, rate_per_s: float) -> int:
     return min(max(wanted_s, 1), _LONGEST_WAIT_S)
 
 
+def _is_passing(response: HttpResponse) -> bool:
+    """Whether a refusal names trouble of Amazon's own: then it is no word on what was asked for."""
+    if not 400 <= response.status < 500 or response.status in (401, 403):
+        return False
+    try:
+        answer = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and _first_code(answer.get("errors")) in _PASSING
+
+
 def _first_code(errors: Any) -> str:
-    first = errors[0] if isinstance(errors, list) else errors
+    first = errors[0] if isinstance(errors, list) and errors else errors
     return str(first.get("code", "no code") if isinstance(first, dict) else "no code")[:80]

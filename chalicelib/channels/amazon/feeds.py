@@ -240,14 +240,17 @@ def _first_counts(report: str) -> list[int | None]:
 def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> dict[str, str] | None:
     """What became of each SKU of a JSON listings feed: "" when it was taken, else the codes of its errors.
 
-    None when the report does not tell them apart, or is none, or with `exactly` counts another number of messages.
+    None when the report does not tell them apart, or is none, counts fewer messages than were sent or more refused ones
+    than it names, or with `exactly` counts another number.
     An issue names its SKU, its messageId (counted from 1 as we sent them), or neither.
     Source: listings-feed-processing-report-schema-v2.json.
     """
     try:
         root = parse(report)
         issues = root.each("issues")
-        if exactly and root.at("summary").whole("messagesProcessed", -1) != len(skus):
+        summary = root.at("summary")
+        processed = summary.whole("messagesProcessed", -1 if exactly else len(skus))
+        if processed < len(skus) or (exactly and processed != len(skus)):
             return None
         verdicts = dict.fromkeys(skus, "")
         for issue in issues:
@@ -260,6 +263,8 @@ def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> 
                     return None
                 sku = skus[number - 1]
             verdicts[sku] = ", ".join(filter(None, (verdicts[sku], issue.text("code") or "no code")))[:200]
+        if summary.whole("messagesInvalid") > sum(1 for codes in verdicts.values() if codes):
+            return None
     except Unreadable:
         return None
     return verdicts if root.has("summary") else None

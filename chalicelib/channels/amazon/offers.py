@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.channels.amazon.wire import Wire, having, iso
+from chalicelib.channels.amazon.wire import Wire, having, iso, tree
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import ListedItem
 from chalicelib.domain.errors import Refused
@@ -54,7 +54,7 @@ class Offers(Iterator[ListedItem]):
         }
         path = f"/listings/2021-08-01/items/{quote(self._wire.seller_id, safe='')}?{urlencode(query)}"
         answer = having(self._wire.call("searchListingsItems", "GET", path), "items", "numberOfResults")
-        root = Node(answer)
+        root = tree(answer)
         if root.whole("numberOfResults") > _MOST:
             self._halve(span)
             return
@@ -110,6 +110,8 @@ def _price(item: Node, attributes: Node, marketplace_id: str) -> tuple[int | Non
     for offer in item.each("offers"):
         if offer.text("marketplaceId") == marketplace_id and offer.text("offerType") in ("", "B2C"):
             price = offer.at("price")
+            if not price.has("amount"):
+                continue
             currency = price.currency("currencyCode") if price.has("currencyCode") else price.currency("currency")
             return price.minor("amount", currency), currency
     for offer in attributes.each("purchasable_offer"):

@@ -15,7 +15,7 @@ from chalicelib.channels.amazon.documents import decoded, rows_of
 from chalicelib.channels.amazon.money_kinds import kind_of
 from chalicelib.channels.port import MoneyFact, Payout
 from chalicelib.domain.errors import Refused, Unreadable
-from chalicelib.domain.money import currency_code, to_minor, to_text
+from chalicelib.domain.money import currency_code, exponent, to_minor, to_text
 
 SETTLEMENTS = "GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2"
 _SUMMARY = ("settlement-start-date", "settlement-end-date", "deposit-date", "total-amount")
@@ -91,8 +91,27 @@ def _identity(row: Mapping[str, str]) -> str:
 
 
 def _minor(text: str, currency: str) -> int:
-    """An amount with a point or a comma before its decimals, and perhaps the other between its thousands."""
-    plain = text.replace("\u00a0", "").replace(" ", "").replace("\u202f", "")
-    if plain.rfind(",") > plain.rfind("."):
-        plain = plain.replace(".", "").replace(",", ".")
-    return to_minor(plain.replace(",", ""), currency, "amount")
+    """An amount with a point or a comma before its decimals, and perhaps the other between its thousands; below zero
+    with a minus before or after it, or in brackets."""
+    plain = "".join(text.split()).strip("\"'").replace("\u2212", "-")
+    is_negative = plain.endswith("-") or (plain.startswith("(") and plain.endswith(")"))
+    plain = plain.rstrip("-").strip("()")
+    comma, point = plain.rfind(","), plain.rfind(".")
+    sign = "," if comma > point else "."
+    if _parts_thousands(plain, sign, currency):
+        plain = plain.replace(sign, "")
+    else:
+        plain = plain.replace("." if sign == "," else ",", "").replace(sign, ".")
+    return to_minor(f"-{plain}" if is_negative else plain, currency, "amount")
+
+
+def _parts_thousands(plain: str, sign: str, currency: str) -> bool:
+    """Whether the last sign of an amount stands between thousands and not before decimals."""
+    if plain.count(sign) > 1:
+        return True
+    if ("," in plain and "." in plain) or sign not in plain:
+        return False
+    whole, _, rest = plain.rpartition(sign)
+    could_be = len(rest) == 3 and 1 <= len(whole.lstrip("+-")) <= 3 and not whole.lstrip("+-").startswith("0")
+    places = exponent(currency)
+    return could_be and (places == 0 or (places != 3 and sign == ","))

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.channels.amazon.limits import PLANS
+from chalicelib.channels.fields import Node, parse
 from chalicelib.channels.port import Budget, TokenStore
 from chalicelib.channels.transport import (
     HttpRequest,
@@ -173,6 +174,11 @@ def having(answer: Any, *names: str) -> dict[str, Any]:
     if not isinstance(answer, dict) or any(answer.get(name) is None for name in names):
         raise Busy(f"Amazon answered without {', '.join(names)}", after_s=5)
     return answer
+
+
+def tree(answer: Any) -> Node:
+    """An object of an answer as a tree in which a number with a point is exact, and may stand for text."""
+    return parse(json.dumps(answer))
 
 
 def payload(answer: Any, kind: type) -> Any:

@@ -12,7 +12,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.channels.amazon.wire import Wire, having
 from chalicelib.domain.errors import Busy, Refused, Unreadable
@@ -65,12 +65,12 @@ def decoded(body: bytes, content_type: str = "") -> str:
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
-    """The rows of a tab-separated file by their column names, which are read in lower case, with a hyphen between words.
+    """The rows of a tab-separated file by their column names, read in lower case, with a hyphen between words.
 
     Empty lines are left out, missing cells are "", and cells beyond the header are dropped. A quotation mark is a sign
     like others, unless the names of the columns are quoted too. Raises `Unreadable` for what is no table.
     """
-    quoting = csv.QUOTE_MINIMAL if text.lstrip().startswith('"') else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if text.lstrip().startswith('"') else csv.QUOTE_NONE
     lines = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=quoting)
     names: list[str] = []
     rows = []

@@ -240,8 +240,8 @@ def _first_counts(report: str) -> list[int | None]:
 def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> dict[str, str] | None:
     """What became of each SKU of a JSON listings feed: "" when it was taken, else the codes of its errors.
 
-    None when the report does not tell them apart, or is none, counts fewer messages than were sent or more refused ones
-    than it names, or with `exactly` counts another number.
+    None when the report does not tell them apart, or is none, counts more refused messages than it names, or
+    with `exactly` counts another number of messages than were sent.
     An issue names its SKU, its messageId (counted from 1 as we sent them), or neither.
     Source: listings-feed-processing-report-schema-v2.json.
     """
@@ -249,8 +249,7 @@ def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> 
         root = parse(report)
         issues = root.each("issues")
         summary = root.at("summary")
-        processed = summary.whole("messagesProcessed", -1 if exactly else len(skus))
-        if processed < len(skus) or (exactly and processed != len(skus)):
+        if exactly and summary.whole("messagesProcessed", -1) != len(skus):
             return None
         verdicts = dict.fromkeys(skus, "")
         for issue in issues:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any
 
 import pytest
@@ -139,15 +140,9 @@ def test_a_finished_report_without_a_document_is_asked_for_anew() -> None:
     assert desk.operations.count("createReport") == 2
 
 
-@pytest.mark.parametrize(
-    "summary",
-    [
-        '{"messagesProcessed":2,"messagesAccepted":1,"messagesInvalid":1}',
-        '{"messagesProcessed":1,"messagesAccepted":1,"messagesInvalid":0}',
-    ],
-)
-def test_a_report_that_counts_more_refusals_than_it_names_tells_nothing(summary: str) -> None:
+def test_a_report_that_counts_more_refusals_than_it_names_tells_nothing() -> None:
     issues = '[{"messageId":1,"sku":"A","code":"1","severity":"WARNING"}]'
+    summary = '{"messagesProcessed":2,"messagesAccepted":1,"messagesInvalid":1}'
     assert listing_verdicts(f'{{"issues":{issues},"summary":{summary}}}', ["A", "B"]) is None
 
 
@@ -235,6 +230,4 @@ def test_one_booking_that_is_no_object_hides_no_other() -> None:
 
 
 def _json(answer: Any) -> HttpResponse:
-    import json
-
     return HttpResponse(200, {}, json.dumps(answer).encode())

@@ -45,7 +45,7 @@ from chalicelib.channels.port import (
     read_all,
 )
 from chalicelib.channels.transport import Transport
-from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised, Unreadable
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 
 __all__ = ["USER_AGENT", "AmazonClient"]
 
@@ -95,12 +95,15 @@ class AmazonClient(Basic):
         while True:
             answer = self._wire.call("searchOrders", "GET", f"/orders/2026-01-01/orders?{urlencode(query)}")
             page = having(answer, "orders")
+            if not isinstance(page["orders"], list):
+                raise Busy("Amazon answered with orders of another kind", after_s=5)
             for order in page["orders"]:
                 raw = json.dumps({"order": order}).encode()
                 changed_ms = _changed_ms(raw, since_ms)
                 if not skip(id_in(order, "orderId"), changed_ms):
                     yield raw, changed_ms
-            token = (page.get("pagination") or {}).get("nextToken")
+            following = page.get("pagination")
+            token = following.get("nextToken") if isinstance(following, dict) else None
             if not token:
                 self.position = ""
                 return

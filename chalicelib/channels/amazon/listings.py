@@ -56,7 +56,7 @@ def wanted_price(item: Price, marketplace_id: str) -> Wanted:
         "marketplace_id": marketplace_id,
         "currency": item.currency,
         "audience": "ALL",
-        "our_price": [{"schedule": [{"value_with_tax": float(text)}]}],
+        "our_price": [{"schedule": [{"value_with_tax": float(text) if "." in text else int(text)}]}],
     }
     patch = {"op": "merge", "path": "/attributes/purchasable_offer", "value": [value]}
     return Wanted(item.channel_sku, f"{text} {item.currency}", patch)

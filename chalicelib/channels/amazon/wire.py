@@ -21,7 +21,6 @@ from chalicelib.channels.transport import (
     TokenRejected,
     Transport,
     checked,
-    retry_after_s,
     with_token,
 )
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
@@ -33,6 +32,9 @@ _LWA_URL = "https://api.amazon.com/auth/o2/token"
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 _PASSING = {"InternalFailure", "InternalError", "ServiceUnavailable", "QuotaExceeded", "RequestThrottled"}
 _LONGEST_WAIT_S = 900
+_LONGEST_LIFE_S = 86_400 - 1
+_LWA_PASSING = ("server_error", "temporarily_unavailable", "slow_down")  # whatever status they come with
+_SLOWEST_PER_S, _FASTEST_PER_S = 1e-5, 1e4  # a rate beyond these is an error of writing
 _TIMED_OUT = (408, 425)  # a gateway gave up: what was asked for may have been done
 # What may never be done twice: only its content says that it was not done, however odd its success looks.
 _ONCE = {"createFeed"}
@@ -120,8 +122,11 @@ class Wire:
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
         if response.status >= 500 or response.status in _TIMED_OUT or _is_passing(response):
             told = f"Amazon answered {response.status} to {operation}{request_id(response)}"
-            raise Busy(told, after_s=retry_after_s(response))
-        answer = checked(response, "Amazon")
+            raise Busy(told, after_s=_told_wait_s(response, 2))
+        try:
+            answer = checked(response, "Amazon")
+        except RecursionError:
+            raise Busy(f"Amazon answered {operation} with something that is no answer", after_s=5) from None
         if b"\\ud" in response.body.lower():
             answer = _without_surrogates(answer)
         if (
@@ -159,14 +164,20 @@ class Wire:
         try:
             answer = having(checked(response, "Login with Amazon"), "access_token", "expires_in")
         except (Refused, TokenRejected) as error:
-            if not _says_why(response):  # a page of the gateway is no word of Login with Amazon's
+            why = _why(response)
+            if not why or why in _LWA_PASSING:  # a page of the gateway is no word of Login with Amazon's
                 raise Busy(f"Login with Amazon answered {response.status} without a reason", after_s=30) from None
+            if why == "invalid_scope":  # of the app as such: no seller's consent is gone
+                raise Refused("not_authorised", f"{error}: give the app the scope {_SCOPE}") from None
             raise Unauthorised(f"{error}: authorise again, or correct the client id and secret") from None
         try:
-            lifetime_ms = int(answer["expires_in"]) * 1000
-        except (TypeError, ValueError):
-            raise Busy("Login with Amazon told no lifetime", after_s=5) from None
-        return str(answer["access_token"]), self.now_ms + lifetime_ms - _EARLY_MS
+            lifetime_s = int(answer["expires_in"])
+        except (TypeError, ValueError, OverflowError):
+            lifetime_s = 0
+        if lifetime_s <= 0:
+            raise Busy("Login with Amazon told no lifetime", after_s=5)
+        lifetime_ms = min(lifetime_s, _LONGEST_LIFE_S) * 1000
+        return str(answer["access_token"]), self.now_ms + lifetime_ms - min(_EARLY_MS, lifetime_ms // 2)
 
 
 def having(answer: Any, *names: str) -> dict[str, Any]:
@@ -205,13 +216,14 @@ def request_id(response: HttpResponse) -> str:
     return f" (request {found[:80]})" if found else ""
 
 
-def _says_why(response: HttpResponse) -> bool:
-    """Whether it is an error of OAuth 2: an object that names it in `error`, e.g. invalid_grant."""
+def _why(response: HttpResponse) -> str:
+    """The error of OAuth 2 that it names in `error`, e.g. invalid_grant; "" when it is none."""
     try:
         answer = json.loads(response.body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and isinstance(answer.get("error"), str)
+    except (ValueError, RecursionError):
+        return ""
+    told = answer.get("error") if isinstance(answer, dict) else None
+    return told.strip().lower() if isinstance(told, str) else ""
 
 
 def _fetched(response: HttpResponse) -> HttpResponse:
@@ -227,13 +239,18 @@ def _rate(response: HttpResponse) -> float:
         rate_per_s = float(response.headers.get("x-amzn-ratelimit-limit", "0"))
     except ValueError:
         return 0.0
-    return rate_per_s if math.isfinite(rate_per_s) and rate_per_s > 0 else 0.0
+    return rate_per_s if _SLOWEST_PER_S <= rate_per_s <= _FASTEST_PER_S else 0.0
 
 
 def _after_s(response: HttpResponse, rate_per_s: float) -> int:
     """Until one call is allowed again: as the answer says, else as long as one call takes to be regained."""
-    text = response.headers.get("retry-after", "")
-    wanted_s = int(text) if text.isdecimal() else math.ceil(1 / rate_per_s)
+    return _told_wait_s(response, math.ceil(1 / rate_per_s))
+
+
+def _told_wait_s(response: HttpResponse, otherwise_s: int) -> int:
+    """What `Retry-After` says in seconds, within bounds."""
+    text = response.headers.get("retry-after", "").strip()
+    wanted_s = int(text[:9]) if text.isdecimal() else otherwise_s  # nine digits are too long a wait already
     return min(max(wanted_s, 1), _LONGEST_WAIT_S)
 
 

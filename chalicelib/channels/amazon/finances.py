@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -115,7 +115,7 @@ def _amounts(node: Node) -> Iterator[_Amount]:
     left = total
     for item in items:
         whole = _money(item.at("totalAmount"))
-        parts = list(_parts((_item_name(item),), _breakdowns(item), whole))
+        parts = _within(total, _parts((_item_name(item),), _breakdowns(item), whole))
         yield from parts
         if left:
             left = (left[0] - sum(minor for _, minor, currency in parts if currency == left[1]), left[1])
@@ -130,11 +130,16 @@ def _parts(path: tuple[str, ...], breakdowns: list[Node], whole: tuple[int, str]
     for each in breakdowns:
         here = (*path, each.text("breakdownType") or "?")
         amount = _money(each.at("breakdownAmount"))
-        below = list(_parts(here, _breakdowns(each), amount))
+        below = _within(whole, _parts(here, _breakdowns(each), amount))
         yield from below
         found += sum(minor for _, minor, its in below if its == currency)
     if whole and whole[0] != found:
         yield path, whole[0] - found, currency
+
+
+def _within(whole: tuple[int, str] | None, parts: Iterable[_Amount]) -> list[_Amount]:
+    """The parts that add to a whole. One in another currency does not: what is left over of the whole holds it."""
+    return [part for part in parts if not whole or part[2] == whole[1]]
 
 
 def _breakdowns(node: Node) -> list[Node]:

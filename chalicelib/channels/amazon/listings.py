@@ -27,6 +27,7 @@ _MOST_MESSAGES = 4000  # of 25,000 that a feed may hold: its job must fit into o
 _PRODUCT = "PRODUCT"  # a product type that does for changes of an offer alone
 _ABANDONED_MS = 120_000  # a feed that nobody began for so long will not be begun
 _IN_FEED_S = 60
+_ENDLESS_MS = 86_400_000  # Amazon ends a feed within hours; one that has not ended by now never will
 
 
 @dataclass(frozen=True)
@@ -195,10 +196,10 @@ class Listings:
         skus = {str(sku): str(shown) for sku, shown in job["skus"].items()}
         verdicts = job.get("verdicts")
         if verdicts is None:
-            feed = self._feeds.look(str(job["feed_id"]))
-            if feed is None:
+            feed = self._seen(str(job["feed_id"]))
+            if feed is None and self._wire.now_ms - int(job["since_ms"]) < _ENDLESS_MS:
                 raise Busy("in a feed", after_s=_IN_FEED_S)
-            verdicts = _judged(feed, list(skus), is_found=bool(job.get("found")))
+            verdicts = feed is not None and _judged(feed, list(skus), is_found=bool(job.get("found")))
             job = {**job, "verdicts": verdicts}
         outcomes = self._freed(
             members, {sku: _Outcome(skus[sku], *_verdict(verdicts, sku)) for sku in members if sku in skus}
@@ -210,6 +211,15 @@ class Listings:
             else:
                 self._jobs.drop(name)
         return outcomes
+
+    def _seen(self, feed_id: str) -> Feed | None:
+        """The feed; one that Amazon no longer knows, or whose report cannot be fetched, has told nothing."""
+        try:
+            return self._feeds.look(feed_id)
+        except Refused as refused:
+            if refused.reason == "not_authorised":
+                raise
+            return Feed("DONE", "")
 
     def _freed(self, members: Iterable[str], outcomes: Mapping[str, _Outcome]) -> dict[str, _Outcome | HeadraceError]:
         for sku in members:

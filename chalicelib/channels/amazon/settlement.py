@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.channels.amazon.dates import time_ms
 from chalicelib.channels.amazon.documents import decoded, rows_of
@@ -23,19 +23,34 @@ _NOT_IDENTITY = ("promotion-id", *_SUMMARY)
 
 
 def read_settlement(report: bytes | str) -> Payout:
-    """The payout with a fact for each row.
+    """The payout of a file that tells of one: see `read_settlements`."""
+    payouts = read_settlements(report)
+    if len(payouts) > 1:
+        raise Unreadable("several_settlements", f"the file holds {len(payouts)} settlements")
+    return payouts[0]
+
+
+def read_settlements(report: bytes | str) -> list[Payout]:
+    """Each payout with a fact for each of its rows; a row without a settlement-id belongs to the one above it.
 
     A fact's id is the settlement's and a digest of what its row says, counted on where rows are alike, so that it is
     the same whenever and in whatever order the file is read. Raises `Unreadable` naming the column, and `Refused`
     settlement_unbalanced when the rows do not add up to the total.
     """
-    rows = rows_of(report if isinstance(report, str) else decoded(report))
-    if not rows:
+    groups: dict[str, list[Mapping[str, str]]] = {}
+    settlement_id = ""
+    for row in rows_of(report if isinstance(report, str) else decoded(report)):
+        settlement_id = row.get("settlement-id", "") or settlement_id
+        groups.setdefault(settlement_id, []).append(row)
+    if not groups:
         raise Unreadable("empty_settlement", "the file holds no row")
+    return [_payout(settlement_id, rows) for settlement_id, rows in groups.items()]
+
+
+def _payout(settlement_id: str, rows: Sequence[Mapping[str, str]]) -> Payout:
     head = next((row for row in rows if row.get("total-amount")), None)
     if head is None or "amount" not in head:
         raise Unreadable("missing_field", "total-amount must stand in a row, and there must be a column amount")
-    settlement_id = head.get("settlement-id", "")
     if not settlement_id:
         raise Unreadable("missing_field", "settlement-id must be told")
     currency = currency_code(head.get("currency", ""), "currency")

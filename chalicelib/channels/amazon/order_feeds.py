@@ -112,7 +112,7 @@ class OrderFeeds:
         if job and job.get("outcome") is not None:
             _raise_refusal(str(job["outcome"]), "refund_refused")
             return True
-        if job is None:
+        if job is None or self._is_idle(name, job):
             noted = f"refunds/{external_id}"
             # Read first and written before the job: of two refunds at once the later is `Stale`, and none is unnoted.
             names = [str(each) for each in (self._jobs.get(noted) or {}).get("names", [])]
@@ -130,7 +130,13 @@ class OrderFeeds:
             }
             for row in job["rows"]
         ]
-        feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_used(lines), lines))
+        try:
+            feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_used(lines), lines))
+        except Refused:
+            left = self._jobs.get(name) or {}
+            if not left.get("outcome") and self._feeds.unbegun_since_ms(name) is not None:
+                self._jobs.put(name, {**left, "undone": True})  # what was not begun holds no money
+            raise
         if feed is None:
             return False
         _raise_refusal(self._closed(name, feed, len(lines)), "refund_refused")
@@ -155,8 +161,16 @@ class OrderFeeds:
 
     def _earlier(self, names: Sequence[str]) -> list[Sequence[Mapping[str, Any]]]:
         """The rows of these refunds, but for those of which Amazon surely paid nothing."""
-        jobs = [self._jobs.get(name) for name in names]
-        return [job["rows"] for job in jobs if job and not job.get("undone")]
+        jobs = {name: self._jobs.get(name) for name in names}
+        return [
+            job["rows"]
+            for name, job in jobs.items()
+            if job and not (job.get("undone") and job.get("outcome")) and not self._is_idle(name, job)
+        ]
+
+    def _is_idle(self, name: str, job: Mapping[str, Any]) -> bool:
+        """Whether Amazon refused to begin it, and nobody is beginning it again."""
+        return bool(job.get("undone")) and not job.get("outcome") and self._feeds.unbegun_since_ms(name) is not None
 
 
 def refundable(raw_order: bytes, currency: str) -> list[Share]:

@@ -166,3 +166,38 @@ def test_a_missing_permission_costs_one_token_and_not_one_for_each_listing() -> 
     assert [str(outcome).split(":")[0] for outcome in outcomes] == ["not_authorised"] * 5
     assert len(desk.forms) <= 2
     assert desk.tokens.why_lost == ""
+
+
+def test_a_refund_that_amazon_would_not_begin_holds_no_money() -> None:
+    desk = desk_with()
+    desk.instead["createFeed"] = [HttpResponse(400, {}, b'{"errors":[{"code":"InvalidInput"}]}')]
+    with pytest.raises(Refused, match="InvalidInput"):
+        refund(desk, 2500)
+    assert refund(desk, 2500, "R2") is False
+    with pytest.raises(Refused, match="refund_too_large"):
+        refund(desk, 2500, "R1")
+    assert len(desk.feeds_made) == 1
+
+
+def test_a_refund_that_amazon_would_not_begin_can_be_asked_for_again() -> None:
+    desk = desk_with()
+    desk.instead["createFeedDocument"] = [HttpResponse(400, {}, b'{"errors":[{"code":"InvalidInput"}]}')]
+    with pytest.raises(Refused, match="InvalidInput"):
+        refund(desk, 2500)
+    assert refund(desk, 2500) is False
+    with pytest.raises(Refused, match="refund_too_large"):
+        refund(desk, 100, "R2")
+    assert len(desk.feeds_made) == 1
+
+
+def test_what_is_unclear_counts_as_paid() -> None:
+    desk = desk_with()
+    desk.lost = ["createFeed"]
+    with pytest.raises(Busy):
+        refund(desk, 2500)
+    desk.feeds_made["F9"] = {**desk.feeds_made["F1"], "feedId": "F9"}  # another program of the seller's
+    for _ in range(2):
+        with pytest.raises(Refused, match="it is not clear"):
+            refund(desk, 2500)
+    with pytest.raises(Refused, match="refund_too_large"):
+        refund(desk, 100, "R2")

@@ -175,7 +175,7 @@ def closed_orders_not_caught_up() -> Any:
     """Only orders that wait for something are looked at when an account is resumed."""
     from chalicelib.store import orders
 
-    return planted((orders, "unconfirmed_shipments", lambda order: ()))
+    return planted((orders, "unsaid_to_channel", lambda order: False))
 
 
 def paused_for_ever() -> Any:

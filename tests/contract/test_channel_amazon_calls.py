@@ -102,7 +102,7 @@ def test_a_sku_may_hold_any_character() -> None:
 
 def test_after_a_throttle_the_rest_waits_without_being_sent() -> None:
     on = seller()
-    outcome = on.client.push_availability([availability(CATALOGUE[0].sku, number) for number in range(9)])
+    outcome = on.client.push_availability([availability(each.sku, 1) for each in CATALOGUE[:9]])
     assert outcome[:5] == [None] * 5
     assert all(isinstance(each, Busy) and each.after_s > 0 for each in outcome[5:])
     assert len(outcome) == 9

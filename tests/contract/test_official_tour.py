@@ -47,8 +47,8 @@ BYWAYS = {
     ("refunds", "_ask"): "ebay sell_fulfillment_v1 getOrder",
     ("returns", "_detail"): "ebay post_order_return getReturn",
 }
-# Planned, and called by nobody; and a kind of feed that has a limit of its own beside createFeed's.
-ONLY_PLANNED = {"getListingsItem", "JSON_LISTINGS_FEED"}
+# A kind of feed that has a limit of its own beside createFeed's.
+ONLY_PLANNED = {"JSON_LISTINGS_FEED"}
 
 
 def table(market: str) -> set[str]:

@@ -18,7 +18,7 @@ from chalicelib.channels.amazon.offers import Offers
 from chalicelib.channels.amazon.order_feeds import OrderFeeds
 from chalicelib.channels.amazon.reports import Reports
 from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, OrderLines, read_returns
-from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlement
+from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlements
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
 from chalicelib.channels.amazon.wire import USER_AGENT, Wire, having, iso
@@ -45,7 +45,7 @@ from chalicelib.channels.port import (
     read_all,
 )
 from chalicelib.channels.transport import Transport
-from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised, Unreadable
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 
 __all__ = ["USER_AGENT", "AmazonClient"]
 
@@ -95,12 +95,15 @@ class AmazonClient(Basic):
         while True:
             answer = self._wire.call("searchOrders", "GET", f"/orders/2026-01-01/orders?{urlencode(query)}")
             page = having(answer, "orders")
+            if not isinstance(page["orders"], list):
+                raise Busy("Amazon answered with orders of another kind", after_s=5)
             for order in page["orders"]:
                 raw = json.dumps({"order": order}).encode()
                 changed_ms = _changed_ms(raw, since_ms)
                 if not skip(id_in(order, "orderId"), changed_ms):
                     yield raw, changed_ms
-            token = (page.get("pagination") or {}).get("nextToken")
+            following = page.get("pagination")
+            token = following.get("nextToken") if isinstance(following, dict) else None
             if not token:
                 self.position = ""
                 return
@@ -162,18 +165,18 @@ class AmazonClient(Basic):
         made = [each for each in reports.made(SETTLEMENTS, since_ms - _PAID_LATER_MS) if _is_done(each)]
         given = list((self._jobs.get(SETTLEMENTS) or {}).get("given", ()))
         refused: Refused | None = None
-        for report in sorted(made, key=lambda each: each.optional_time_ms("createdTime")):
+        for report in sorted(made, key=_made_ms):
             report_id = report.identity("reportId")
             if report_id in given:
                 continue
             try:
-                payout = read_settlement(reports.document(report.identity("reportDocumentId")))
+                payouts = read_settlements(reports.document(report.identity("reportDocumentId")))
             except Unauthorised:
                 raise
             except Refused as error:
                 refused = error
                 continue
-            yield payout
+            yield from payouts
             given = [*given, report_id][-_REMEMBERED:]
             self._jobs.put(SETTLEMENTS, {"given": given})
         if refused:
@@ -201,6 +204,13 @@ class AmazonClient(Basic):
 
 def _is_done(report: Node) -> bool:
     return report.text("processingStatus") == "DONE"
+
+
+def _made_ms(report: Node) -> int:
+    try:
+        return report.optional_time_ms("createdTime")
+    except Unreadable:
+        return 0
 
 
 def _changed_ms(raw: bytes, otherwise_ms: int) -> int:

@@ -198,6 +198,8 @@ def flat_verdict(report: str) -> Verdict | None:
     original-record-number. A row is quoted by its code and its type only: its message may repeat what we sent.
     """
     counts = [_count(report, words) for words in ("records processed", "records successful")]
+    if counts == [None, None]:  # the report may be in the store's language: the two counts stand first all the same
+        counts = _first_counts(report)
     if counts[0] is None or counts[1] is None:
         return None
     errors: list[str] = []
@@ -219,21 +221,35 @@ def _count(report: str, words: str) -> int | None:
     for line in report.splitlines():
         if words in line.lower():
             number = line.lower().rpartition(words)[2].strip(" \t:")
-            return int(number) if number.isdecimal() else None
+            return int(number) if number.isdecimal() and len(number) < 8 else None
     return None
+
+
+def _first_counts(report: str) -> list[int | None]:
+    """The numbers at the ends of the first two lines that are a label and a number, above the table of faults."""
+    found: list[int | None] = []
+    for line in report.splitlines():
+        cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
+        if cells and cells[0].lower() == "original-record-number":
+            break
+        if len(cells) == 2 and cells[1].isdecimal() and len(cells[1]) < 8:
+            found.append(int(cells[1]))
+    return found if len(found) == 2 else [None, None]
 
 
 def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> dict[str, str] | None:
     """What became of each SKU of a JSON listings feed: "" when it was taken, else the codes of its errors.
 
-    None when the report does not tell them apart, or is none, or with `exactly` counts another number of messages.
+    None when the report does not tell them apart, or is none, counts more refused messages than it names, or
+    with `exactly` counts another number of messages than were sent.
     An issue names its SKU, its messageId (counted from 1 as we sent them), or neither.
     Source: listings-feed-processing-report-schema-v2.json.
     """
     try:
         root = parse(report)
         issues = root.each("issues")
-        if exactly and root.at("summary").whole("messagesProcessed", -1) != len(skus):
+        summary = root.at("summary")
+        if exactly and summary.whole("messagesProcessed", -1) != len(skus):
             return None
         verdicts = dict.fromkeys(skus, "")
         for issue in issues:
@@ -246,6 +262,8 @@ def listing_verdicts(report: str, skus: list[str], *, exactly: bool = False) -> 
                     return None
                 sku = skus[number - 1]
             verdicts[sku] = ", ".join(filter(None, (verdicts[sku], issue.text("code") or "no code")))[:200]
+        if summary.whole("messagesInvalid") > sum(1 for codes in verdicts.values() if codes):
+            return None
     except Unreadable:
         return None
     return verdicts if root.has("summary") else None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib.channels.amazon.money_kinds import kind_of
-from chalicelib.channels.amazon.wire import Wire, having, iso
+from chalicelib.channels.amazon.wire import Wire, having, iso, tree
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import MoneyFact
 from chalicelib.domain.errors import Unreadable
@@ -38,29 +39,35 @@ def read_transactions(wire: Wire, since_ms: int) -> Iterator[MoneyFact]:
         query = {"postedAfter": iso(start_ms), "postedBefore": iso(end_ms)}
         if wire.marketplace_id != _US:  # there it would leave out what the seller ships
             query["marketplaceId"] = wire.marketplace_id
-        for node in _pages(wire, query):
-            try:
-                release = _related(node).get("RELEASE_TRANSACTION_ID")
-                if release:
-                    released[release] = node.text("transactionId")
-                facts = list(facts_of(node, released))
-            except Unreadable as error:
-                unreadable = error
-                continue
-            yield from facts
+        for page in _pages(wire, query):
+            for node in page:  # a release may stand before its hold
+                with suppress(Unreadable):
+                    release = _related(node).get("RELEASE_TRANSACTION_ID")
+                    if release:
+                        released[release] = node.text("transactionId")
+            for node in page:
+                try:
+                    facts = list(facts_of(node, released))
+                except Unreadable as error:
+                    unreadable = error
+                    continue
+                yield from facts
         start_ms = end_ms
     if unreadable:
         raise unreadable
 
 
-def _pages(wire: Wire, query: dict[str, str]) -> Iterator[Node]:
+def _pages(wire: Wire, query: dict[str, str]) -> Iterator[list[Node]]:
     """Pages may be empty: only a missing token ends them."""
     token = ""
     while True:
         asked = {**query, **({"nextToken": token} if token else {})}
         inner = having(wire.call("listTransactions", "GET", f"{_PATH}?{urlencode(asked)}"), "payload")["payload"]
-        page = Node(inner)
-        yield from page.each("transactions")
+        booked = tree(inner).at("transactions")
+        values = booked.value or []
+        if not isinstance(values, list):
+            booked.refuse("a list")
+        yield [Node(value, f"transactions[{index}]") for index, value in enumerate(values)]
         token = str(inner.get("nextToken") or "") if isinstance(inner, dict) else ""
         if not token:
             return
@@ -72,7 +79,7 @@ def facts_of(node: Node, released: dict[str, str] | None = None) -> Iterator[Mon
     The smallest amounts that Amazon tells are taken; what the parts of a group leave over of it is a fact of the group.
     """
     related = _related(node)
-    own_id = node.text("transactionId") or _digest(node.value)
+    own_id = node.text("transactionId") or _unnamed(node)
     key = related.get("DEFERRED_TRANSACTION_ID") or (released or {}).get(own_id) or own_id
     transaction = node.text("transactionType")
     status = _STATUS.get(node.text("transactionStatus").upper(), "open")
@@ -108,7 +115,7 @@ def _amounts(node: Node) -> Iterator[_Amount]:
     left = total
     for item in items:
         whole = _money(item.at("totalAmount"))
-        parts = list(_parts((_item_name(item),), _breakdowns(item), whole))
+        parts = _within(total, _parts((_item_name(item),), _breakdowns(item), whole))
         yield from parts
         if left:
             left = (left[0] - sum(minor for _, minor, currency in parts if currency == left[1]), left[1])
@@ -123,11 +130,16 @@ def _parts(path: tuple[str, ...], breakdowns: list[Node], whole: tuple[int, str]
     for each in breakdowns:
         here = (*path, each.text("breakdownType") or "?")
         amount = _money(each.at("breakdownAmount"))
-        below = list(_parts(here, _breakdowns(each), amount))
+        below = _within(whole, _parts(here, _breakdowns(each), amount))
         yield from below
         found += sum(minor for _, minor, its in below if its == currency)
     if whole and whole[0] != found:
         yield path, whole[0] - found, currency
+
+
+def _within(whole: tuple[int, str] | None, parts: Iterable[_Amount]) -> list[_Amount]:
+    """The parts that add to a whole. One in another currency does not: what is left over of the whole holds it."""
+    return [part for part in parts if not whole or part[2] == whole[1]]
 
 
 def _breakdowns(node: Node) -> list[Node]:
@@ -154,6 +166,12 @@ def _related(node: Node) -> dict[str, str]:
         each.text("relatedIdentifierName"): each.text("relatedIdentifierValue")
         for each in node.each("relatedIdentifiers")
     }
+
+
+def _unnamed(node: Node) -> str:
+    """A name for a transaction without an id: what it says, but for what its release changes."""
+    changing = ("transactionStatus", "relatedIdentifiers")
+    return _digest({name: value for name, value in node.value.items() if name not in changing})  # type: ignore[attr-defined]
 
 
 def _digest(value: Any) -> str:

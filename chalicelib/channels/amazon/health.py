@@ -30,7 +30,7 @@ def read_performance(report: str, marketplace_id: str) -> list[Metric]:
     """
     root = parse(report)
     metrics = [
-        Metric("accountStatus", status.text("status"), is_good=_JUDGED.get(status.text("status").upper()))
+        Metric("accountStatus", _word(status, "status"), is_good=_JUDGED.get(_word(status, "status").upper()))
         for status in root.each("accountStatuses")
         if status.text("marketplaceId") == marketplace_id
     ]
@@ -47,7 +47,7 @@ def _read(name: str, node: Node) -> list[Metric]:
     if isinstance(node.value, list):  # warnings of the account: one measure for each
         warnings = [Node(each, node.path) for each in node.value if isinstance(each, dict)]
         return [
-            Metric(f"{name}.{each.text('warningType') or '?'}", each.text("status"), is_good=_good(each))
+            Metric(f"{name}.{_word(each, 'warningType') or '?'}", _word(each, "status"), is_good=_good(each))
             for each in warnings
         ]
     if not isinstance(node.value, dict):
@@ -55,12 +55,18 @@ def _read(name: str, node: Node) -> list[Metric]:
     if name == _ORDER_DEFECTS:
         return [metric for part in node.value for metric in _read(f"{name}.{part}", node.at(part)) if metric.value]
     value = next((_text(node.value.get(key)) for key in _COUNTS if node.value.get(key) is not None), "")
-    value = value or node.text("ahrStatus")
+    value = value or _word(node, "ahrStatus")
     return [Metric(name, value, _text(node.value.get("targetValue")), _good(node), _window(node))]
 
 
 def _good(node: Node) -> bool | None:
-    return _JUDGED.get((node.text("status") or node.text("ahrStatus")).upper())
+    return _JUDGED.get((_word(node, "status") or _word(node, "ahrStatus")).upper())
+
+
+def _word(node: Node, name: str) -> str:
+    """Text; "" for what is none, which hides no other measure."""
+    value = node.at(name).value
+    return node.text(name) if isinstance(value, str) else ""
 
 
 def _window(node: Node) -> str:

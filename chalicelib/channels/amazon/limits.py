@@ -11,7 +11,6 @@ PLANS = {
     "searchOrders": Plan(0.0056, 20),
     "getOrder": Plan(0.5, 30, lease=10),
     "confirmShipment": Plan(2, 10, lease=5),
-    "getListingsItem": Plan(5, 10, lease=2),
     "patchListingsItem": Plan(5, 5, lease=5),
     "searchListingsItems": Plan(5, 5),
     "createFeed": Plan(0.0083, 15),

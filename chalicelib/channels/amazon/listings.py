@@ -22,11 +22,13 @@ from chalicelib.channels.port import Availability, Jobs, Price
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Stale
 from chalicelib.domain.money import to_text
 
-BULK_FROM = 40  # more listings than this go by one feed: patches would take seconds of a budget that orders share
+_PATCHES_A_SECOND = 5
+BULK_FROM = 20  # more listings than this go by one feed: patches would take seconds of a budget that orders share
 _MOST_MESSAGES = 4000  # of 25,000 that a feed may hold: its job must fit into one item of the table
 _PRODUCT = "PRODUCT"  # a product type that does for changes of an offer alone
 _ABANDONED_MS = 120_000  # a feed that nobody began for so long will not be begun
 _IN_FEED_S = 60
+_ENDLESS_MS = 86_400_000  # Amazon ends a feed within hours; one that has not ended by now never will
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def wanted_price(item: Price, marketplace_id: str) -> Wanted:
         "marketplace_id": marketplace_id,
         "currency": item.currency,
         "audience": "ALL",
-        "our_price": [{"schedule": [{"value_with_tax": float(text)}]}],
+        "our_price": [{"schedule": [{"value_with_tax": float(text) if "." in text else int(text)}]}],
     }
     patch = {"op": "merge", "path": "/attributes/purchasable_offer", "value": [value]}
     return Wanted(item.channel_sku, f"{text} {item.currency}", patch)
@@ -73,7 +75,15 @@ class Listings:
         self._road = road
 
     def show(self, wanted: Sequence[Wanted]) -> list[HeadraceError | None]:
-        """One outcome for each, in its order: None when Amazon accepted it, `Busy` while it is in a feed."""
+        """One outcome for each, in its order: None when Amazon accepted it, `Busy` while it is in a feed.
+
+        Of several wishes for one SKU only the last is carried out, and its outcome is that of all.
+        """
+        last = {item.sku: item for item in wanted}
+        outcomes = dict(zip(last, self._show(list(last.values())), strict=True))
+        return [outcomes[item.sku] for item in wanted]
+
+    def _show(self, wanted: Sequence[Wanted]) -> list[HeadraceError | None]:
         outcome: dict[int, HeadraceError | None] = {}
         patched: list[int] = []
         free: list[int] = []
@@ -96,12 +106,16 @@ class Listings:
         return [outcome[index] for index in range(len(wanted))]
 
     def _one_by_one(self, items: Iterable[tuple[int, Wanted]]) -> dict[int, HeadraceError | None]:
-        """After a throttle the rest waits without being sent, since it would be throttled too."""
+        """After a throttle the rest waits without being sent, since it would be throttled too; each as long as those
+        before it will take."""
         outcome: dict[int, HeadraceError | None] = {}
         held: Busy | None = None
+        behind = 0
         for index, item in items:
             if held:
-                outcome[index] = Busy("behind a throttled call", after_s=max(held.after_s, 2))
+                behind += 1
+                after_s = max(held.after_s, 2) + behind // _PATCHES_A_SECOND
+                outcome[index] = Busy("behind a throttled call", after_s=after_s)
                 continue
             try:
                 outcome[index] = self._patch(item)
@@ -132,7 +146,7 @@ class Listings:
         for index, item in items:
             outcome[index] = waiting
             if len(chosen) < _MOST_MESSAGES:
-                chosen[item.sku] = item  # of two wishes for one SKU the later holds
+                chosen[item.sku] = item
         name = f"feed/{self._digest(chosen.values())}"
         try:
             self._jobs.get(name)
@@ -187,10 +201,10 @@ class Listings:
         skus = {str(sku): str(shown) for sku, shown in job["skus"].items()}
         verdicts = job.get("verdicts")
         if verdicts is None:
-            feed = self._feeds.look(str(job["feed_id"]))
-            if feed is None:
+            feed = self._seen(str(job["feed_id"]))
+            if feed is None and self._wire.now_ms - int(job["since_ms"]) < _ENDLESS_MS:
                 raise Busy("in a feed", after_s=_IN_FEED_S)
-            verdicts = _judged(feed, list(skus), is_found=bool(job.get("found")))
+            verdicts = feed is not None and _judged(feed, list(skus), is_found=bool(job.get("found")))
             job = {**job, "verdicts": verdicts}
         outcomes = self._freed(
             members, {sku: _Outcome(skus[sku], *_verdict(verdicts, sku)) for sku in members if sku in skus}
@@ -202,6 +216,15 @@ class Listings:
             else:
                 self._jobs.drop(name)
         return outcomes
+
+    def _seen(self, feed_id: str) -> Feed | None:
+        """The feed; one that Amazon no longer knows, or whose report cannot be fetched, has told nothing."""
+        try:
+            return self._feeds.look(feed_id)
+        except Refused as refused:
+            if refused.reason == "not_authorised":
+                raise
+            return Feed("DONE", "")
 
     def _freed(self, members: Iterable[str], outcomes: Mapping[str, _Outcome]) -> dict[str, _Outcome | HeadraceError]:
         for sku in members:

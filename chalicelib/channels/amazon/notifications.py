@@ -28,14 +28,6 @@ IGNORED = (
 
 
 @dataclass(frozen=True)
-class Hint:
-    """The seller whose orders have changed, and which; no order ids in a notification of another type."""
-
-    seller_id: str
-    order_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Told:
     """What a notification says.
 
@@ -58,15 +50,6 @@ class Told:
     status: str = ""
     document_id: str = ""
     notification_id: str = ""
-
-
-def hint_of(body: str | bytes) -> Hint:
-    """What a notification points at. Raises `Unreadable` for what is no notification."""
-    root = _folded(parse(body))
-    if _kind(root) != ORDER_CHANGE:
-        return Hint("", ())
-    change = _inner(root, "orderchangenotification")
-    return Hint(change.text("sellerid"), (change.identity("amazonorderid"),))
 
 
 def told_of(body: str | bytes) -> Told:

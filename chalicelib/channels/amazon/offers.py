@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.channels.amazon.wire import Wire, having, iso
+from chalicelib.channels.amazon.wire import Wire, having, iso, tree
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import ListedItem
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import Refused, Unreadable
 from chalicelib.domain.money import to_minor
 
 _PAGE = 20
@@ -54,7 +55,7 @@ class Offers(Iterator[ListedItem]):
         }
         path = f"/listings/2021-08-01/items/{quote(self._wire.seller_id, safe='')}?{urlencode(query)}"
         answer = having(self._wire.call("searchListingsItems", "GET", path), "items", "numberOfResults")
-        root = Node(answer)
+        root = tree(answer)
         if root.whole("numberOfResults") > _MOST:
             self._halve(span)
             return
@@ -88,7 +89,9 @@ def listed_item(item: Node, marketplace_id: str) -> ListedItem:
     for each in attributes.each("fulfillment_availability"):
         channels.setdefault(each.text("fulfillment_channel_code"), each)
     ours = channels.get("DEFAULT")
-    price_minor, currency = _price(item, attributes, marketplace_id)
+    price_minor, currency = None, ""
+    with suppress(Unreadable):  # a price that cannot be read hides no listing
+        price_minor, currency = _price(item, attributes, marketplace_id)
     refs = {
         "asin": summary.text("asin"),
         "product_type": summary.text("productType"),
@@ -110,6 +113,8 @@ def _price(item: Node, attributes: Node, marketplace_id: str) -> tuple[int | Non
     for offer in item.each("offers"):
         if offer.text("marketplaceId") == marketplace_id and offer.text("offerType") in ("", "B2C"):
             price = offer.at("price")
+            if not price.has("amount"):
+                continue
             currency = price.currency("currencyCode") if price.has("currencyCode") else price.currency("currency")
             return price.minor("amount", currency), currency
     for offer in attributes.each("purchasable_offer"):

@@ -112,11 +112,14 @@ class OrderFeeds:
         if job and job.get("outcome") is not None:
             _raise_refusal(str(job["outcome"]), "refund_refused")
             return True
-        if job is None:
-            rows = self._refund_rows(external_id, wish, read(external_id))
+        if job is None or self._is_idle(name, job):
+            noted = f"refunds/{external_id}"
+            # Read first and written before the job: of two refunds at once the later is `Stale`, and none is unnoted.
+            names = [str(each) for each in (self._jobs.get(noted) or {}).get("names", [])]
+            rows = self._refund_rows(wish, read(external_id), [each for each in names if each != name])
+            self._jobs.put(noted, {"names": [*(each for each in names if each != name), name]})
             job = begun(REFUNDS, self._wire.now_ms, order=external_id, rows=rows)
             self._jobs.put(name, job)
-            self._noted(external_id, name)
         lines = [
             {
                 "order-id": external_id,
@@ -127,7 +130,13 @@ class OrderFeeds:
             }
             for row in job["rows"]
         ]
-        feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_used(lines), lines))
+        try:
+            feed = self._feeds.advance(name, REFUNDS, TABS, flat_file(_used(lines), lines))
+        except Refused:
+            left = self._jobs.get(name) or {}
+            if not left.get("outcome") and self._feeds.unbegun_since_ms(name) is not None:
+                self._jobs.put(name, {**left, "undone": True})  # what was not begun holds no money
+            raise
         if feed is None:
             return False
         _raise_refusal(self._closed(name, feed, len(lines)), "refund_refused")
@@ -137,27 +146,31 @@ class OrderFeeds:
         """Why Amazon did not do it, "" when it did: kept, so that asking again costs no call."""
         job = self._jobs.get(name) or {}
         outcome = _refusal(feed, sent if job.get("found") else None)
-        self._jobs.put(name, {**job, "outcome": outcome})
+        undone = bool(outcome) and not job.get("found") and _is_undone(feed)  # one found may be another's
+        self._jobs.put(name, {**job, "outcome": outcome, "undone": undone})
         return outcome
 
-    def _refund_rows(self, external_id: str, wish: RefundRequest, raw_order: bytes) -> list[dict[str, Any]]:
+    def _refund_rows(self, wish: RefundRequest, raw_order: bytes, others: Sequence[str]) -> list[dict[str, Any]]:
         shares = refundable(raw_order, wish.currency)
-        for earlier in self._earlier(external_id):
+        for earlier in self._earlier(others):
             for row in earlier:
                 for share in shares:
                     if share.line_id == row["line"]:
                         share.parts = {k: v - int(row["parts"].get(k, 0)) for k, v in share.parts.items()}
         return spread(shares, wish)
 
-    def _earlier(self, external_id: str) -> list[Sequence[Mapping[str, Any]]]:
-        """The rows of the order's other refunds, but for those that Amazon refused."""
-        noted = self._jobs.get(f"refunds/{external_id}") or {}
-        jobs = [self._jobs.get(str(name)) for name in noted.get("names", [])]
-        return [job["rows"] for job in jobs if job and not job.get("outcome")]
+    def _earlier(self, names: Sequence[str]) -> list[Sequence[Mapping[str, Any]]]:
+        """The rows of these refunds, but for those of which Amazon surely paid nothing."""
+        jobs = {name: self._jobs.get(name) for name in names}
+        return [
+            job["rows"]
+            for name, job in jobs.items()
+            if job and not (job.get("undone") and job.get("outcome")) and not self._is_idle(name, job)
+        ]
 
-    def _noted(self, external_id: str, name: str) -> None:
-        noted = self._jobs.get(f"refunds/{external_id}") or {}
-        self._jobs.put(f"refunds/{external_id}", {"names": [*noted.get("names", []), name]})
+    def _is_idle(self, name: str, job: Mapping[str, Any]) -> bool:
+        """Whether Amazon refused to begin it, and nobody is beginning it again."""
+        return bool(job.get("undone")) and not job.get("outcome") and self._feeds.unbegun_since_ms(name) is not None
 
 
 def refundable(raw_order: bytes, currency: str) -> list[Share]:
@@ -175,6 +188,8 @@ def refundable(raw_order: bytes, currency: str) -> list[Share]:
     }
     shares = []
     for line in order.lines:
+        if line.cancelled == line.quantity:  # called off before it was paid for
+            continue
         parts = {"item-price-adj": line.price_minor - line.discount_minor, "item-tax-adj": line.tax_minor}
         for column, kind in (("shipping-price-adj", "SHIPPING"), ("gift-wrap-price-adj", "GIFT_WRAP")):
             amounts = [
@@ -217,7 +232,9 @@ def _whole_lines(order: ChannelOrder, wish: CancellationRequest) -> list[str]:
         line = known.get(line_id)
         if line is None:
             raise Refused("unknown_line", f"order {order.external_id} has no item {line_id}")
-        if order.cancelled or line.cancelled == line.quantity - line.fulfilled > 0:
+        if line_id in lines or order.cancelled or (not line.fulfilled and not line.quantity):
+            continue
+        if line.cancelled == line.quantity - line.fulfilled > 0:
             continue
         if line.fulfilled:
             raise Refused("already_shipped", f"item {line_id} has left: take it back and refund it")
@@ -241,6 +258,12 @@ def _refusal(feed: Feed, exactly: int | None) -> str:
         told = "; ".join(verdict.errors) or "no code told"
         return f"{verdict.successful} of {verdict.processed} taken: {told}"[:300]
     return ""
+
+
+def _is_undone(feed: Feed) -> bool:
+    """Whether nothing of a refused feed was carried out. A FATAL one may have been carried out in part."""
+    verdict = flat_verdict(feed.report) if feed.status == "DONE" else None
+    return feed.status == "CANCELLED" or (verdict is not None and not verdict.successful and verdict.processed > 0)
 
 
 def _raise_refusal(refusal: str, reason: str) -> None:

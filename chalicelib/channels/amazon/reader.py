@@ -50,7 +50,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
     charges = _charges(node, items, money)
     stated_minor = sum(line.price_minor - line.discount_minor + line.tax_minor for line in lines)
     stated_minor += sum(charge.amount_minor for charge in charges)
-    total = node.at("proceeds").at("grandTotal")
+    total = _shown(node.at("proceeds").at("grandTotal"))
     return ChannelOrder(
         channel=channel,
         external_id=external_id,
@@ -75,7 +75,12 @@ def _currency(node: Node, items: Iterable[Node]) -> str:
     places = [node.at("proceeds").at("grandTotal")]
     for item in items:
         places += [item.at("proceeds").at("proceedsTotal"), item.at("product").at("price").at("unitPrice")]
-    return next((place.currency("currencyCode") for place in places if place.has("currencyCode")), "XXX")
+    return next((place.currency("currencyCode") for place in places if place.text("currencyCode")), "XXX")
+
+
+def _shown(money: Node) -> Node:
+    """An amount; a missing one when nothing or an empty text stands in it, as it may in a pending order."""
+    return money if money.text("amount") and money.text("currencyCode") else Node(None, money.path)
 
 
 def _status_problems(node: Node, status: str) -> list[Problem]:
@@ -98,14 +103,14 @@ def _line(item: Node, status: str, money: Amounts, problems: list[Problem], *, s
     cancellation = item.at("cancellation")
     executed = cancellation.has("cancellationExecution")
     # A cancelled item may show that nothing of it is ordered any more.
-    quantity = units(item, "quantityOrdered", line_id, [] if executed else problems)
+    quantity = units(item, "quantityOrdered", line_id, [] if executed or status == "CANCELLED" else problems)
     # A role that may not see FULFILLMENT still sees that all has left: nothing may leave twice.
-    all_left = quantity if status == "SHIPPED" else 0
+    all_left = quantity if status == "SHIPPED" and not executed else 0
     fulfilled = min(max(item.at("fulfillment").whole("quantityFulfilled", all_left), 0), quantity)
     if cancellation.has("cancellationRequest") and not executed and fulfilled < quantity and status != "CANCELLED":
         problems.append(Problem("cancel_requested", f"line {line_id}: the buyer asks to cancel; decide"))
     parts = _breakdowns(item, money)
-    unit_minor = money.minor(item.at("product").at("price").at("unitPrice"))
+    unit_minor = money.minor(_shown(item.at("product").at("price").at("unitPrice")))
     return ChannelLine(
         line_id=line_id,
         channel_sku=item.at("product").text("sellerSku"),

@@ -51,10 +51,19 @@ class Reports:
             job["report_id"] = lost[0].identity("reportId") if lost else self._asked(report_type, job)
         if self._jobs.get(name) != job:
             self._jobs.put(name, job)
-        report = self.look(str(job["report_id"]))
+        try:
+            report = self.look(str(job["report_id"]))
+        except Refused as refused:
+            if refused.reason != "channel_refused":
+                raise
+            self._jobs.drop(name)  # else it would be looked for for ever
+            raise Busy(f"{report_type} is gone: it is asked for anew", after_s=_PENDING_S) from None
         status = report.text("processingStatus")
         if status not in ("DONE", "FATAL", "CANCELLED"):
             raise Busy(f"{report_type} is being made", after_s=_PENDING_S)
+        if status == "DONE" and not report.has("reportDocumentId"):
+            self._jobs.drop(name)
+            raise Busy(f"{report_type} is done without a document: it is asked for anew", after_s=_FAILED_S)
         text = self.document(report.identity("reportDocumentId")) if status == "DONE" else ""
         self._jobs.drop(name)
         if status == "FATAL":

@@ -6,19 +6,22 @@ attributes); "Order Item ID" is not documented and stands in newer files only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from chalicelib.channels.amazon.dates import time_ms
 from chalicelib.channels.amazon.documents import rows_of
 from chalicelib.channels.amazon.reader import read_orders
 from chalicelib.channels.port import ChannelReturn, Jobs
+from chalicelib.domain.channel_order import ChannelLine
 from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 
 _JOB = "returns/lines"
+_PLACE = "place\t"  # no column can be called so
 _MOST_ORDERS = 3000  # so that the job fits into one item of the table
 RETURNS = "GET_FLAT_FILE_RETURNS_DATA_BY_RETURN_DATE"
-_DATES = ("return request date", "return delivery date")
+_DATES = ("return-request-date", "return-delivery-date")
 REACH_MS = 60 * 86_400_000  # the report covers at most so long
 # The first word that a status contains decides. A carrier's delivery is not told by the status, nor taken for receipt.
 _STEPS = (
@@ -46,25 +49,28 @@ def read_returns(report: str, lines: Lines = _no_lines) -> Iterator[ChannelRetur
     """Each return with its items: one row for each item, rows of one RMA together. An item is named by its order item
     id, which `lines` tells where the row does not, else by the SKU; a row that names no order is left out."""
     found: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    told: Counter[tuple[str, str]] = Counter()
     for each in rows_of(report):
-        order_id = each.get("order id", "")
+        order_id = each.get("order-id", "")
         if order_id:
-            return_id = each.get("amazon rma id") or each.get("merchant rma id") or _unnamed(each)
-            found.setdefault((order_id, return_id), []).append(each)
+            return_id = each.get("amazon-rma-id") or each.get("merchant-rma-id") or _unnamed(each)
+            place = (order_id, each.get("merchant-sku", ""))
+            told[place] += 1
+            found.setdefault((order_id, return_id), []).append({**each, _PLACE: str(told[place])})
     for (order_id, return_id), rows in found.items():
         items: dict[str, int] = {}
         for row in rows:
-            sku = row.get("merchant sku", "")
-            item = row.get("order item id") or (lines(order_id).get(sku, sku) if sku else row.get("asin", ""))
+            sku = row.get("merchant-sku", "")
+            item = row.get("order-item-id") or (_line(lines(order_id), sku, int(row[_PLACE])) or row.get("asin", ""))
             if item:
-                items[item] = items.get(item, 0) + _units(row.get("return quantity", ""))
+                items[item] = items.get(item, 0) + _units(row.get("return-quantity", ""))
         last = rows[-1]
         yield ChannelReturn(
             return_id=return_id[:200],
             external_id=order_id[:200],
-            step=step_of(last.get("return request status", "")),
+            step=step_of(last.get("return-request-status", "")),
             items=tuple(items.items()),
-            reason=last.get("return reason", "")[:120],
+            reason=last.get("return-reason", "")[:120],
             changed_ms=max(max(time_ms(row.get(name, "")) for name in _DATES) for row in rows),
         )
 
@@ -81,13 +87,13 @@ class OrderLines:
         self._is_busy = False
 
     def of(self, order_id: str) -> Mapping[str, str]:
-        """SKU -> order item id; empty for an order that cannot be read."""
+        """SKU -> order item id, see `_named`; empty for an order that cannot be read."""
         if order_id in self._known:
             self._asked[order_id] = self._known[order_id]
         if order_id not in self._asked and not self._is_busy:
             try:
                 (order,) = read_orders(self._read(order_id), "amazon")
-                self._asked[order_id] = {line.channel_sku: line.line_id for line in order.lines}
+                self._asked[order_id] = _named(order.lines)
             except Unauthorised:
                 raise
             except Refused:  # unknown, or older than Amazon shows
@@ -111,8 +117,29 @@ def step_of(status: str) -> str:
 
 
 def _unnamed(row: Mapping[str, str]) -> str:
-    return f"{row.get('order id', '')}/{row.get('return request date', '')}"
+    return f"{row.get('order-id', '')}/{row.get('return-request-date', '')}"
+
+
+def _named(lines: Iterable[ChannelLine]) -> dict[str, str]:
+    """The first line of each SKU by the SKU, the second by the SKU and a 2, and so on."""
+    named: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for line in lines:
+        seen[line.channel_sku] += 1
+        named[_key(line.channel_sku, seen[line.channel_sku])] = line.line_id
+    return named
+
+
+def _line(lines: Mapping[str, str], sku: str, place: int) -> str:
+    """The line of the row that is the `place`th of this SKU in its order; the first where there are not so many."""
+    return lines.get(_key(sku, place)) or lines.get(sku, sku)
+
+
+def _key(sku: str, place: int) -> str:
+    return sku if place == 1 else f"{sku}\n{place}"
 
 
 def _units(text: str) -> int:
-    return min(int(text), 10**6) if text.isdecimal() and len(text) < 8 else 1
+    """1 for what is no whole number."""
+    whole, _, rest = text.partition(".")
+    return min(int(whole), 10**6) if whole.isdecimal() and len(whole) < 8 and not rest.strip("0") else 1

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.channels.amazon.dates import time_ms
 from chalicelib.channels.amazon.documents import decoded, rows_of
 from chalicelib.channels.amazon.money_kinds import kind_of
 from chalicelib.channels.port import MoneyFact, Payout
 from chalicelib.domain.errors import Refused, Unreadable
-from chalicelib.domain.money import currency_code, to_minor, to_text
+from chalicelib.domain.money import currency_code, exponent, to_minor, to_text
 
 SETTLEMENTS = "GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2"
 _SUMMARY = ("settlement-start-date", "settlement-end-date", "deposit-date", "total-amount")
@@ -23,19 +23,34 @@ _NOT_IDENTITY = ("promotion-id", *_SUMMARY)
 
 
 def read_settlement(report: bytes | str) -> Payout:
-    """The payout with a fact for each row.
+    """The payout of a file that tells of one: see `read_settlements`."""
+    payouts = read_settlements(report)
+    if len(payouts) > 1:
+        raise Unreadable("several_settlements", f"the file holds {len(payouts)} settlements")
+    return payouts[0]
+
+
+def read_settlements(report: bytes | str) -> list[Payout]:
+    """Each payout with a fact for each of its rows; a row without a settlement-id belongs to the one above it.
 
     A fact's id is the settlement's and a digest of what its row says, counted on where rows are alike, so that it is
     the same whenever and in whatever order the file is read. Raises `Unreadable` naming the column, and `Refused`
     settlement_unbalanced when the rows do not add up to the total.
     """
-    rows = rows_of(report if isinstance(report, str) else decoded(report))
-    if not rows:
+    groups: dict[str, list[Mapping[str, str]]] = {}
+    settlement_id = ""
+    for row in rows_of(report if isinstance(report, str) else decoded(report)):
+        settlement_id = row.get("settlement-id", "") or settlement_id
+        groups.setdefault(settlement_id, []).append(row)
+    if not groups:
         raise Unreadable("empty_settlement", "the file holds no row")
+    return [_payout(settlement_id, rows) for settlement_id, rows in groups.items()]
+
+
+def _payout(settlement_id: str, rows: Sequence[Mapping[str, str]]) -> Payout:
     head = next((row for row in rows if row.get("total-amount")), None)
     if head is None or "amount" not in head:
         raise Unreadable("missing_field", "total-amount must stand in a row, and there must be a column amount")
-    settlement_id = head.get("settlement-id", "")
     if not settlement_id:
         raise Unreadable("missing_field", "settlement-id must be told")
     currency = currency_code(head.get("currency", ""), "currency")
@@ -91,8 +106,27 @@ def _identity(row: Mapping[str, str]) -> str:
 
 
 def _minor(text: str, currency: str) -> int:
-    """An amount with a point or a comma before its decimals, and perhaps the other between its thousands."""
-    plain = text.replace("\u00a0", "").replace(" ", "").replace("\u202f", "")
-    if plain.rfind(",") > plain.rfind("."):
-        plain = plain.replace(".", "").replace(",", ".")
-    return to_minor(plain.replace(",", ""), currency, "amount")
+    """An amount with a point or a comma before its decimals, and perhaps the other between its thousands; below zero
+    with a minus before or after it, or in brackets."""
+    plain = "".join(text.split()).strip("\"'").replace("\u2212", "-")
+    is_negative = plain.endswith("-") or (plain.startswith("(") and plain.endswith(")"))
+    plain = plain.rstrip("-").strip("()")
+    comma, point = plain.rfind(","), plain.rfind(".")
+    sign = "," if comma > point else "."
+    if _parts_thousands(plain, sign, currency):
+        plain = plain.replace(sign, "")
+    else:
+        plain = plain.replace("." if sign == "," else ",", "").replace(sign, ".")
+    return to_minor(f"-{plain}" if is_negative else plain, currency, "amount")
+
+
+def _parts_thousands(plain: str, sign: str, currency: str) -> bool:
+    """Whether the last sign of an amount stands between thousands and not before decimals."""
+    if plain.count(sign) > 1:
+        return True
+    if ("," in plain and "." in plain) or sign not in plain:
+        return False
+    whole, _, rest = plain.rpartition(sign)
+    could_be = len(rest) == 3 and 1 <= len(whole.lstrip("+-")) <= 3 and not whole.lstrip("+-").startswith("0")
+    places = exponent(currency)
+    return could_be and (places == 0 or (places != 3 and sign == ","))

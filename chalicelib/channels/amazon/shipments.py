@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,15 +21,16 @@ def confirm_shipment(wire: Wire, external_id: str, parcel: ShipmentConfirmation)
     The model requires a tracking number. None is made up: the buyer would follow it to nothing, and it would count
     against the seller's valid tracking rate; a person confirms such a parcel on Amazon, whose update tells us.
     """
-    if not parcel.tracking_number:
+    tracking = parcel.tracking_number.strip()
+    if not tracking:
         remedy = "give its tracking number, or confirm it in Seller Central"
         raise Refused("tracking_missing", f"parcel {parcel.shipment_id}: Amazon takes no parcel without one: {remedy}")
     detail: dict[str, Any] = {
         "packageReferenceId": str(parcel.sequence),
         **carrier_fields(parcel.carrier),
-        "trackingNumber": parcel.tracking_number,
+        "trackingNumber": tracking,
         "shipDate": iso(parcel.shipped_ms),
-        "orderItems": [{"orderItemId": line_id, "quantity": units} for line_id, units in parcel.items],
+        "orderItems": [{"orderItemId": line_id, "quantity": units} for line_id, units in _units(parcel).items()],
     }
     body = {"marketplaceId": wire.marketplace_id, "packageDetail": detail}
     path = f"/orders/v0/orders/{quote(external_id, safe='')}/shipmentConfirmation"
@@ -47,7 +49,19 @@ def _is_confirmed(wire: Wire, external_id: str, parcel: ShipmentConfirmation) ->
         packages = [_package(package) for package in order.each("packages")]
     except Refused:  # no such order, or none that can be read: the first refusal says more
         return False
-    return (parcel.tracking_number, dict(parcel.items)) in packages
+    return (_folded(parcel.tracking_number), _units(parcel)) in packages
+
+
+def _units(parcel: ShipmentConfirmation) -> dict[str, int]:
+    """The units of each line in the parcel, without lines of which it holds none."""
+    found: Counter[str] = Counter()
+    for line_id, units in parcel.items:
+        found[line_id] += units
+    return {line_id: units for line_id, units in found.items() if units > 0}
+
+
+def _folded(tracking: str) -> str:
+    return "".join(tracking.split()).upper()
 
 
 def _package(package: Node) -> tuple[str, Mapping[str, int]]:
@@ -55,4 +69,4 @@ def _package(package: Node) -> tuple[str, Mapping[str, int]]:
         items = {item.identity("orderItemId"): item.whole("quantity") for item in package.each("packageItems")}
     except Unreadable:
         items = {}
-    return package.text("trackingNumber"), items
+    return _folded(package.text("trackingNumber")), items

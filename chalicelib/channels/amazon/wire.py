@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.channels.amazon.limits import PLANS
+from chalicelib.channels.fields import Node, parse
 from chalicelib.channels.port import Budget, TokenStore
 from chalicelib.channels.transport import (
     HttpRequest,
@@ -20,7 +21,6 @@ from chalicelib.channels.transport import (
     TokenRejected,
     Transport,
     checked,
-    retry_after_s,
     with_token,
 )
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
@@ -32,6 +32,12 @@ _LWA_URL = "https://api.amazon.com/auth/o2/token"
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 _PASSING = {"InternalFailure", "InternalError", "ServiceUnavailable", "QuotaExceeded", "RequestThrottled"}
 _LONGEST_WAIT_S = 900
+_LONGEST_LIFE_S = 86_400 - 1
+_LWA_PASSING = ("server_error", "temporarily_unavailable", "slow_down")  # whatever status they come with
+_SLOWEST_PER_S, _FASTEST_PER_S = 1e-5, 1e4  # a rate beyond these is an error of writing
+_TIMED_OUT = (408, 425)  # a gateway gave up: what was asked for may have been done
+# What may never be done twice: only its content says that it was not done, however odd its success looks.
+_ONCE = {"createFeed"}
 
 
 class Wire:
@@ -56,10 +62,21 @@ class Wire:
         self._credentials = credentials
         self._tokens = tokens
         self._budget = budget
+        self._denied: set[str] = set()  # operations that a new token does not open either
 
     def call(self, operation: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON of a successful answer to the seller's call, None when it has no body."""
-        return with_token(self._tokens, self._sellers_token, self._sender(operation, method, path, body))
+        send = self._sender(operation, method, path, body)
+        token = self._tokens.get() if operation in self._denied else ""
+        try:
+            return send(token) if token else with_token(self._tokens, self._sellers_token, send)
+        except TokenRejected as error:  # no call of this kind asks for a new token again
+            told = f"{error} to {operation}: give the app the permission for this call"
+            raise Refused("not_authorised", told) from None
+        except Refused as refused:
+            if refused.reason == "not_authorised" and not isinstance(refused, Unauthorised):
+                self._denied.add(operation)
+            raise
 
     def call_grantless(self, operation: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The same for one of the app's own operations, which needs no seller's consent."""
@@ -103,13 +120,18 @@ class Wire:
             after_s = _after_s(response, told_per_s or PLANS[operation].rate_per_s)
             self._budget.drain(operation, after_s)
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
-        if response.status >= 500:
+        if response.status >= 500 or response.status in _TIMED_OUT or _is_passing(response):
             told = f"Amazon answered {response.status} to {operation}{request_id(response)}"
-            raise Busy(told, after_s=retry_after_s(response))
-        answer = checked(response, "Amazon")
+            raise Busy(told, after_s=_told_wait_s(response, 2))
+        try:
+            answer = checked(response, "Amazon")
+        except RecursionError:
+            raise Busy(f"Amazon answered {operation} with something that is no answer", after_s=5) from None
         if b"\\ud" in response.body.lower():
             answer = _without_surrogates(answer)
-        if isinstance(answer, dict) and answer.get("errors"):  # a success that names errors is none
+        if (
+            isinstance(answer, dict) and answer.get("errors") and operation not in _ONCE
+        ):  # a success that names errors is none
             code = _first_code(answer["errors"])
             if code in _PASSING:
                 raise Busy(f"Amazon answered {code} to {operation}{request_id(response)}", after_s=5)
@@ -142,14 +164,20 @@ class Wire:
         try:
             answer = having(checked(response, "Login with Amazon"), "access_token", "expires_in")
         except (Refused, TokenRejected) as error:
-            if not _says_why(response):  # a page of the gateway is no word of Login with Amazon's
+            why = _why(response)
+            if not why or why in _LWA_PASSING:  # a page of the gateway is no word of Login with Amazon's
                 raise Busy(f"Login with Amazon answered {response.status} without a reason", after_s=30) from None
+            if why == "invalid_scope":  # of the app as such: no seller's consent is gone
+                raise Refused("not_authorised", f"{error}: give the app the scope {_SCOPE}") from None
             raise Unauthorised(f"{error}: authorise again, or correct the client id and secret") from None
         try:
-            lifetime_ms = int(answer["expires_in"]) * 1000
-        except (TypeError, ValueError):
-            raise Busy("Login with Amazon told no lifetime", after_s=5) from None
-        return str(answer["access_token"]), self.now_ms + lifetime_ms - _EARLY_MS
+            lifetime_s = int(answer["expires_in"])
+        except (TypeError, ValueError, OverflowError):
+            lifetime_s = 0
+        if lifetime_s <= 0:
+            raise Busy("Login with Amazon told no lifetime", after_s=5)
+        lifetime_ms = min(lifetime_s, _LONGEST_LIFE_S) * 1000
+        return str(answer["access_token"]), self.now_ms + lifetime_ms - min(_EARLY_MS, lifetime_ms // 2)
 
 
 def having(answer: Any, *names: str) -> dict[str, Any]:
@@ -157,6 +185,11 @@ def having(answer: Any, *names: str) -> dict[str, Any]:
     if not isinstance(answer, dict) or any(answer.get(name) is None for name in names):
         raise Busy(f"Amazon answered without {', '.join(names)}", after_s=5)
     return answer
+
+
+def tree(answer: Any) -> Node:
+    """An object of an answer as a tree in which a number with a point is exact, and may stand for text."""
+    return parse(json.dumps(answer))
 
 
 def payload(answer: Any, kind: type) -> Any:
@@ -183,13 +216,14 @@ def request_id(response: HttpResponse) -> str:
     return f" (request {found[:80]})" if found else ""
 
 
-def _says_why(response: HttpResponse) -> bool:
-    """Whether it is an error of OAuth 2: an object that names it in `error`, e.g. invalid_grant."""
+def _why(response: HttpResponse) -> str:
+    """The error of OAuth 2 that it names in `error`, e.g. invalid_grant; "" when it is none."""
     try:
         answer = json.loads(response.body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and isinstance(answer.get("error"), str)
+    except (ValueError, RecursionError):
+        return ""
+    told = answer.get("error") if isinstance(answer, dict) else None
+    return told.strip().lower() if isinstance(told, str) else ""
 
 
 def _fetched(response: HttpResponse) -> HttpResponse:
@@ -205,16 +239,32 @@ def _rate(response: HttpResponse) -> float:
         rate_per_s = float(response.headers.get("x-amzn-ratelimit-limit", "0"))
     except ValueError:
         return 0.0
-    return rate_per_s if math.isfinite(rate_per_s) and rate_per_s > 0 else 0.0
+    return rate_per_s if _SLOWEST_PER_S <= rate_per_s <= _FASTEST_PER_S else 0.0
 
 
 def _after_s(response: HttpResponse, rate_per_s: float) -> int:
     """Until one call is allowed again: as the answer says, else as long as one call takes to be regained."""
-    text = response.headers.get("retry-after", "")
-    wanted_s = int(text) if text.isdecimal() else math.ceil(1 / rate_per_s)
+    return _told_wait_s(response, math.ceil(1 / rate_per_s))
+
+
+def _told_wait_s(response: HttpResponse, otherwise_s: int) -> int:
+    """What `Retry-After` says in seconds, within bounds."""
+    text = response.headers.get("retry-after", "").strip()
+    wanted_s = int(text[:9]) if text.isdecimal() else otherwise_s  # nine digits are too long a wait already
     return min(max(wanted_s, 1), _LONGEST_WAIT_S)
 
 
+def _is_passing(response: HttpResponse) -> bool:
+    """Whether a refusal names trouble of Amazon's own: then it is no word on what was asked for."""
+    if not 400 <= response.status < 500 or response.status in (401, 403):
+        return False
+    try:
+        answer = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and _first_code(answer.get("errors")) in _PASSING
+
+
 def _first_code(errors: Any) -> str:
-    first = errors[0] if isinstance(errors, list) else errors
+    first = errors[0] if isinstance(errors, list) and errors else errors
     return str(first.get("code", "no code") if isinstance(first, dict) else "no code")[:80]

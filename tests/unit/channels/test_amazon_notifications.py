@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.amazon.notifications import Hint, Told, hint_of, told_of
+from chalicelib.channels.amazon.notifications import Told, told_of
 from chalicelib.domain.errors import Unreadable
 
 
@@ -15,17 +15,19 @@ def notification(**more: Any) -> dict[str, Any]:
 
 
 def test_an_order_change_points_at_its_order_and_seller() -> None:
-    assert hint_of(json.dumps(notification())) == Hint("A3SELLER", ("114-0000001-0000001",))
+    change = Told("ORDER_CHANGE", "A3SELLER", order_ids=("114-0000001-0000001",))
+    assert told_of(json.dumps(notification())) == change
 
 
 def test_the_case_of_a_notifications_keys_does_not_matter() -> None:
     change = {"sellerId": "A3SELLER", "amazonOrderId": "114-0000001-0000001"}
     body = {"notificationType": "order_change", "payload": {"orderChangeNotification": change}}
-    assert hint_of(json.dumps(body).encode()) == Hint("A3SELLER", ("114-0000001-0000001",))
+    change = Told("ORDER_CHANGE", "A3SELLER", order_ids=("114-0000001-0000001",))
+    assert told_of(json.dumps(body).encode()) == change
 
 
 def test_another_type_of_notification_points_at_no_order() -> None:
-    assert hint_of('{"notificationType": "FEED_PROCESSING_FINISHED", "payload": {}}').order_ids == ()
+    assert told_of('{"notificationType": "NEW_TYPE", "payload": {}}') == Told("NEW_TYPE")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_another_type_of_notification_points_at_no_order() -> None:
 )
 def test_what_is_no_notification_is_unreadable(body: str) -> None:
     with pytest.raises(Unreadable):
-        hint_of(body)
+        told_of(body)
 
 
 def told(kind: str, payload: Any, **more: Any) -> Told:

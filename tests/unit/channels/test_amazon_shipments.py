@@ -91,3 +91,22 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_number() -> None:
 )
 def test_carriers_go_by_amazons_names(carrier: str, fields: dict[str, str]) -> None:
     assert carrier_fields(carrier) == fields
+
+
+def test_a_blank_tracking_number_is_none() -> None:
+    desk = Desk()
+    with pytest.raises(Refused, match="tracking_missing"):
+        confirm(desk, " \t")
+    assert desk.operations == []
+
+
+def test_a_parcel_is_known_by_its_number_however_it_is_spaced() -> None:
+    confirm(refused_desk(package("1z 9")), " 1Z9 ")
+
+
+def test_lines_named_twice_or_without_units_are_sent_once_or_not() -> None:
+    desk = Desk()
+    items = (("L1", 1), ("L2", 0), ("L1", 1))
+    desk.client().confirm_shipment("114-1", ShipmentConfirmation("S1", 1, "UPS", "1Z9", DESK, items))
+    sent = json.loads(desk.sent[-1].body)["packageDetail"]["orderItems"]
+    assert sent == [{"orderItemId": "L1", "quantity": 2}]

@@ -10,7 +10,7 @@ from chalicelib.channels.registry import kind_of
 from chalicelib.domain import commands, funding, settlement
 from chalicelib.domain.orders import Order, refunded_minor
 from chalicelib.inbound import money, polls, returns
-from chalicelib.outbound import offers, sync, tell
+from chalicelib.outbound import offers, tell
 from chalicelib.runtime import clients
 from chalicelib.store import ledger
 from chalicelib.store.accounts import resume_account
@@ -120,11 +120,6 @@ def payout_known_before_it_is_worked_off() -> Any:
     return planted((money, "_settlement_messages", early), (money, "_work_off", work))
 
 
-def money_without_overlap() -> Any:
-    """The next reading of money begins where the last one ended."""
-    return planted((money, "_MONEY_OVERLAP_MS", -1), (money, "_PAYOUT_OVERLAP_MS", -1))
-
-
 def return_without_its_missing_steps() -> Any:
     """A later step of a return is applied alone, and refused when an earlier one was not seen."""
 
@@ -159,11 +154,6 @@ def resume_without_catching_up() -> Any:
         runtime.unsettle(f"pause/{channel}")
 
     return planted((polls, "resume", resume))
-
-
-def caught_up_at_once() -> Any:
-    """The work of catching up is dropped where it is found before the pause has been taken away."""
-    return planted((sync, "_ROUNDS_FOR_THE_RESUME", 0))
 
 
 def resume_forgets_orders() -> Any:
@@ -215,12 +205,10 @@ MARKET_PLANTS: tuple[Plant, ...] = (
     fact_keyed_by_payout,
     fact_booked_once_for_all,
     payout_known_before_it_is_worked_off,
-    money_without_overlap,
     return_without_its_missing_steps,
     return_under_a_new_name_each_time,
     return_received_at_the_channels_word,
     resume_without_catching_up,
-    caught_up_at_once,
     resume_forgets_orders,
     closed_orders_not_caught_up,
     paused_for_ever,

@@ -32,8 +32,7 @@ OPERATIONS = {
     "getPublicKey getSubscriptions updateConfig updateDestination",
     "ebay developer_analytics_v1_beta": "getRateLimits",
     "ebay developer_key_management_v1": "createSigningKey",
-    "ebay post_order_cancellation": "approveCancellationRequest checkCancellationEligibility createCancellation "
-    "rejectCancellationRequest search",
+    "ebay post_order_cancellation": "approveCancellationRequest checkCancellationEligibility createCancellation search",
     "ebay post_order_return": "getReturn issueReturnRefund markReturnReceived processReturnRequest search",
     "ebay sell_account_v1": "getOptedInPrograms optInToProgram",
     "ebay sell_analytics_v1": "findSellerStandardsProfiles",

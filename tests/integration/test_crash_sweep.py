@@ -38,6 +38,7 @@ def _sweep(box: Sandbox, function: str, scenario: Scenario) -> int:
     box.begin()
     event = scenario.prepare(box)
     box.drain()
+    box.wait_a_little()
     ready = box.saved()
     calls, once = _undisturbed(box, function, event, ready)
     answer, expected = _again(box, function, event), box.end_state()
@@ -65,13 +66,15 @@ def _crash(box: Sandbox, function: str, event: Any, point: CrashPoint) -> None:
     with pytest.raises(Crash):
         box.deliver(function, event)
     box.crash_at = None
-    box.wait_a_little()
 
 
 def _again(box: Sandbox, function: str, event: Any) -> Any:
     """Deliver the event twice more; the last answer."""
-    answers = [box.deliver(function, event, receives=2 + n) for n in range(REDELIVERIES)]
-    return answers[-1]
+    answer = None
+    for n in range(REDELIVERIES):
+        box.wait_a_little()
+        answer = box.deliver(function, event, receives=2 + n)
+    return answer
 
 
 def _assert_same(found: dict[str, Any], expected: dict[str, Any], where: str) -> None:

@@ -100,7 +100,9 @@ class Mix:
             self._until(door, lambda: True)
         ran = [self._order(order_id) for order_id in self._ids()]
         lines = sum(len(order.lines) for order in ran)
-        assert all(stage(order) in CLOSED for order in ran), "an order was left unsettled"
+        # One that its buyer called off while its parcel was on the way is held for a person.
+        left = [order for order in ran if stage(order) not in CLOSED and not order.state.holds]
+        assert not left, f"{left[0].order_id} was left unsettled"
         return Ran(self.world.meter, self.rate_per_s, self.orders, lines, Counter(map(stage, ran)))
 
     def _sell(self, door: Door) -> None:

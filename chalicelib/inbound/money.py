@@ -26,7 +26,7 @@ from chalicelib.store.ledger import (
     news_in,
     read_facts,
     read_statement,
-    write_facts,
+    write_news,
 )
 
 T = TypeVar("T")
@@ -200,13 +200,12 @@ def _book(facts: Sequence[LedgerFact], channel: str, runtime: Runtime) -> int:
     news = news_in(runtime.tables, channel, facts)
     if refunds := _refund_messages(news, channel, runtime):
         runtime.queues.send("funding", refunds)
-    for fact, was in news:
+    for fact, was, _ in news:
         if was and was.amount_minor != fact.amount_minor:
             amounts = {"was_minor": was.amount_minor, "now_minor": fact.amount_minor}
             log("fact_corrected", channel=channel, fact=fact.fact_id, order=fact.external_id, **amounts)
     if news:
-        found_orders = [each.was for each in news if each.was and each.was.external_id != each.fact.external_id]
-        write_facts(runtime.tables, channel, [each.fact for each in news], in_place_of=found_orders)
+        write_news(runtime.tables, channel, news)
     return len(news)
 
 

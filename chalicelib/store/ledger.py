@@ -20,10 +20,11 @@ _WORDS_KEPT = 120
 
 
 class News(NamedTuple):
-    """A fact as it is to be booked, and what was booked under its id before (None: nothing)."""
+    """A fact as it is to be booked, what was booked under its id before (None: nothing), and which version that is."""
 
     fact: LedgerFact
     was: LedgerFact | None
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ def news_in(tables: Tables, channel: str, facts: Iterable[LedgerFact]) -> list[N
     about_none = {key: _fact_key(channel, replace(fact, external_id="")) for key, fact in told.items()}
     items = tables.get_many(list(dict.fromkeys([*told, *about_none.values()])))
     known = {key: _fact_of(items[at]) for key, none in about_none.items() for at in (none, key) if at in items}
-    news = [News(_kept_in_payout(fact, known.get(key)), known.get(key)) for key, fact in told.items()]
+    news = [
+        News(_kept_in_payout(fact, known.get(key)), known.get(key), items[key].get("version", 0) if key in items else 0)
+        for key, fact in told.items()
+    ]
     return [each for each in news if each.fact != each.was]
 
 
@@ -100,12 +104,18 @@ def _kept_in_payout(fact: LedgerFact, was: LedgerFact | None) -> LedgerFact:
     return replace(fact, payout_id=was.payout_id, status=status)
 
 
-def write_facts(
-    tables: Tables, channel: str, facts: Sequence[LedgerFact], in_place_of: Sequence[LedgerFact] = ()
-) -> None:
-    """Book these facts, replacing what was booked under their ids, and `in_place_of` others. No id may come twice."""
-    writes: list[Write] = [Put(_fact_key(channel, fact), {"schema": SCHEMA, **asdict(fact)}) for fact in facts]
-    writes += [Delete(_fact_key(channel, fact)) for fact in in_place_of]
+def write_news(tables: Tables, channel: str, news: Sequence[News]) -> None:
+    """Book what is news, each over what it was read from. Raises `Stale` when another reading has booked meanwhile: its
+    word may be the newer one."""
+    writes: list[Write] = [
+        Put(
+            _fact_key(channel, fact),
+            {"schema": SCHEMA, "version": version + 1, **asdict(fact)},
+            When(version=version) if version else When(absent=True),
+        )
+        for fact, _, version in news
+    ]
+    writes += [Delete(_fact_key(channel, was)) for fact, was, _ in news if was and was.external_id != fact.external_id]
     for start in range(0, len(writes), MAX_ACTIONS):
         tables.write(*writes[start : start + MAX_ACTIONS])
 

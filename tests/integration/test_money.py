@@ -17,7 +17,7 @@ from chalicelib.inbound.accounts import JOBS
 from chalicelib.runtime import log
 from chalicelib.runtime.clients import pause
 from chalicelib.store.accounts import read_cursor
-from chalicelib.store.ledger import news_in, read_facts, write_facts
+from chalicelib.store.ledger import News, news_in, read_facts, write_news
 from chalicelib.store.orders import order_writes, read_order
 from local.memory.world import World
 from tests.accounts import DAY_MS, NOW_MS, Account, connected, quiet_world
@@ -115,14 +115,14 @@ def test_an_amount_that_changes_is_replaced_and_both_are_logged(
 @pytest.mark.parametrize("payout_id", ["", "po"])
 def test_a_fact_stays_in_its_payout_and_paid_when_a_list_knows_less(world: World, payout_id: str) -> None:
     paid = LedgerFact("a", "sale", 500, "EUR", NOW_MS, "1001", "po", "paid")
-    write_facts(world.tables, "amazon", [paid])
+    write_news(world.tables, "amazon", [News(paid, None)])
     assert news_in(world.tables, "amazon", [replace(paid, payout_id=payout_id, status="released")]) == []
 
 
 def test_a_fact_that_another_payout_carries_is_moved_there(world: World) -> None:
     paid = LedgerFact("a", "sale", 500, "EUR", NOW_MS, "1001", "po", "paid")
-    write_facts(world.tables, "amazon", [paid])
-    ((now, was),) = news_in(world.tables, "amazon", [replace(paid, payout_id="po2")])
+    write_news(world.tables, "amazon", [News(paid, None)])
+    ((now, was, _),) = news_in(world.tables, "amazon", [replace(paid, payout_id="po2")])
     assert (now.payout_id, was) == ("po2", paid)
 
 

@@ -22,7 +22,6 @@ from chalicelib.channels.port import Availability, Jobs, Price
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Stale
 from chalicelib.domain.money import to_text
 
-_PATCHES_A_SECOND = 5
 BULK_FROM = 20  # more listings than this go by one feed: patches would take seconds of a budget that orders share
 _MOST_MESSAGES = 4000  # of 25,000 that a feed may hold: its job must fit into one item of the table
 _PRODUCT = "PRODUCT"  # a product type that does for changes of an offer alone
@@ -106,16 +105,12 @@ class Listings:
         return [outcome[index] for index in range(len(wanted))]
 
     def _one_by_one(self, items: Iterable[tuple[int, Wanted]]) -> dict[int, HeadraceError | None]:
-        """After a throttle the rest waits without being sent, since it would be throttled too; each as long as those
-        before it will take."""
+        """After a throttle the rest waits without being sent, since it would be throttled too."""
         outcome: dict[int, HeadraceError | None] = {}
         held: Busy | None = None
-        behind = 0
         for index, item in items:
             if held:
-                behind += 1
-                after_s = max(held.after_s, 2) + behind // _PATCHES_A_SECOND
-                outcome[index] = Busy("behind a throttled call", after_s=after_s)
+                outcome[index] = Busy("behind a throttled call", after_s=max(held.after_s, 2))
                 continue
             try:
                 outcome[index] = self._patch(item)

@@ -306,6 +306,17 @@ class CancellationRequest:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class CaptureRequest:
+    """Money to take that the buyer has authorised. `capture_id` names the wish and never changes: asking twice takes
+    it once. `final`: what is authorised beyond it is given free."""
+
+    capture_id: str
+    amount_minor: int
+    currency: str
+    final: bool = True
+
+
 class ChannelClient(Protocol):
     """One channel account. Everything may raise `Busy` (come back later) and `Refused` (this will never succeed)."""
 
@@ -330,6 +341,13 @@ class ChannelClient(Protocol):
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """Tell of a parcel; telling twice is harmless."""
+
+    def capture(self, external_id: str, wish: CaptureRequest) -> int:
+        """Take authorised money; how much was taken (less than asked where less was authorised). Taken before: the
+        same again."""
+
+    def void(self, external_id: str) -> None:
+        """Give free what is authorised and not captured; what is free already is no error."""
 
     def refund(self, external_id: str, wish: RefundRequest) -> bool:
         """Give money back: True when it is done, False while it is pending (ask again with the same wish)."""
@@ -387,6 +405,14 @@ class Basic:
     def health(self) -> list[Metric]:
         """None."""
         return []
+
+    def capture(self, external_id: str, wish: CaptureRequest) -> int:
+        """Raises `Refused`, always."""
+        raise _not_supported("capture the payment of", external_id, wish.capture_id)
+
+    def void(self, external_id: str) -> None:
+        """Raises `Refused`, always."""
+        raise _not_supported("void the payment of", external_id, external_id)
 
     def refund(self, external_id: str, wish: RefundRequest) -> bool:
         """Raises `Refused`, always."""

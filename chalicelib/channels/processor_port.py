@@ -1,0 +1,32 @@
+"""What the app asks of a payment processor, in the app's own words. Amounts are minor units of `currency`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from chalicelib.channels.port import CaptureRequest, Payout
+from chalicelib.domain.channel_order import Payment
+from chalicelib.domain.settlement import LedgerFact
+
+
+class ProcessorClient(Protocol):
+    """One account. Everything may raise `Busy` (come back later) and `Refused` (this will never succeed)."""
+
+    def payment(self, reference: str) -> Payment:
+        """How the payment stands now."""
+
+    def capture(self, reference: str, wish: CaptureRequest) -> int:
+        """Take the money; how much was taken (less than asked where less was authorised). Taken before: the same."""
+
+    def void(self, reference: str) -> None:
+        """Give an authorisation free. One that is gone already is no error; one that was captured is `Refused`."""
+
+    def refund(self, reference: str, refund_id: str, amount_minor: int, currency: str, reason: str) -> bool:
+        """Give money back, once for each `refund_id`: True when it is done, False while it is pending."""
+
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
+        """Every amount booked since then (Unix ms); `external_id` is the order's id where the payment tells it."""
+
+    def payouts(self, since_ms: int) -> Iterator[Payout]:
+        """Every payout that was paid since then (Unix ms), whole."""

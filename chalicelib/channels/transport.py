@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.channels.port import TokenStore
-from chalicelib.domain.errors import Busy, Refused, Retry, Unauthorised
+from chalicelib.domain.errors import Busy, Refused, Retry, Unanswered, Unauthorised
 
 _CONNECT_S = 2.0
 _READ_S = 20.0
@@ -45,7 +45,7 @@ class TokenRejected(Retry):
 
 
 def urllib3_transport() -> Transport:
-    """Sends over urllib3: no redirects, no retries of its own; `Busy` when the other side cannot be reached."""
+    """Sends over urllib3: no redirects, no retries of its own; `Unanswered` when the other side cannot be reached."""
     import urllib3
 
     pool = urllib3.PoolManager(maxsize=4, timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S), retries=False)
@@ -60,7 +60,7 @@ def urllib3_transport() -> Transport:
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise Busy(f"no answer: {type(error).__name__}", after_s=5) from None
+            raise Unanswered(f"no answer: {type(error).__name__}", after_s=5) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return HttpResponse(answer.status, headers, answer.data)
 
@@ -70,12 +70,14 @@ def urllib3_transport() -> Transport:
 def checked(response: HttpResponse, channel: str) -> Any:
     """The JSON of a successful answer, None when it has no body.
 
-    429 and 5xx, or a success that is no JSON, are `Busy`; 401 and 403 are `TokenRejected`; any other 4xx is `Refused`
-    with the channel's own code.
+    429 is `Busy`; 5xx, or a success that is no JSON, is `Unanswered`; 401 and 403 are `TokenRejected`; any other 4xx is
+    `Refused` with the channel's own code.
     """
     status = response.status
-    if status == 429 or status >= 500:
+    if status == 429:
         raise Busy(f"{channel} answered {status}", after_s=retry_after_s(response))
+    if status >= 500:
+        raise Unanswered(f"{channel} answered {status}", after_s=retry_after_s(response))
     if status in (401, 403):
         raise TokenRejected(f"{channel} answered {status}")
     if status >= 300:
@@ -85,7 +87,7 @@ def checked(response: HttpResponse, channel: str) -> Any:
     try:
         return json.loads(response.body)
     except ValueError:
-        raise Busy(f"{channel} answered {status} with something that is no JSON", after_s=5) from None
+        raise Unanswered(f"{channel} answered {status} with something that is no JSON", after_s=5) from None
 
 
 def retry_after_s(response: HttpResponse) -> int:

@@ -4,7 +4,8 @@ HeadraceError
 ├── Retry                 the same work may succeed later: the record goes back to its queue
 │   ├── Stale             another writer won, or a condition no longer holds: read again and decide again
 │   └── Busy              throttled, in conflict or out of reach; `after_s` says when to come back
-│       └── OverBudget    not sent: the account's calls of this kind are used up for now
+│       ├── OverBudget    not sent: the account's calls of this kind are used up for now
+│       └── Unanswered    sent: it may have been carried out, or may be yet
 └── Refused               the same work can never succeed: `reason` is a stable word, `detail` is for people
     ├── Unauthorised      consent or credentials are gone: a person must authorise the account again
     ├── Unreadable        a payload that its reader cannot understand
@@ -37,6 +38,10 @@ class Busy(Retry):
 
 class OverBudget(Busy):
     """The call was not made: the account has used up what the channel allows. `after_s`: when one is allowed again."""
+
+
+class Unanswered(Busy):
+    """The call was made and its answer is lost or says nothing: it may have been carried out, or may be yet."""
 
 
 class Refused(HeadraceError):

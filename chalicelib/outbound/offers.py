@@ -15,7 +15,7 @@ from chalicelib.channels.port import Availability, ChannelClient, Price
 from chalicelib.channels.registry import kind_of, revisions_of
 from chalicelib.domain.availability import published, sellable
 from chalicelib.domain.catalogue import Sku
-from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Stale
+from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Stale, Unanswered
 from chalicelib.domain.stock import Stock
 from chalicelib.runtime.batch import Delivery, failed, is_done_with, put_back_together
 from chalicelib.runtime.clients import client_for
@@ -43,6 +43,9 @@ _SELLS_OUT, _NEARLY, _PRICES, _OTHER_FALLS, _RISES = range(5)
 
 class Crossed(Busy):
     """Another worker pushed meanwhile: which of the two values the channel shows is not known."""
+
+
+_UNCLEAR = (Crossed, Unanswered)  # what the channel shows is not known, whatever it acknowledged to somebody else
 
 
 class Wanted(NamedTuple):
@@ -79,17 +82,22 @@ def push_skus(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[st
 
 
 def _note(found: Mapping[str, Exception], trouble: dict[str, Exception]) -> None:
-    """Of several troubles of one SKU, what is worth another try counts; of those, values that crossed."""
+    """Of several troubles of one SKU, the weightiest counts."""
     for sku, error in found.items():
-        if isinstance(error, Crossed) or not isinstance(trouble.get(sku), Busy):
+        if sku not in trouble or _weight(error) >= _weight(trouble[sku]):
             trouble[sku] = error
 
 
+def _weight(error: Exception) -> int:
+    """Which of several troubles decides: one that leaves unclear what is shown, then one that is worth another try."""
+    return 2 if isinstance(error, _UNCLEAR) else int(isinstance(error, Busy))
+
+
 def _trouble_of(delivery: Delivery, entries: Mapping[str, Entry], trouble: Mapping[str, Exception]) -> Exception | None:
-    """What went wrong with the SKU or one of its kits; first what is worth another try."""
+    """What went wrong with the SKU or one of its kits."""
     sku = delivery.body["sku"]
     found = [trouble[name] for name in (sku, *entries[sku].kits) if name in trouble]
-    return next((error for error in found if isinstance(error, Busy)), found[0] if found else None)
+    return max(found, key=_weight, default=None)
 
 
 def _wanted(kind: str, batch: Sequence[Delivery], entries: Mapping[str, Entry], runtime: Runtime) -> list[Wanted]:
@@ -250,7 +258,7 @@ def _finished(queue: str, ends: Sequence[tuple[Delivery, Exception | None]], run
     undone: list[str] = []
     for delivery, error in ends:
         if isinstance(error, Busy):
-            again = isinstance(error, Crossed) or bool(delivery.body.get("again"))
+            again = isinstance(error, _UNCLEAR) or bool(delivery.body.get("again"))
             waiting[delivery.body["sku"], again].append((delivery, error))
         elif isinstance(error, Refused) and is_done_with(error):
             log("push_refused", queue=queue, sku=delivery.body["sku"], reason=error.reason)

@@ -14,7 +14,7 @@ from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.cancellation import has_come_back
-from chalicelib.domain.lifecycle import unsaid_to_channel, waits_for_stock, work_due
+from chalicelib.domain.lifecycle import unsaid_to_channel, untold_cancellations, waits_for_stock, work_due
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -78,17 +78,32 @@ def _follow_up(record: Record) -> list[tuple[str, Message]]:
 def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
     """The stage that has work, the channel that must be told, and the exchanges whose goods have come back."""
     order, before = order_of(new), order_of(old) if old else None
-    message: Message = {"order": order.order_id}
-    queues = [work_due(order)]
+    sync = SYNC_QUEUES.get(kind_of(order.channel), "")
+    due = [work_due(order)]
     if waits_for_stock(order) and _waits_anew(order, before):
-        queues.append("allocation")
+        due.append("allocation")
     if unsaid_to_channel(order):
-        queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
-    return [(queue, message) for queue in queues if queue] + [
+        due.append(sync)
+    follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]
+    if before and _may_have_restocked(order, before):
+        follow_up.append((sync, {"restocked_by": order.order_id}))
+    return [(queue, message) for queue, message in follow_up if queue] + [
         ("entry", {"order": back.exchange})
         for name, back in order.state.returns.items()
         if back.exchange and has_come_back(order, back.exchange) and before and before.state.returns.get(name) != back
     ]
+
+
+def _may_have_restocked(order: Order, before: Order) -> bool:
+    """Whether the channel has heard of a cancellation, or told us of one: it may put the units back on sale by itself,
+    also those of an order that was never promised any, whose end changes no stock of ours."""
+    if order.state.linked_to or untold_cancellations(order.state):
+        return False
+    return _cancelled(order) > _cancelled(before) or bool(untold_cancellations(before.state))
+
+
+def _cancelled(order: Order) -> int:
+    return sum(units.cancelled for units in order.state.quantities)
 
 
 def _waits_anew(order: Order, before: Order | None) -> bool:

@@ -2,7 +2,8 @@
 
 Messages: {sku} and {order} = look at it, {sku, again} whatever was acknowledged; {rule_of} = the rule of that channel
 has changed, look at all SKUs; {orders_of} = look at all open orders of that channel, and at closed ones of which it
-was not told all.
+was not told all; {restocked_by} = the channel may have put that order's units back on sale by itself, say our numbers
+again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import read_pause
 from chalicelib.store.listings import list_skus
-from chalicelib.store.orders import list_order_ids
+from chalicelib.store.orders import list_order_ids, read_order
 
 blueprint = Blueprint(__name__)
 
@@ -72,10 +73,19 @@ def _work(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
 def _look(queue: str, message: Message, runtime: Runtime) -> None:
     if "rule_of" in message:
         spread_rule(queue, message, runtime)
+    elif "restocked_by" in message:
+        say_again(queue, message["restocked_by"], runtime)
     elif "orders_of" in message:
         spread_orders(queue, message, runtime)
     else:
         tell(message, runtime)
+
+
+def say_again(queue: str, order_id: str, runtime: Runtime) -> None:
+    """Have the numbers of an order's SKUs told to the channel, whatever it acknowledged."""
+    order = read_order(runtime.tables, order_id, content=True)
+    skus = sorted({line.sku for line in order.lines if line.sku}) if order else []
+    runtime.queues.send(queue, [{"sku": sku, "again": True} for sku in skus])
 
 
 def spread_rule(queue: str, message: Message, runtime: Runtime) -> None:

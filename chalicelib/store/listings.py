@@ -32,6 +32,7 @@ class Listing:
 
     acked_quantity   the last quantity that the channel acknowledged; -1 when none yet
     acked_version    version of the stock it was made from; a listing never goes back to an older one
+    version          how often something was acknowledged: who pushed over what he has not read learns of it
     changed_ms       when that stock changed, acked_ms when the channel acknowledged: their difference is the latency
     rule             how much of the stock this listing may show; None: the channel's rule
     price_minor      what it should cost, in minor units of `currency`; None: the price is the channel's own business
@@ -46,6 +47,7 @@ class Listing:
     refs: Mapping[str, str]
     acked_quantity: int = -1
     acked_version: int = -1
+    version: int = 0
     changed_ms: int = 0
     acked_ms: int = 0
     rule: AvailabilityRule | None = None
@@ -170,10 +172,10 @@ def listing_writes(listing: Listing) -> list[Write]:
         "channel_sku": listing.channel_sku,
         "refs": dict(listing.refs),
     }
-    observed = {"acked_quantity": -1, "version": -1, "changed_ms": 0, "acked_ms": 0}
+    observed = {"acked_quantity": -1, "acked_version": -1, "changed_ms": 0, "acked_ms": 0}
     return [
         Put(link_key(listing.channel, listing.channel_sku), {"schema": SCHEMA, "sku": listing.sku}),
-        Change(_listing_key(listing.sku, listing.channel, listing.channel_sku), put={**body, **observed}),
+        Change(_key_of(listing), add={"version": 1}, put={**body, **observed}),
     ]
 
 
@@ -230,7 +232,8 @@ def _listing_of(sku: str, item: Item) -> Listing:
         sku=sku,
         refs=item["refs"],
         acked_quantity=item["acked_quantity"],
-        acked_version=item["version"],
+        acked_version=item["acked_version"],
+        version=item["version"],
         changed_ms=item["changed_ms"],
         acked_ms=item["acked_ms"],
         rule=_rule_of(item["rule"]) if item.get("rule") else None,
@@ -255,10 +258,11 @@ class Shown(NamedTuple):
 
 
 def acknowledge(tables: Tables, listing: Listing, shown: Shown, now_ms: int) -> None:
-    """Record what the channel acknowledged. Raises `Stale` when something newer was."""
+    """Record what the channel acknowledged. Raises `Stale` when anything was since the listing was read, even of the
+    same stock: which of the two values came last is not known."""
     put = {"acked_quantity": shown.quantity, "changed_ms": shown.changed_ms, "acked_ms": now_ms}
-    put |= {"version": shown.version, **_revised(listing, shown.day)}
-    tables.write(Change(_key_of(listing), put=put, when=When(version=listing.acked_version)))
+    put |= {"acked_version": shown.version, **_revised(listing, shown.day)}
+    tables.write(Change(_key_of(listing), add={"version": 1}, put=put, when=When(version=listing.version)))
 
 
 def _revised(listing: Listing, day: int) -> Item:

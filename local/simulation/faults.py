@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.channels.transport import HttpRequest, HttpResponse
-from chalicelib.domain.errors import Busy, Stale
+from chalicelib.domain.errors import Busy, Stale, Unanswered
 from chalicelib.runtime.bodies import Bodies
 from chalicelib.runtime.queues import Message
 from chalicelib.store.tables import Item, Key, Page, Write
@@ -186,7 +186,7 @@ class FaultyTransport:
         if self.is_out:
             self._choke.note(f"out {request.method}")
             if self._choke.chance.random() < 0.5:
-                raise Busy("no answer", after_s=1)
+                raise Unanswered("no answer", after_s=1)
             return HttpResponse(503, {"content-type": "text/html"}, b"<html>Service Unavailable</html>")
         host = str(urlsplit(request.url).hostname)
         return self._choke(f"{request.method} {request.url}", lambda: self._answer(host, request))

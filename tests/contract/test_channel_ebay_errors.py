@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.ebay.answers import Declined, Throttled, Unanswered, errors_of, read_answer
+from chalicelib.channels.ebay.answers import Declined, Throttled, errors_of, read_answer
 from chalicelib.channels.port import RefundRequest
 from chalicelib.channels.transport import HttpResponse
-from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.errors import Busy, Refused, Unanswered
 from local.marketplaces.shelf import Sale
 from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, answer, confirmation, problem, seller
 from tests.contract.marketplaces_calls import first, populated

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.ebay.answers import Declined, Unanswered, read_answer
+from chalicelib.channels.ebay.answers import Declined, read_answer
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.oauth import APP
 from chalicelib.channels.port import CancellationRequest, Price, RefundRequest
 from chalicelib.channels.transport import HttpRequest, HttpResponse, TokenRejected
-from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Unauthorised
+from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Unanswered, Unauthorised
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.shelf import Sale
 from tests.contract.ebay_seller import (
@@ -291,7 +291,7 @@ def test_a_connection_that_breaks_leaves_open_what_was_done() -> None:
     on.tokens.put("t", START_MS)
 
     def broken(request: HttpRequest) -> HttpResponse:
-        raise Busy("no answer: ReadTimeoutError", after_s=5)
+        raise Unanswered("no answer: ReadTimeoutError", after_s=5)
 
     client = EbayClient(broken, {}, {}, on.tokens, START_MS)
     with pytest.raises(Unanswered) as unanswered:

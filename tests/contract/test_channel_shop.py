@@ -18,7 +18,7 @@ from chalicelib.channels.port import (
 from chalicelib.channels.registry import client_class
 from chalicelib.channels.storefront.client import MOST_ITEMS, ShopClient
 from chalicelib.channels.transport import HttpRequest, HttpResponse
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unanswered
 from local.marketplaces.shop import ShopStandIn, Shown
 from tests.factories import T0_MS
 from tests.tokens import Tokens
@@ -286,7 +286,7 @@ def test_a_success_may_be_empty_where_nothing_is_to_be_told(on: Seller, name: st
 
 def test_a_shop_that_cannot_be_reached_is_busy_for_every_listing() -> None:
     def unreachable(_: HttpRequest) -> HttpResponse:
-        raise Busy("no answer: ConnectTimeoutError", after_s=5)
+        raise Unanswered("no answer: ConnectTimeoutError", after_s=5)
 
     client = ShopClient(unreachable, {"base_url": "https://shop.example"}, {"token": "t"}, Tokens(), T0_MS)
     outcome = client.push_availability([show("MUG", 1, 1), show("CUP", 1, 1)])

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.channels.port import Availability, Price
 from chalicelib.channels.registry import revisions_of
-from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused
+from chalicelib.domain.errors import Busy, HeadraceError, OverBudget, Refused, Unanswered
 from chalicelib.runtime import clients
 from chalicelib.store.listings import Listing, Shown, acknowledge, listing_writes, listings_of, price_write, sku_writes
 from chalicelib.store.stock import receipt_writes
@@ -163,6 +163,57 @@ def test_a_value_that_crossed_another_goes_out_again_whatever_else_is_in_trouble
     push(world, "MUG")
     (waiting,) = delayed(world)
     assert waiting["again"] is True
+
+
+def test_a_number_that_was_pushed_again_while_another_went_out_does_not_count_as_unchanged(
+    world: World, ebay: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker repeats 4, another says 3 in between and is slower to record it: it must find that it is not alone."""
+    stocked(world, "MUG", 4, "MUG-1")
+    push(world, "MUG")
+    world.tables.write(*receipt_writes("r2", "MUG", "main", 3, world.now_ms))
+    push_availability = ebay.push_availability
+
+    def repeated(wanted: Sequence[Availability]) -> list[HeadraceError | None]:
+        outcome = push_availability(wanted)
+        (listing,) = listings_of(world.tables, ["MUG"])
+        monkeypatch.setattr(ebay, "push_availability", push_availability)
+        ebay.shown["MUG-1"] = listing.acked_quantity
+        acknowledge(world.tables, listing, Shown(listing.acked_quantity, listing.acked_version, 0), 0)
+        return outcome
+
+    monkeypatch.setattr(ebay, "push_availability", repeated)
+    push(world, "MUG")
+    world.queues.wake(world.now_ms + 60_000)
+    world.run()
+    assert ebay.shown == {"MUG-1": 7}
+
+
+def test_a_number_whose_answer_was_lost_goes_out_again_although_a_newer_one_was_acknowledged(
+    world: World, ebay: Shop
+) -> None:
+    """The lost call may be carried out after the newer one."""
+    stocked(world, "MUG", 4, "MUG-1")
+    ebay.outcomes = {"MUG-1": Unanswered("no answer", after_s=5)}
+    push(world, "MUG")
+    ebay.outcomes.clear()
+    push(world, "MUG")
+    ebay.shown["MUG-1"] = 9  # the lost call arrives at last
+    world.queues.wake(world.now_ms + 60_000)
+    world.run()
+    assert ebay.shown == {"MUG-1": 4}
+
+
+def test_a_throttled_number_goes_out_again_only_when_nobody_else_has_said_it(world: World, ebay: Shop) -> None:
+    stocked(world, "MUG", 4, "MUG-1")
+    ebay.outcomes = {"MUG-1": OverBudget("used up", after_s=5)}
+    push(world, "MUG")
+    ebay.outcomes.clear()
+    push(world, "MUG")
+    ebay.shown.clear()
+    world.queues.wake(world.now_ms + 60_000)
+    world.run()
+    assert ebay.shown == {}
 
 
 def test_a_price_without_stock_is_told(world: World, ebay: Shop) -> None:

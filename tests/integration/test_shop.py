@@ -42,6 +42,11 @@ class Trade:
         poll("shop", self.world.runtime)
         self.world.run()
 
+    def puts_back(self, units: int) -> None:
+        """What the shop makes of a cancellation by itself."""
+        shown = self.shop.availability["MUG"]
+        self.shop.availability["MUG"] = shown._replace(quantity=shown.quantity + units)
+
     def order(self, number: str) -> Any:
         return read_order(self.world.tables, f"{CHANNEL}:{number}", content=True)
 
@@ -71,6 +76,31 @@ def test_an_order_of_a_shop_comes_in_lowers_what_it_shows_and_goes_back_as_a_par
     assert [units.shipped for units in trade.order("1001").state.quantities] == [2]
     assert trade.order("1001").state.version <= version + 1
     assert [effect[0] for effect in trade.shop.effects] == ["availability", "availability", "shipment"]
+
+
+def test_a_shop_that_puts_a_cancelled_order_back_on_sale_is_told_our_number_again(trade: Trade) -> None:
+    """The order was held, so no stock was ever promised to it and its end changes none."""
+    held = document(total="9.99")
+    trade.shop.place(held)
+    trade.poll()
+    assert [hold.reason for hold in trade.order("1001").state.holds] == ["total_mismatch"]
+    trade.puts_back(2)
+    trade.shop.place({**held, "updated_at": "2026-01-05T11:00:00Z", "cancelled": True})
+    trade.poll()
+    assert trade.order("1001").state.quantities[0].cancelled == 2
+    assert trade.shop.availability["MUG"].quantity == 10
+
+
+def test_a_shop_hears_our_number_again_once_it_has_taken_a_cancellation_of_ours(trade: Trade) -> None:
+    held = document(total="9.99")
+    trade.shop.place(held)
+    trade.poll()
+    trade.puts_back(2)
+    cancel = {"order": f"{CHANNEL}:1001", "do": "cancel", "fact": {"cancellation_id": "c1"}}
+    trade.world.queues.send("entry", [cancel])
+    trade.world.run()
+    assert trade.shop.effects[-2][0] == "cancellation"
+    assert trade.shop.availability["MUG"].quantity == 10
 
 
 def test_a_poll_reads_every_page_and_its_cursor_is_the_newest_change_that_the_shop_has_shown(trade: Trade) -> None:

@@ -23,7 +23,7 @@ from chalicelib.channels.transport import (
     checked,
     with_token,
 )
-from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
+from chalicelib.domain.errors import Busy, OverBudget, Refused, Unanswered, Unauthorised
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
 GRANTLESS = "notifications"  # the name of the app's own token, which no seller's consent stands behind
@@ -122,7 +122,7 @@ class Wire:
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
         if response.status >= 500 or response.status in _TIMED_OUT or _is_passing(response):
             told = f"Amazon answered {response.status} to {operation}{request_id(response)}"
-            raise Busy(told, after_s=_told_wait_s(response, 2))
+            raise Unanswered(told, after_s=_told_wait_s(response, 2))
         try:
             answer = checked(response, "Amazon")
         except RecursionError:

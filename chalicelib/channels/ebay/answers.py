@@ -12,7 +12,7 @@ from math import ceil, isfinite
 from typing import Any
 
 from chalicelib.channels.transport import HttpResponse, TokenRejected
-from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.errors import Busy, Refused, Unanswered
 
 # Conflicts that pass, whatever status and category they come with, and have left nothing behind. 34922: the refund
 # before is still on its way; 34929: the buyer's payment is.
@@ -39,10 +39,6 @@ class Declined(Refused):
         super().__init__("channel_refused", detail)
         self.status = status
         self.codes = codes
-
-
-class Unanswered(Busy):
-    """Nobody knows whether eBay has done it: the answer was lost, or none that can be read."""
 
 
 class Throttled(Busy):

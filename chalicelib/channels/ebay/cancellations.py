@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.channels.ebay.answers import Declined, Unanswered
+from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.refunds import order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import CancellationRequest, Jobs
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unanswered
 
 _PATH = "/post-order/v2/cancellation"
 _SETTLES_MS = 120_000  # so long a cancellation may be on its way before a search shows it

@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.channels.ebay.answers import Declined, Unanswered
+from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.return_refunds import pay_through_return
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import Jobs, RefundRequest
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unanswered
 from chalicelib.domain.money import to_text
 
 ORDERS = "/sell/fulfillment/v1/order"

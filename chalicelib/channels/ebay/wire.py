@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.channels.ebay.answers import Throttled, Unanswered, read_answer
+from chalicelib.channels.ebay.answers import Throttled, read_answer
 from chalicelib.channels.ebay.oauth import APP, app_token, seller_token
 from chalicelib.channels.ebay.signing import sign, signing_key_of
 from chalicelib.channels.port import Budget, TokenStore
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, with_token
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Unanswered
 
 AGENT = "Headrace/0.1 (Language=Python)"
 _POST_ORDER = "/post-order/"
@@ -103,7 +103,7 @@ class EbayWire:
 
         def send(token: str) -> tuple[HttpResponse, Any]:
             self._budget.spend(api)
-            response = self._sent(HttpRequest(call.method, url, self._headers(call, url, data, token), data))
+            response = self._transport(HttpRequest(call.method, url, self._headers(call, url, data, token), data))
             try:
                 return response, read_answer(response, self.now_ms)
             except Throttled as error:
@@ -113,12 +113,6 @@ class EbayWire:
         fetch, name = (self._fetch_app, APP) if call.as_app else (self._fetch_seller, "")
         found: tuple[HttpResponse, Any] = with_token(self._tokens, fetch, send, name)
         return found
-
-    def _sent(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self._transport(request)
-        except Busy as error:
-            raise Unanswered(str(error), after_s=error.after_s) from None
 
     def _headers(self, call: Call, url: str, data: bytes, token: str) -> dict[str, str]:
         """Post-Order takes OAuth tokens under a scheme word of its own."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.channels.port import TokenStore
+from chalicelib.channels.memory import TokenStore
 from chalicelib.domain.errors import Busy, Refused, Retry, Unauthorised
 
 _CONNECT_S = 2.0

@@ -22,30 +22,24 @@ from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlements
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
 from chalicelib.channels.amazon.wire import USER_AGENT, Wire, having, iso
+from chalicelib.channels.budgets import Budget, Unlimited
+from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node, parse
+from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
-    Budget,
     CancellationRequest,
-    ChannelReturn,
-    Jobs,
-    JobsInMemory,
-    ListedItem,
-    Metric,
-    MoneyFact,
-    Payout,
     Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
-    TokenStore,
-    Unlimited,
     id_in,
     read_all,
 )
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
+from chalicelib.domain.settlement import LedgerFact
 
 __all__ = ["USER_AGENT", "AmazonClient"]
 
@@ -153,7 +147,7 @@ class AmazonClient(Basic):
 
     # --- money and metrics ------------------------------------------------------------------------
 
-    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """listTransactions since then: see `read_transactions`."""
         return read_transactions(self._wire, since_ms)
 

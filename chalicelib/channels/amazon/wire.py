@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.channels.amazon.limits import PLANS
+from chalicelib.channels.budgets import Budget
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import Budget, TokenStore
+from chalicelib.channels.memory import TokenStore
 from chalicelib.channels.transport import (
     HttpRequest,
     HttpResponse,

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.channels.budgets import Budget
 from chalicelib.channels.ebay.answers import Throttled, Unanswered, read_answer
 from chalicelib.channels.ebay.oauth import APP, app_token, seller_token
 from chalicelib.channels.ebay.signing import sign, signing_key_of
-from chalicelib.channels.port import Budget, TokenStore
+from chalicelib.channels.memory import TokenStore
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, with_token
 from chalicelib.domain.errors import Busy
 

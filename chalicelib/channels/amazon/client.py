@@ -21,7 +21,7 @@ from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, OrderLines, re
 from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlements
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
-from chalicelib.channels.amazon.wire import USER_AGENT, Wire, having, iso
+from chalicelib.channels.amazon.wire import Wire, having, iso
 from chalicelib.channels.budgets import Budget, Unlimited
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node, parse
@@ -40,8 +40,6 @@ from chalicelib.channels.port import (
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 from chalicelib.domain.settlement import LedgerFact
-
-__all__ = ["USER_AGENT", "AmazonClient"]
 
 # TAX is left out: it tells of the buyer's tax registration, which nothing here needs; amounts come with PROCEEDS.
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"

@@ -148,5 +148,5 @@ def _code(response: HttpResponse) -> str:
         first = errors[0] if isinstance(errors, list) else errors
         code = first.get("code") or first.get("errorId") if isinstance(first, dict) else first
         return str(code)[:80]
-    except (AttributeError, IndexError, TypeError, RecursionError):
+    except (AttributeError, IndexError, TypeError):
         return "no error code"

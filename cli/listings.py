@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from chalicelib.channels.port import ListedItem
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Busy

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.port import Basic, ChannelReturn, ListedItem, Metric, MoneyFact, Payout, Skip
+from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
+from chalicelib.channels.port import Basic, Skip
 from chalicelib.domain.errors import HeadraceError
+from chalicelib.domain.settlement import LedgerFact
 from chalicelib.runtime import clients
 from chalicelib.store.accounts import add_account
 from local.memory.world import World
@@ -23,7 +25,7 @@ class Account(Basic):
     """One account. `asked`: since when each thing was read; `trouble` is raised when something is read, after what is
     there was given."""
 
-    facts: list[MoneyFact] = field(default_factory=list)
+    facts: list[LedgerFact] = field(default_factory=list)
     paid: list[Payout] = field(default_factory=list)
     sent_back: list[ChannelReturn] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
@@ -38,7 +40,7 @@ class Account(Basic):
         if self.trouble:
             raise self.trouble
 
-    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         return self._given("transactions", since_ms, self.facts)
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:

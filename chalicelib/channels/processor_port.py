@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from chalicelib.channels.port import CaptureRequest, Payout
+from chalicelib.channels.facts import Payout
+from chalicelib.channels.port import CaptureRequest
 from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.settlement import LedgerFact
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from chalicelib.channels.port import ChannelClient, Plan, Revisions
+from chalicelib.channels.budgets import Plan, Revisions
+from chalicelib.channels.port import ChannelClient
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 

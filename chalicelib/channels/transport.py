@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.channels.port import TokenStore
+from chalicelib.channels.memory import TokenStore
 from chalicelib.domain.errors import Busy, Refused, Retry, Unanswered, Unauthorised
 
+USER_AGENT = "Headrace/0.1 (Language=Python)"  # Amazon asks for a name, a version and the language
 _CONNECT_S = 2.0
 _READ_S = 20.0
-_REQUEST_IDS = ("x-amzn-requestid", "x-ebay-request-id", "x-request-id", "rlogid")
+_LONGEST_WAIT_S = 900
+_REQUEST_IDS = ("x-amzn-requestid", "x-ebay-request-id", "x-ebay-c-request-id", "x-request-id", "rlogid")
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,34 @@ def checked(response: HttpResponse, channel: str) -> Any:
     if status in (401, 403):
         raise TokenRejected(f"{channel} answered {status}")
     if status >= 300:
-        raise Refused("channel_refused", f"{channel} answered {status}: {_code(response)}{_request_id(response)}")
+        raise Refused("channel_refused", f"{channel} answered {status}: {_code(response)}{request_id(response)}")
     if not response.body:
         return None
     try:
         return json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unanswered(f"{channel} answered {status} with something that is no JSON", after_s=5) from None
 
 
-def retry_after_s(response: HttpResponse) -> int:
-    """How long the answer asks to wait; 2 seconds when it does not say."""
-    text = response.headers.get("retry-after", "")
-    return min(max(int(text), 1), 900) if text.isdecimal() else 2
+def retry_after_s(response: HttpResponse, otherwise_s: int = 2) -> int:
+    """How many seconds the answer asks to wait, within bounds; `otherwise_s` when it does not say."""
+    text = response.headers.get("retry-after", "").strip()
+    wanted_s = int(text[:9]) if text.isdecimal() else otherwise_s  # nine digits are too long a wait already
+    return min(max(wanted_s, 1), _LONGEST_WAIT_S)
+
+
+def json_in(response: HttpResponse) -> Any:
+    """What the body holds whatever the status; None when it is no JSON, or JSON too deep to be read."""
+    try:
+        return json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def request_id(response: HttpResponse) -> str:
+    """The channel's name for the call in brackets, for the log and for its support; "" when it gives none."""
+    found = next((response.headers[name] for name in _REQUEST_IDS if name in response.headers), "")
+    return f" (request {found[:80]})" if found else ""
 
 
 def with_token(
@@ -128,15 +145,10 @@ def with_token(
 def _code(response: HttpResponse) -> str:
     """The channel's own error code. Messages stay out: they may quote what we sent."""
     try:
-        answer = json.loads(response.body)
+        answer = json_in(response)
         errors = answer.get("errors") or answer.get("error") or []
         first = errors[0] if isinstance(errors, list) else errors
         code = first.get("code") or first.get("errorId") if isinstance(first, dict) else first
         return str(code)[:80]
-    except (ValueError, AttributeError, IndexError, TypeError):
+    except (AttributeError, IndexError, TypeError):
         return "no error code"
-
-
-def _request_id(response: HttpResponse) -> str:
-    found = next((response.headers[name] for name in _REQUEST_IDS if name in response.headers), "")
-    return f" (request {found[:80]})" if found else ""

@@ -21,6 +21,18 @@ from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order
 
 STATED = "stated"  # status of a fact that says again, under another id, what was booked when it happened
+MONEY_KINDS = (
+    "sale",
+    "refund",
+    "dispute",
+    "fee",
+    "tax",
+    "shipping_label",
+    "reserve",
+    "transfer",
+    "adjustment",
+    "other",
+)
 GROSS = ("sale", "refund", "dispute")  # kinds that account for what the buyer paid
 TAX = "tax"  # what the channel passes on; every other kind is a fee
 _NOT_OF_AN_ORDER = ("reserve", "transfer")  # money kept for a while, or moved: neither earned nor lost
@@ -46,7 +58,18 @@ class PayoutLine:
 
 @dataclass(frozen=True)
 class LedgerFact:
-    """One amount that a channel has booked, as the ledger keeps it; the fields are those of the port's `MoneyFact`."""
+    """One amount that the channel has booked for or against the seller.
+
+    fact_id      natural key within the account: the same amount always has the same one, and it is counted once
+    kind         one of `MONEY_KINDS`; sale, refund and dispute are gross (what the buyer paid, got back, challenges),
+                 tax is what the channel collected and passes on itself
+    amount_minor signed from the seller's side, in minor units of `currency` (ISO 4217)
+    at_ms        when the channel booked it (Unix ms); what is booked together has one time
+    external_id  the channel's id of the order it is about; "" for none
+    payout_id    the payout that carries it; "" while there is none
+    status       open | held | released | paid, a word of ours for where the money is; stated: said again by a payout
+    what         the channel's own words for it, at most 120 characters
+    """
 
     fact_id: str
     kind: str

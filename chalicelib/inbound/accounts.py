@@ -9,7 +9,8 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.channels.port import ChannelClient, ListedItem, Metric
+from chalicelib.channels.facts import ListedItem, Metric
+from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.errors import HeadraceError, Refused
 from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together

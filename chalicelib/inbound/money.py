@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
-from chalicelib.channels.port import ChannelClient, MoneyFact, Payout
+from chalicelib.channels.facts import Payout
+from chalicelib.channels.port import ChannelClient
 from chalicelib.domain.errors import Busy, HeadraceError
 from chalicelib.domain.settlement import STATED, LedgerFact, payout_lines, refunds_in
 from chalicelib.runtime.log import event as log
@@ -130,7 +131,7 @@ def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) ->
     progress = _Progress(channel, MONEY, _MONEY_OVERLAP_MS, runtime)
     booked = 0
     try:
-        for some in _bookings(map(_kept, client.transactions(progress.since_ms))):
+        for some in _bookings(client.transactions(progress.since_ms)):
             booked += _book(some, channel, runtime)
             for fact in some:
                 progress.passes(fact.at_ms)
@@ -159,7 +160,7 @@ def _read_payouts(channel: str, client: ChannelClient, runtime: Runtime) -> int:
 def _work_off(payout: Payout, channel: str, runtime: Runtime) -> bool:
     """Settle and book all of one payout; False when nothing of it has changed since that was done."""
     status = STATED if payout.restates else "paid"
-    carried = {fact.fact_id: replace(_kept(fact), payout_id=payout.payout_id, status=status) for fact in payout.facts}
+    carried = {fact.fact_id: replace(fact, payout_id=payout.payout_id, status=status) for fact in payout.facts}
     facts = list(carried.values())
     sum_minor = sum(fact.amount_minor for fact in facts)
     statement = Statement(payout.payout_id, payout.currency, payout.paid_ms, payout.amount_minor, len(facts), sum_minor)
@@ -225,7 +226,3 @@ def _refund_messages(news: Sequence[News], channel: str, runtime: Runtime) -> li
             order = {"order": f"{channel}:{external_id}"}
             messages.append({**order, "do": "refunds_seen", "fact": fact, "actor": channel})
     return messages
-
-
-def _kept(fact: MoneyFact) -> LedgerFact:
-    return LedgerFact(**vars(fact))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.channels.port import ChannelClient, ChannelReturn
+from chalicelib.channels.facts import ChannelReturn
+from chalicelib.channels.port import ChannelClient
 from chalicelib.domain.commands import COMMANDS, items_of
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.orders import Order

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.channels.port import ChannelClient, Plan
+from chalicelib.channels.budgets import Plan
+from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import client_class, kind_of, plans_of
 from chalicelib.domain.errors import Refused
 from chalicelib.runtime.log import alarm

@@ -13,7 +13,7 @@ from chalicelib.store.tables import Delete, Key, Put, Tables, When
 
 
 class StoredJobs:
-    """The jobs of one channel account, shared by all containers: see `channels.port.Jobs`."""
+    """The jobs of one channel account, shared by all containers: see `channels.memory.Jobs`."""
 
     def __init__(self, tables: Tables, channel: str) -> None:
         self._tables = tables

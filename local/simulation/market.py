@@ -15,9 +15,10 @@ from unittest.mock import patch
 from urllib.parse import urlencode
 
 from chalicelib.channels import registry
-from chalicelib.channels.port import ChannelReturn, MoneyFact, Payout
+from chalicelib.channels.facts import ChannelReturn, Payout
 from chalicelib.channels.storefront.client import ShopClient
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.settlement import LedgerFact
 from chalicelib.inbound import money
 from chalicelib.runtime import clients
 from local.simulation.shop import PRICE, START, Shop
@@ -42,7 +43,7 @@ class Market(Shop):
         self.tax = tax
         self.names_payouts = names_payouts
         self.sold: Counter[str] = Counter()
-        self.facts: dict[str, MoneyFact] = {}
+        self.facts: dict[str, LedgerFact] = {}
         self.payouts: dict[str, tuple[int, int]] = {}  # id -> when, amount
         self.returns: dict[str, dict[str, Any]] = {}
         self.seen_refunds: list[tuple[str, int, int]] = []  # order, total and tax in it, as they stood once
@@ -156,7 +157,7 @@ class Market(Shop):
             if amount:
                 name = f"b{self._bookings}-{nth}"
                 what = f"{parts[0][0]} booking"
-                self.facts[name] = MoneyFact(name, kind, amount, "EUR", self._at_ms(), number, what=what)
+                self.facts[name] = LedgerFact(name, kind, amount, "EUR", self._at_ms(), number, what=what)
                 self._shown_from[name] = self._bookings + min(late, _MOST_LATE)
 
     def _at_ms(self) -> int:
@@ -197,7 +198,7 @@ class Market(Shop):
     def _shows(self, name: str) -> bool:
         return self._shown_from.get(name, 0) <= self._bookings
 
-    def _told(self, fact: MoneyFact) -> MoneyFact:
+    def _told(self, fact: LedgerFact) -> LedgerFact:
         return fact if self.names_payouts or not fact.payout_id else replace(fact, payout_id="", status="released")
 
     def _payout(self, name: str) -> dict[str, Any]:
@@ -209,14 +210,14 @@ class Market(Shop):
 class MarketClient(ShopClient):
     """Speaks for the marketplace: as for a shop, and reads its books."""
 
-    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount."""
-        return (MoneyFact(**each) for each in self._each("transactions", since_ms))
+        return (LedgerFact(**each) for each in self._each("transactions", since_ms))
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout."""
         for each in self._each("payouts", since_ms):
-            yield Payout(**{**each, "facts": tuple(MoneyFact(**fact) for fact in each["facts"])})
+            yield Payout(**{**each, "facts": tuple(LedgerFact(**fact) for fact in each["facts"])})
 
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
         """Every return."""

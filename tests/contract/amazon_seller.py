@@ -6,9 +6,10 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from chalicelib.channels.amazon.client import USER_AGENT, AmazonClient
-from chalicelib.channels.port import Availability, JobsInMemory, ShipmentConfirmation
-from chalicelib.channels.transport import HttpRequest, HttpResponse
+from chalicelib.channels.amazon.client import AmazonClient
+from chalicelib.channels.memory import JobsInMemory
+from chalicelib.channels.port import Availability, ShipmentConfirmation
+from chalicelib.channels.transport import USER_AGENT, HttpRequest, HttpResponse
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.shelf import Sale

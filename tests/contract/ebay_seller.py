@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.limits import PLANS
-from chalicelib.channels.port import Availability, JobsInMemory, ShipmentConfirmation
+from chalicelib.channels.memory import JobsInMemory
+from chalicelib.channels.port import Availability, ShipmentConfirmation
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import OverBudget
 from local.marketplaces.catalogue import CATALOGUE, Listing, ebay_offer_id

@@ -19,9 +19,9 @@ from chalicelib.channels.amazon.offers import listed_item
 from chalicelib.channels.amazon.returns import read_returns
 from chalicelib.channels.amazon.settlement import read_settlement
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import MONEY_KINDS
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import HeadraceError, Refused
+from chalicelib.domain.settlement import MONEY_KINDS
 from tests.contract.test_channel_amazon import JUNK, places
 from tests.shared_data import shared
 from tests.unit.channels.amazon_desk import DESK, US, Desk, availability, flat_report

@@ -15,10 +15,12 @@ from chalicelib.channels.amazon.health import read_performance
 from chalicelib.channels.amazon.notifications import IGNORED, Told, told_of
 from chalicelib.channels.amazon.offers import listed_item
 from chalicelib.channels.amazon.settlement import read_settlement, settled_kind
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import MONEY_KINDS, ListedItem, ShipmentConfirmation
+from chalicelib.channels.port import ShipmentConfirmation
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.settlement import MONEY_KINDS
 from tests.shared_data import shared
 from tests.unit.channels.amazon_desk import DESK, US, Desk, availability
 

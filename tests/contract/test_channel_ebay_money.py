@@ -13,9 +13,9 @@ import pytest
 from chalicelib.channels.ebay.finances import facts_of
 from chalicelib.channels.ebay.reader import read_orders
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import MoneyFact
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.settlement import LedgerFact
 from local.marketplaces.ebay_finances import transactions
 from tests.contract.ebay_seller import GATEWAY, START_MS, Seller, answer, seller
 from tests.contract.marketplaces_calls import populated
@@ -76,7 +76,7 @@ def traded(on: Seller) -> None:
     populated(on.market, on.time, 10)
 
 
-def by_row(facts: list[MoneyFact]) -> dict[str, int]:
+def by_row(facts: list[LedgerFact]) -> dict[str, int]:
     """Type/id of a transaction -> the sum of its facts."""
     sums: dict[str, int] = {}
     for fact in facts:

@@ -19,7 +19,7 @@ from chalicelib.channels.ebay.notifications import (
 )
 from chalicelib.channels.ebay.oauth import APP, SCOPES, scopes_of
 from chalicelib.channels.ebay.standards import RateLimit
-from chalicelib.channels.port import Metric
+from chalicelib.channels.facts import Metric
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Forged, Refused
 from local.marketplaces.ebay_notifications import user_id

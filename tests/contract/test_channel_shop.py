@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.port import (
-    Availability,
-    Basic,
-    CancellationRequest,
-    RefundRequest,
-    ShipmentConfirmation,
-)
+from chalicelib.channels.port import Availability, Basic, CancellationRequest, RefundRequest, ShipmentConfirmation
 from chalicelib.channels.registry import client_class
 from chalicelib.channels.storefront.client import MOST_ITEMS, ShopClient
 from chalicelib.channels.transport import HttpRequest, HttpResponse

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.channels.port import ChannelReturn, ListedItem, Metric, MoneyFact, Payout
+from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.domain.channel_order import Contact
+from chalicelib.domain.settlement import LedgerFact
 from chalicelib.domain.stock import StockMove
 from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
@@ -613,8 +614,8 @@ def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
     return prepare
 
 
-def booked(name: str, kind: str, amount_minor: int, order: str = NUMBER) -> MoneyFact:
-    return MoneyFact(name, kind, amount_minor, "EUR", 1, order)
+def booked(name: str, kind: str, amount_minor: int, order: str = NUMBER) -> LedgerFact:
+    return LedgerFact(name, kind, amount_minor, "EUR", 1, order)
 
 
 SOLD = (booked("s", "sale", 1000), booked("f", "fee", -120), booked("r", "refund", -250), booked("m", "fee", -39, ""))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.port import ChannelReturn, ListedItem, Metric
+from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.orders import Order
 from chalicelib.inbound.accounts import JOBS

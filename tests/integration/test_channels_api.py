@@ -13,7 +13,8 @@ import chalicelib.inbound.api
 import chalicelib.inbound.channels_api
 import chalicelib.inbound.guard
 from app import app
-from chalicelib.channels.port import ListedItem, Metric, MoneyFact, Payout
+from chalicelib.channels.facts import ListedItem, Metric, Payout
+from chalicelib.domain.settlement import LedgerFact
 from chalicelib.inbound.accounts import JOBS
 from chalicelib.runtime.clients import pause
 from chalicelib.store.accounts import Cursor, move_cursor
@@ -142,10 +143,10 @@ def test_the_money_of_an_order_adds_up_by_kind(world: World, client: Client, acc
     keep(world)
     at_ms = NOW_MS - DAY_MS
     facts = (
-        MoneyFact("s", "sale", 120, "EUR", at_ms, "1001", what="Shipment"),
-        MoneyFact("t", "tax", -20, "EUR", at_ms, "1001"),
-        MoneyFact("f1", "fee", -10, "EUR", at_ms, "1001"),
-        MoneyFact("f2", "shipping_label", -5, "EUR", at_ms + 1, "1001"),
+        LedgerFact("s", "sale", 120, "EUR", at_ms, "1001", what="Shipment"),
+        LedgerFact("t", "tax", -20, "EUR", at_ms, "1001"),
+        LedgerFact("f1", "fee", -10, "EUR", at_ms, "1001"),
+        LedgerFact("f2", "shipping_label", -5, "EUR", at_ms + 1, "1001"),
     )
     accounts["amazon"].paid = [Payout("po", "EUR", NOW_MS, 85, facts)]
     look(world, "poll_money")

@@ -19,7 +19,7 @@ from chalice.test import Client
 from app import app
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.standards import RateLimit
-from chalicelib.channels.port import ListedItem
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 from chalicelib.runtime import log, wiring

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.port import MoneyFact, Payout
+from chalicelib.channels.facts import Payout
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.lifecycle import outstanding_minor, stage
 from chalicelib.domain.orders import Order, refunded_minor
@@ -62,11 +62,11 @@ def kept(world: World, order_id: str = ORDER) -> Order:
     return order
 
 
-def booked(name: str, kind: str, amount_minor: int, *, at_ms: int = NOW_MS - DAY_MS, **more: Any) -> MoneyFact:
-    return MoneyFact(name, kind, amount_minor, "EUR", at_ms, **{"external_id": "1001", **more})
+def booked(name: str, kind: str, amount_minor: int, *, at_ms: int = NOW_MS - DAY_MS, **more: Any) -> LedgerFact:
+    return LedgerFact(name, kind, amount_minor, "EUR", at_ms, **{"external_id": "1001", **more})
 
 
-def payout(*facts: MoneyFact, name: str = "po", amount_minor: int | None = None) -> Payout:
+def payout(*facts: LedgerFact, name: str = "po", amount_minor: int | None = None) -> Payout:
     total = sum(each.amount_minor for each in facts)
     return Payout(name, "EUR", NOW_MS - 1000, total if amount_minor is None else amount_minor, facts)
 

@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.channels import port
 from chalicelib.channels.amazon.feeds import LISTINGS
+from chalicelib.channels.budgets import Plan
 from chalicelib.channels.ebay import wire
-from chalicelib.channels.port import Plan
 from chalicelib.channels.registry import plans_of
 from chalicelib.domain.errors import OverBudget, Stale
 from chalicelib.runtime.clients import SharedBudget, SharedTokens

@@ -21,33 +21,25 @@ from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, OrderLines, re
 from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlements
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
-from chalicelib.channels.amazon.wire import USER_AGENT, Wire, having, iso
+from chalicelib.channels.amazon.wire import Wire, having, iso
+from chalicelib.channels.budgets import Budget, Unlimited
+from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node, parse
+from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
-    Budget,
     CancellationRequest,
-    ChannelReturn,
-    Jobs,
-    JobsInMemory,
-    ListedItem,
-    Metric,
-    MoneyFact,
-    Payout,
     Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
-    TokenStore,
-    Unlimited,
     id_in,
     read_all,
 )
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
-
-__all__ = ["USER_AGENT", "AmazonClient"]
+from chalicelib.domain.settlement import LedgerFact
 
 # TAX is left out: it tells of the buyer's tax registration, which nothing here needs; amounts come with PROCEEDS.
 _INCLUDED = "BUYER,RECIPIENT,PROCEEDS,PROMOTION,CANCELLATION,FULFILLMENT,PACKAGES"
@@ -153,7 +145,7 @@ class AmazonClient(Basic):
 
     # --- money and metrics ------------------------------------------------------------------------
 
-    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """listTransactions since then: see `read_transactions`."""
         return read_transactions(self._wire, since_ms)
 

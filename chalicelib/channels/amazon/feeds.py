@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from chalicelib.channels.amazon.documents import fetch_document
 from chalicelib.channels.amazon.wire import Wire, having, iso
 from chalicelib.channels.fields import parse
-from chalicelib.channels.port import Jobs
+from chalicelib.channels.memory import Jobs
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Retry, Unreadable
 
 FEEDS = "/feeds/2021-06-30"

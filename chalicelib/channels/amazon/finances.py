@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from chalicelib.channels.amazon.money_kinds import kind_of
 from chalicelib.channels.amazon.wire import Wire, having, iso, tree
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import MoneyFact
 from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.settlement import LedgerFact
 
 _PATH = "/finances/2024-06-19/transactions"
 _SPAN_MS = 179 * 86_400_000  # further apart, and the answer is empty
@@ -23,7 +23,7 @@ _STATUS = {"DEFERRED": "held", "DEFERRED_RELEASED": "released", "RELEASED": "rel
 _US = "ATVPDKIKX0DER"
 
 
-def read_transactions(wire: Wire, since_ms: int) -> Iterator[MoneyFact]:
+def read_transactions(wire: Wire, since_ms: int) -> Iterator[LedgerFact]:
     """Every amount dated since then, oldest span first, all pages. Amazon tells an order's amounts up to 48 hours late:
     who asks must look back as far.
 
@@ -73,7 +73,7 @@ def _pages(wire: Wire, query: dict[str, str]) -> Iterator[list[Node]]:
             return
 
 
-def facts_of(node: Node, released: dict[str, str] | None = None) -> Iterator[MoneyFact]:
+def facts_of(node: Node, released: dict[str, str] | None = None) -> Iterator[LedgerFact]:
     """One transaction as facts that add up to its total.
 
     The smallest amounts that Amazon tells are taken; what the parts of a group leave over of it is a fact of the group.
@@ -90,7 +90,7 @@ def facts_of(node: Node, released: dict[str, str] | None = None) -> Iterator[Mon
             continue
         place = "/".join(path)
         seen[place] += 1
-        yield MoneyFact(
+        yield LedgerFact(
             fact_id=f"{key}/{_digest(place)[:12]}.{seen[place]}",
             kind=kind_of(transaction, *path[1:]),
             amount_minor=minor,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from chalicelib.channels.facts import Metric
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import Metric
 
 PERFORMANCE = "GET_V2_SELLER_PERFORMANCE_REPORT"
 _GOOD = ("GOOD", "GREAT", "NORMAL")

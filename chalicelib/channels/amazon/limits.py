@@ -5,7 +5,7 @@ An answer's `x-amzn-RateLimit-Limit` tells the rate that really holds; a bucket 
 
 from __future__ import annotations
 
-from chalicelib.channels.port import Plan
+from chalicelib.channels.budgets import Plan
 
 PLANS = {
     "searchOrders": Plan(0.0056, 20),

@@ -18,7 +18,8 @@ from urllib.parse import quote, urlencode
 from chalicelib.channels.amazon.documents import JSON
 from chalicelib.channels.amazon.feeds import LISTINGS, Feed, Feeds, begun, listing_verdicts
 from chalicelib.channels.amazon.wire import Wire, having
-from chalicelib.channels.port import Availability, Jobs, Price
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import Availability, Price
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Retry, Stale
 from chalicelib.domain.money import to_text
 

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.channels.amazon.wire import Wire, having, iso, tree
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import ListedItem
 from chalicelib.domain.errors import Refused, Unreadable
 from chalicelib.domain.money import to_minor
 

@@ -15,7 +15,8 @@ from chalicelib.channels.amazon.feeds import Feed, Feeds, begun, flat_verdict
 from chalicelib.channels.amazon.reader import read_orders
 from chalicelib.channels.amazon.wire import Wire
 from chalicelib.channels.fields import parse
-from chalicelib.channels.port import CancellationRequest, Jobs, RefundRequest
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import CancellationRequest, RefundRequest
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.money import to_text

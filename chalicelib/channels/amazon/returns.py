@@ -13,7 +13,8 @@ from contextlib import suppress
 from chalicelib.channels.amazon.dates import time_ms
 from chalicelib.channels.amazon.documents import rows_of
 from chalicelib.channels.amazon.reader import read_orders
-from chalicelib.channels.port import ChannelReturn, Jobs
+from chalicelib.channels.facts import ChannelReturn
+from chalicelib.channels.memory import Jobs
 from chalicelib.domain.channel_order import ChannelLine
 from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from chalicelib.channels.amazon.dates import time_ms
 from chalicelib.channels.amazon.documents import decoded, rows_of
 from chalicelib.channels.amazon.money_kinds import kind_of
-from chalicelib.channels.port import MoneyFact, Payout
+from chalicelib.channels.facts import Payout
 from chalicelib.domain.errors import Refused, Unreadable
 from chalicelib.domain.money import currency_code, exponent, to_minor, to_text
+from chalicelib.domain.settlement import LedgerFact
 
 SETTLEMENTS = "GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2"
 _SUMMARY = ("settlement-start-date", "settlement-end-date", "deposit-date", "total-amount")
@@ -73,10 +74,10 @@ def _payout(settlement_id: str, rows: Sequence[Mapping[str, str]]) -> Payout:
     return payout
 
 
-def _fact(row: Mapping[str, str], fact_id: str, settlement_id: str, currency: str, paid_ms: int) -> MoneyFact:
+def _fact(row: Mapping[str, str], fact_id: str, settlement_id: str, currency: str, paid_ms: int) -> LedgerFact:
     words = [row.get(name, "") for name in ("transaction-type", "amount-type", "amount-description")]
     at_ms = time_ms(row.get("posted-date-time", "")) or time_ms(row.get("posted-date", "")) or paid_ms
-    return MoneyFact(
+    return LedgerFact(
         fact_id=fact_id,
         kind=settled_kind(*words),
         amount_minor=_minor(row["amount"], row.get("currency") or currency),

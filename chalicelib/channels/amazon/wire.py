@@ -13,25 +13,28 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.channels.amazon.limits import PLANS
+from chalicelib.channels.budgets import Budget
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.port import Budget, TokenStore
+from chalicelib.channels.memory import TokenStore
 from chalicelib.channels.transport import (
+    USER_AGENT,
     HttpRequest,
     HttpResponse,
     TokenRejected,
     Transport,
     checked,
+    json_in,
+    request_id,
+    retry_after_s,
     with_token,
 )
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unanswered, Unauthorised
 
-USER_AGENT = "Headrace/0.1 (Language=Python)"
 GRANTLESS = "notifications"  # the name of the app's own token, which no seller's consent stands behind
 _SCOPE = "sellingpartnerapi::notifications"
 _LWA_URL = "https://api.amazon.com/auth/o2/token"
 _EARLY_MS = 300_000  # a token is taken for ended this long before it is
 _PASSING = {"InternalFailure", "InternalError", "ServiceUnavailable", "QuotaExceeded", "RequestThrottled"}
-_LONGEST_WAIT_S = 900
 _LONGEST_LIFE_S = 86_400 - 1
 _LWA_PASSING = ("server_error", "temporarily_unavailable", "slow_down")  # whatever status they come with
 _SLOWEST_PER_S, _FASTEST_PER_S = 1e-5, 1e4  # a rate beyond these is an error of writing
@@ -117,16 +120,14 @@ class Wire:
         if told_per_s:
             self._budget.correct(operation, told_per_s)
         if response.status == 429:
-            after_s = _after_s(response, told_per_s or PLANS[operation].rate_per_s)
+            # Until one call is allowed again: as the answer says, else as long as one call takes to be regained.
+            after_s = retry_after_s(response, math.ceil(1 / (told_per_s or PLANS[operation].rate_per_s)))
             self._budget.drain(operation, after_s)
             raise OverBudget(f"Amazon answered 429 to {operation}{request_id(response)}", after_s=after_s)
         if response.status >= 500 or response.status in _TIMED_OUT or _is_passing(response):
             told = f"Amazon answered {response.status} to {operation}{request_id(response)}"
-            raise Unanswered(told, after_s=_told_wait_s(response, 2))
-        try:
-            answer = checked(response, "Amazon")
-        except RecursionError:
-            raise Busy(f"Amazon answered {operation} with something that is no answer", after_s=5) from None
+            raise Unanswered(told, after_s=retry_after_s(response))
+        answer = checked(response, "Amazon")
         if b"\\ud" in response.body.lower():
             answer = _without_surrogates(answer)
         if (
@@ -210,18 +211,9 @@ def _without_surrogates(answer: Any) -> Any:
     return json.loads(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def request_id(response: HttpResponse) -> str:
-    """Amazon's name for the call, for the log and for its support."""
-    found = response.headers.get("x-amzn-requestid", "")
-    return f" (request {found[:80]})" if found else ""
-
-
 def _why(response: HttpResponse) -> str:
     """The error of OAuth 2 that it names in `error`, e.g. invalid_grant; "" when it is none."""
-    try:
-        answer = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return ""
+    answer = json_in(response)
     told = answer.get("error") if isinstance(answer, dict) else None
     return told.strip().lower() if isinstance(told, str) else ""
 
@@ -242,26 +234,11 @@ def _rate(response: HttpResponse) -> float:
     return rate_per_s if _SLOWEST_PER_S <= rate_per_s <= _FASTEST_PER_S else 0.0
 
 
-def _after_s(response: HttpResponse, rate_per_s: float) -> int:
-    """Until one call is allowed again: as the answer says, else as long as one call takes to be regained."""
-    return _told_wait_s(response, math.ceil(1 / rate_per_s))
-
-
-def _told_wait_s(response: HttpResponse, otherwise_s: int) -> int:
-    """What `Retry-After` says in seconds, within bounds."""
-    text = response.headers.get("retry-after", "").strip()
-    wanted_s = int(text[:9]) if text.isdecimal() else otherwise_s  # nine digits are too long a wait already
-    return min(max(wanted_s, 1), _LONGEST_WAIT_S)
-
-
 def _is_passing(response: HttpResponse) -> bool:
     """Whether a refusal names trouble of Amazon's own: then it is no word on what was asked for."""
     if not 400 <= response.status < 500 or response.status in (401, 403):
         return False
-    try:
-        answer = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return False
+    answer = json_in(response)
     return isinstance(answer, dict) and _first_code(answer.get("errors")) in _PASSING
 
 

@@ -6,12 +6,11 @@ as `error` (a list, or OAuth's word) or as Post-Order's `errorMessage.error`.
 
 from __future__ import annotations
 
-import json
 from email.utils import parsedate_to_datetime
 from math import ceil, isfinite
 from typing import Any
 
-from chalicelib.channels.transport import HttpResponse, TokenRejected
+from chalicelib.channels.transport import HttpResponse, TokenRejected, json_in, request_id
 from chalicelib.domain.errors import Busy, Refused, Unanswered
 
 # Conflicts that pass, whatever status and category they come with, and have left nothing behind. 34922: the refund
@@ -25,7 +24,6 @@ _ACCESS = frozenset({1001, 1100})
 _SIGNATURE = range(215000, 216000)
 _ERRORS_ONLY = frozenset({"errors", "error", "errorMessage", "warnings"})
 _TIMED_OUT = 408
-_REQUEST_IDS = ("x-ebay-request-id", "x-ebay-c-request-id", "rlogid")
 _DRAINED_S = 5  # a 429 without Retry-After
 _AGAIN_S = 2
 _LONGEST_S = 900
@@ -54,8 +52,8 @@ def read_answer(response: HttpResponse, now_ms: int = 0) -> Any:
     status = response.status
     if 200 <= status < 300:
         return _content(response)
-    codes, passing = errors_of(_parsed(response.body))
-    told = f"ebay answered {status}: {_listed(codes)}{_request_id(response)}"
+    codes, passing = errors_of(json_in(response))
+    told = f"ebay answered {status}: {_listed(codes)}{request_id(response)}"
     if status == 429:
         raise Throttled(told, after_s=_after_s(response, now_ms, _DRAINED_S))
     if status >= 500 or status == _TIMED_OUT:
@@ -109,7 +107,7 @@ def errors_of(body: Any) -> tuple[tuple[int, ...], bool]:
 
 def oauth_error(response: HttpResponse) -> str:
     """OAuth's word for what is wrong, e.g. invalid_grant; "" when the answer is none of OAuth's."""
-    body = _parsed(response.body)
+    body = json_in(response)
     word = body.get("error") if isinstance(body, dict) else None
     return word[:80] if isinstance(word, str) else ""
 
@@ -117,29 +115,17 @@ def oauth_error(response: HttpResponse) -> str:
 def _content(response: HttpResponse) -> Any:
     if not response.body.strip():
         return None
-    content = _parsed(response.body)
+    content = json_in(response)
     if content is None:
         raise Unanswered(f"ebay answered {response.status} with something that is no JSON", after_s=5)
     if isinstance(content, dict) and content.keys() <= _ERRORS_ONLY:
         codes, passing = errors_of(content)
         if codes or passing:
-            told = f"ebay answered {response.status}, and an error: {_listed(codes)}{_request_id(response)}"
+            told = f"ebay answered {response.status}, and an error: {_listed(codes)}{request_id(response)}"
             raise _refusal(response.status, codes, told, passing=passing)
     return content
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _listed(codes: tuple[int, ...]) -> str:
     """Messages stay out: they may quote what we sent."""
     return ", ".join(map(str, codes[:5])) or "no error id"
-
-
-def _request_id(response: HttpResponse) -> str:
-    found = next((response.headers[name] for name in _REQUEST_IDS if name in response.headers), "")
-    return f" (request {found[:80]})" if found else ""

@@ -16,7 +16,8 @@ from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.refunds import order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import CancellationRequest, Jobs
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import CancellationRequest
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unanswered
 
 _PATH = "/post-order/v2/cancellation"

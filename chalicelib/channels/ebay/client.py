@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from chalicelib.channels.budgets import Budget, Unlimited
 from chalicelib.channels.ebay import (
     cancellations,
     listings,
@@ -26,30 +27,23 @@ from chalicelib.channels.ebay.availability import MOST_ENTRIES
 from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
 from chalicelib.channels.ebay.refunds import ORDERS, order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
+from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node
+from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
-    Budget,
     CancellationRequest,
-    ChannelReturn,
-    Jobs,
-    JobsInMemory,
-    ListedItem,
-    Metric,
-    MoneyFact,
-    Payout,
     Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
-    TokenStore,
-    Unlimited,
     id_in,
     read_all,
 )
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
+from chalicelib.domain.settlement import LedgerFact
 
 _PAGE = 200
 _REACH_MS = 729 * 86_400_000  # eBay refuses a range of more than two years
@@ -165,7 +159,7 @@ class EbayClient(Basic):
 
     # --- money and standing ---------------------------------------------------------------------------
 
-    def transactions(self, since_ms: int) -> Iterator[MoneyFact]:
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount of a transaction dated since then; its status may change later, and its payout tells of that."""
         return settlement.read_transactions(self._wire, since_ms)
 

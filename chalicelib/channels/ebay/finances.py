@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chalicelib.channels.ebay.pricing import EbayAmounts
+from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import MoneyFact, Payout
+from chalicelib.domain.settlement import LedgerFact
 
 _KINDS = {
     "SALE": "sale",
@@ -31,7 +32,7 @@ _TAXES = ("ebayCollectedTaxAmount", "eBayCollectedTaxAmount")  # on the wire, in
 _WORDS = 120
 
 
-def facts_of(row: Node) -> tuple[MoneyFact, ...]:
+def facts_of(row: Node) -> tuple[LedgerFact, ...]:
     """The amounts of one transaction; one that failed moved 0, and may have been told of before it did. Raises
     `Unreadable` naming the field."""
     kind = row.identity("transactionType")
@@ -50,7 +51,7 @@ def facts_of(row: Node) -> tuple[MoneyFact, ...]:
     if tax_minor:
         parts.append((f"{key}/tax", "tax", tax_minor, "tax that eBay collected"))
     return tuple(
-        MoneyFact(
+        LedgerFact(
             fact_id=fact_id,
             kind=fact_kind,
             amount_minor=minor,
@@ -65,7 +66,7 @@ def facts_of(row: Node) -> tuple[MoneyFact, ...]:
     )
 
 
-def payout_of(row: Node, transactions: list[MoneyFact]) -> Payout:
+def payout_of(row: Node, transactions: list[LedgerFact]) -> Payout:
     """One payout with what is in it. What an express payout costs is taken from it and is no transaction."""
     payout_id, currency = row.identity("payoutId"), row.at("amount").currency("currency")
     paid_ms = row.time_ms("payoutDate")
@@ -73,7 +74,7 @@ def payout_of(row: Node, transactions: list[MoneyFact]) -> Payout:
     facts = list(transactions)
     if fee_minor:
         facts.append(
-            MoneyFact(
+            LedgerFact(
                 fact_id=f"PAYOUT/{payout_id}/fee",
                 kind="fee",
                 amount_minor=-fee_minor,

@@ -5,7 +5,7 @@ Source: developer.ebay.com, API call limits. A day begins at midnight Pacific ti
 
 from __future__ import annotations
 
-from chalicelib.channels.port import Plan, Revisions
+from chalicelib.channels.budgets import Plan, Revisions
 
 
 def _daily(calls: int, lease: int = 50) -> Plan:

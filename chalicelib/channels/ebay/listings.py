@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 from chalicelib.channels.ebay.stock import offers_of
 from chalicelib.channels.ebay.wire import Call, EbayWire
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import ListedItem
 from chalicelib.domain.errors import Refused, Unreadable
 
 _ITEMS = "/sell/inventory/v1/inventory_item"

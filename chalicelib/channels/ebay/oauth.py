@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib.channels.ebay.answers import oauth_error, read_answer
-from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport
+from chalicelib.channels.transport import USER_AGENT, HttpRequest, TokenRejected, Transport
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 
 APP = "app"  # the name of the application's token in the token store
@@ -29,9 +29,7 @@ def scopes_of(credentials: Mapping[str, Any]) -> str:
     return " ".join(consented.split() if isinstance(consented, str) else consented)
 
 
-def seller_token(
-    transport: Transport, base_url: str, credentials: Mapping[str, Any], agent: str, now_ms: int
-) -> tuple[str, int]:
+def seller_token(transport: Transport, base_url: str, credentials: Mapping[str, Any], now_ms: int) -> tuple[str, int]:
     """A new access token of the seller and until when to share it (Unix ms). Raises `Unauthorised` when his consent is
     gone, or does not reach as far as the scopes that are asked for."""
     _complete(credentials, "client_id", "client_secret", "refresh_token")
@@ -40,17 +38,13 @@ def seller_token(
         "refresh_token": credentials["refresh_token"],
         "scope": scopes_of(credentials),
     }
-    return _granted(transport, base_url, credentials, agent, now_ms, fields)
+    return _granted(transport, base_url, credentials, now_ms, fields)
 
 
-def app_token(
-    transport: Transport, base_url: str, credentials: Mapping[str, Any], agent: str, now_ms: int
-) -> tuple[str, int]:
+def app_token(transport: Transport, base_url: str, credentials: Mapping[str, Any], now_ms: int) -> tuple[str, int]:
     """A new access token of the application itself, for what is no seller's: keys, destinations, limits."""
     _complete(credentials, "client_id", "client_secret")
-    return _granted(
-        transport, base_url, credentials, agent, now_ms, {"grant_type": "client_credentials", "scope": APP_SCOPE}
-    )
+    return _granted(transport, base_url, credentials, now_ms, {"grant_type": "client_credentials", "scope": APP_SCOPE})
 
 
 def _complete(credentials: Mapping[str, Any], *names: str) -> None:
@@ -62,7 +56,6 @@ def _granted(
     transport: Transport,
     base_url: str,
     credentials: Mapping[str, Any],
-    agent: str,
     now_ms: int,
     fields: Mapping[str, str],
 ) -> tuple[str, int]:
@@ -70,7 +63,7 @@ def _granted(
     headers = {
         "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
         "Content-Type": "application/x-www-form-urlencoded",
-        "User-Agent": agent,
+        "User-Agent": USER_AGENT,
     }
     url = f"{base_url}/identity/v1/oauth2/token"
     response = transport(HttpRequest("POST", url, headers, urlencode(fields).encode()))

@@ -22,7 +22,8 @@ from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.return_refunds import pay_through_return
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Jobs, RefundRequest
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import RefundRequest
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unanswered
 from chalicelib.domain.money import to_text
 

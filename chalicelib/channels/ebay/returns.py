@@ -15,8 +15,9 @@ from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.parcels import stamp
 from chalicelib.channels.ebay.refunds import order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
+from chalicelib.channels.facts import ChannelReturn
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import ChannelReturn, Jobs
+from chalicelib.channels.memory import Jobs
 from chalicelib.domain.errors import Refused, Unreadable
 
 _PATH = "/post-order/v2/return"

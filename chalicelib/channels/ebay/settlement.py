@@ -13,9 +13,11 @@ from urllib.parse import urlencode
 from chalicelib.channels.ebay.finances import facts_of, payout_of
 from chalicelib.channels.ebay.parcels import stamp
 from chalicelib.channels.ebay.wire import Call, EbayWire
+from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Jobs, MoneyFact, Payout
+from chalicelib.channels.memory import Jobs
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.settlement import LedgerFact
 
 _BASE = "/sell/finances/v1"
 _DAY_MS = 86_400_000
@@ -28,7 +30,7 @@ _LONGEST_WAY_MS = 90 * _DAY_MS  # after that a payout is not waited for any more
 _PAGES = {"transaction": 1000, "payout": 200}
 
 
-def read_transactions(wire: EbayWire, since_ms: int) -> Iterator[MoneyFact]:
+def read_transactions(wire: EbayWire, since_ms: int) -> Iterator[LedgerFact]:
     """Every amount of every transaction dated since then, oldest first. One may come twice."""
     for row in _dated(wire, "transaction", "transactionDate", since_ms):
         yield from facts_of(row)

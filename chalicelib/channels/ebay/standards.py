@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.channels.ebay.wire import Call, EbayWire
+from chalicelib.channels.facts import Metric
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Metric
 from chalicelib.domain.errors import Unreadable
 
 _BELOW = "BELOW_STANDARD"

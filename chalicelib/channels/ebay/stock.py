@@ -21,7 +21,8 @@ from chalicelib.channels.ebay.availability import (
     request_of,
 )
 from chalicelib.channels.ebay.wire import Call, EbayWire
-from chalicelib.channels.port import Availability, Jobs, Price
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import Availability, Price
 from chalicelib.domain.errors import HeadraceError, Refused, Retry
 
 OFFERS = "/sell/inventory/v1/offer"

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.channels.budgets import Budget
 from chalicelib.channels.ebay.answers import Throttled, read_answer
 from chalicelib.channels.ebay.oauth import APP, app_token, seller_token
 from chalicelib.channels.ebay.signing import sign, signing_key_of
-from chalicelib.channels.port import Budget, TokenStore
-from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, with_token
+from chalicelib.channels.memory import TokenStore
+from chalicelib.channels.transport import USER_AGENT, HttpRequest, HttpResponse, Transport, with_token
 from chalicelib.domain.errors import Unanswered
 
-AGENT = "Headrace/0.1 (Language=Python)"
 _POST_ORDER = "/post-order/"
 _NOTHING = 204
 # Path -> the API whose calls are counted together (`limits.PLANS`).
@@ -117,7 +117,7 @@ class EbayWire:
     def _headers(self, call: Call, url: str, data: bytes, token: str) -> dict[str, str]:
         """Post-Order takes OAuth tokens under a scheme word of its own."""
         scheme = "IAF" if call.path.startswith(_POST_ORDER) else "Bearer"
-        headers = {"Authorization": f"{scheme} {token}", "Accept": "application/json", "User-Agent": AGENT}
+        headers = {"Authorization": f"{scheme} {token}", "Accept": "application/json", "User-Agent": USER_AGENT}
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         if call.path.startswith((_POST_ORDER, "/sell/finances/")):
@@ -143,7 +143,7 @@ class EbayWire:
     def _fetch(self, grant: Callable[..., tuple[str, int]]) -> tuple[str, int]:
         self._budget.spend("token")
         try:
-            return grant(self._transport, self._base_url, self._credentials, AGENT, self.now_ms)
+            return grant(self._transport, self._base_url, self._credentials, self.now_ms)
         except Throttled as error:
             self._budget.drain("token", error.after_s)
             raise

@@ -15,17 +15,10 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from chalicelib.channels.budgets import Budget
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import (
-    Availability,
-    Basic,
-    Budget,
-    Jobs,
-    ShipmentConfirmation,
-    Skip,
-    TokenStore,
-    read_all,
-)
+from chalicelib.channels.memory import Jobs, TokenStore
+from chalicelib.channels.port import Availability, Basic, ShipmentConfirmation, Skip, read_all
 from chalicelib.channels.shopify import documents, fulfilment
 from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised

@@ -11,18 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from chalicelib.channels.budgets import Budget
 from chalicelib.channels.fields import Node
+from chalicelib.channels.memory import Jobs, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
-    Budget,
     CancellationRequest,
-    Jobs,
     Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
-    TokenStore,
     id_in,
     read_all,
 )

@@ -13,7 +13,8 @@ from chalicelib.channels.amazon.feeds import Feeds
 from chalicelib.channels.amazon.limits import PLANS
 from chalicelib.channels.amazon.reports import Reports
 from chalicelib.channels.amazon.wire import Wire, iso
-from chalicelib.channels.port import Availability, JobsInMemory
+from chalicelib.channels.memory import JobsInMemory
+from chalicelib.channels.port import Availability
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import OverBudget, Stale
 from tests.tokens import Tokens

@@ -13,8 +13,8 @@ from chalicelib.channels.amazon.money_kinds import kind_of
 from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlement, settled_kind
 from chalicelib.channels.amazon.wire import iso
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import MoneyFact
 from chalicelib.domain.errors import Refused, Unreadable
+from chalicelib.domain.settlement import LedgerFact
 from tests.unit.channels.amazon_desk import DESK, Desk
 
 DAY_MS = 86_400_000
@@ -58,7 +58,7 @@ SHIRT = item(
 )
 
 
-def told(facts: list[MoneyFact]) -> list[tuple[str, int]]:
+def told(facts: list[LedgerFact]) -> list[tuple[str, int]]:
     return [(fact.kind, fact.amount_minor) for fact in facts]
 
 

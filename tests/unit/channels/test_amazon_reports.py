@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.channels.amazon.returns import REACH_MS, RETURNS, read_returns, step_of
 from chalicelib.channels.amazon.subscriptions import NOTIFICATION_TYPES
-from chalicelib.channels.port import ChannelReturn, Metric
+from chalicelib.channels.facts import ChannelReturn, Metric
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unreadable
 from tests.unit.channels.amazon_desk import DESK, GATEWAY, US, Desk, order_body

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.channels.ebay.finances import facts_of, payout_of
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import MONEY_KINDS, MoneyFact
 from chalicelib.domain.errors import Unreadable
+from chalicelib.domain.settlement import MONEY_KINDS, LedgerFact
 
 
 def money(value: str, currency: str = "EUR") -> dict[str, str]:
@@ -154,7 +154,7 @@ def test_a_row_that_lacks_what_counts_is_unreadable(changes: dict[str, Any], fie
 
 
 def test_a_payout_holds_what_it_cost_to_be_paid_at_once() -> None:
-    inside = [MoneyFact("SALE/1", "sale", 8000, "EUR", 1, payout_id="P1")]
+    inside = [LedgerFact("SALE/1", "sale", 8000, "EUR", 1, payout_id="P1")]
     stated = {"payoutId": "P1", "amount": money("78.50"), "payoutDate": "2026-05-04T12:00:00Z"}
     payout = payout_of(Node({**stated, "totalFee": money("1.50")}), inside)
     assert sum(fact.amount_minor for fact in payout.facts) == payout.amount_minor == 7850

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.channels.port import Revisions
+from chalicelib.channels.budgets import Revisions
 
 LIMIT = Revisions(per_day=250, day_starts_h=8)
 MIDNIGHT_MS = 20_000 * 86_400_000 + 8 * 3_600_000  # as the channel counts

@@ -26,7 +26,6 @@ from tests.accounts import (
     NOW_MS,
     Account,
     connected,
-    kept,
     lines_fixture,  # noqa: F401
     named,
     sent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,14 @@ import pytest
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.port import Basic, Skip
 from chalicelib.domain.errors import HeadraceError
+from chalicelib.domain.orders import Order
 from chalicelib.domain.settlement import LedgerFact
-from chalicelib.runtime import clients
+from chalicelib.runtime import clients, log
 from chalicelib.store.accounts import add_account
+from chalicelib.store.orders import order_writes, read_order
 from local.memory.world import World
+from tests.factories import fact, line
+from tests.turns import promised, secured, shipped
 
 NOW_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
@@ -85,3 +90,51 @@ def quiet_world() -> World:
         raise AssertionError(f"sent: {request}")
 
     return World(NOW_MS, transport=no_wire)
+
+
+@pytest.fixture(name="world")
+def world_fixture() -> World:
+    return quiet_world()
+
+
+@pytest.fixture(name="lines")
+def lines_fixture(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is logged."""
+    logged: list[Any] = []
+    monkeypatch.setattr(log, "sink", lambda text: logged.append(json.loads(text)))
+    return logged
+
+
+def keep(world: World, order_id: str, units: int = 1) -> None:
+    """An order of so many mugs, 5.00 each, that have left."""
+    channel, _, external_id = order_id.partition(":")
+    entered = fact(line(quantity=units), external_id=external_id, channel=channel)
+    world.tables.write(*order_writes(None, shipped(promised(secured(entered)), units)))
+    world.tables.stream.clear()
+
+
+def kept(world: World, order_id: str) -> Order:
+    order = read_order(world.tables, order_id, content=True)
+    assert order
+    return order
+
+
+def sent(world: World, queue: str) -> list[Any]:
+    """What waits in the queue."""
+    return [json.loads(body) for _, body, _ in world.queues.waiting[queue]]
+
+
+def named(lines: list[Any], event: str) -> list[Any]:
+    """The logged lines of this event."""
+    return [each for each in lines if each["event"] == event]
+
+
+def booked(name: str, kind: str, amount_minor: int, *, at_ms: int = NOW_MS - DAY_MS, **more: Any) -> LedgerFact:
+    """An amount of order 1001, unless told otherwise."""
+    return LedgerFact(name, kind, amount_minor, "EUR", at_ms, **{"external_id": "1001", **more})
+
+
+def payout(*facts: LedgerFact, name: str = "po", amount_minor: int | None = None) -> Payout:
+    """What these amounts add up to, unless told otherwise."""
+    total = sum(each.amount_minor for each in facts)
+    return Payout(name, "EUR", NOW_MS - 1000, total if amount_minor is None else amount_minor, facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from tests.contract import test_channel_amazon_samples as amazon_money
+from tests.contract import test_channel_amazon_money_samples as amazon_money
 from tests.contract import test_channel_ebay_money as ebay_money
 from tests.contract import test_channel_samples as orders
 from tests.contract import test_samples_amazon as amazon

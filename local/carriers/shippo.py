@@ -30,30 +30,34 @@ class Shippo(Desk):
     def _answer(self, request: Request) -> Response:
         if request.header("authorization") != f"ShippoToken {self.api_key}":
             raise self._refuse(401, "Token does not exist")
-        match request.method, request.path.strip("/").split("/"):
-            case "POST", ["shipments"]:
-                return json_response(201, self._body(self._created(request.json())))
-            case "GET", ["shipments"]:
+        return self._made(request) if request.method == "POST" else self._seen(request)
+
+    def _made(self, request: Request) -> Response:
+        made = {
+            "/shipments/": lambda asked: self._body(self._created(asked)),
+            "/transactions/": self._bought,
+            "/refunds/": self._refunded,
+            "/addresses/": self._address,
+        }
+        if request.path not in made:
+            raise self._refuse(404, "Not found.")
+        return json_response(201, made[request.path](request.json()))
+
+    def _seen(self, request: Request) -> Response:
+        match request.path.strip("/").split("/"):
+            case ["shipments"]:
                 start = request.query.get("object_created_gte", "")
                 found = [each for each in self.state.shipments.values() if iso(each.made_at) >= start]
-                rated = [self._body(each) for each in found if "rate" not in each.asked]
-                return json_response(200, _page(request, rated))
-            case "GET", ["shipments", shipment_id]:
+                return _page(request, [self._body(each) for each in found if "rate" not in each.asked])
+            case ["shipments", shipment_id]:
                 return json_response(200, self._body(self._shipment(shipment_id)))
-            case "POST", ["transactions"]:
-                return json_response(201, self._bought(request.json()))
-            case "GET", ["transactions"]:
+            case ["transactions"]:
                 rate = request.query.get("rate", "")
-                found = [each for each in self._sold() if rate in ("", each.asked["rate"])]
-                return json_response(200, _page(request, [self._transaction(each) for each in found]))
-            case "GET", ["transactions", transaction_id]:
+                return _page(request, [self._transaction(each) for each in self._sold() if each.asked["rate"] == rate])
+            case ["transactions", transaction_id]:
                 return json_response(200, self._transaction(self._shipment(transaction_id)))
-            case "POST", ["refunds"]:
-                return json_response(201, self._refunded(str(request.json()["transaction"])))
-            case "GET", ["tracks", _, number]:
+            case ["tracks", _, number]:
                 return json_response(200, self._tracked(number))
-            case "POST", ["addresses"]:
-                return json_response(201, self._address(request.json()))
         raise self._refuse(404, "Not found.")
 
     def _created(self, asked: dict[str, Any]) -> Shipment:
@@ -80,7 +84,8 @@ class Shippo(Desk):
         record.asked["status"] = "ERROR" if status == "ERROR" else "SUCCESS"  # what was queued is done by the next look
         return answer
 
-    def _refunded(self, transaction_id: str) -> dict[str, Any]:
+    def _refunded(self, asked: dict[str, Any]) -> dict[str, Any]:
+        transaction_id = str(asked["transaction"])
         record = self._shipment(transaction_id)
         if record.refund:
             raise self._refuse(400, "already refunded")
@@ -149,10 +154,11 @@ class Shippo(Desk):
         return Delivery(self.name, self.now, to_json(event), {"Content-Type": "application/json"}, url=url)
 
 
-def _page(request: Request, found: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(request: Request, found: list[dict[str, Any]]) -> Response:
     size, page = int(request.query.get("results", "25")), int(request.query.get("page", "1"))
     shown, more = found[(page - 1) * size : page * size], len(found) > page * size
-    return {"next": f"?page={page + 1}&results={size}" if more else None, "previous": None, "results": shown}
+    following = f"?page={page + 1}&results={size}" if more else None
+    return json_response(200, {"next": following, "previous": None, "results": shown})
 
 
 def _rate(shipment: Shipment, number: int) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from local.marketplaces.faults import FaultDie, Faults
 from tests.contract.carrier_desks import BASE, KINDS, RECIPIENT, WISH, Counter, counter
 from tests.shared_data import shared
 
-# What has a recorded request: (kind, path) -> fields that our request may carry. Without one, since no fixture shows it:
-# EasyPost buy, refund, trackers and the list of shipments; Shippo refunds, the lists, and the fields named in NEWER.
+# No fixture shows the requests of EasyPost's buy, refund, trackers and list of shipments, nor of Shippo's refunds and
+# lists. Those that are recorded of Shippo are older than these fields, which its documentation names.
 NEWER = {"label_file_type", "async", "validate", "metadata", "email"}
 
 

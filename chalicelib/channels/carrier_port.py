@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-TRACKING = (
-    "unknown",
-    "label_created",
-    "in_transit",
-    "out_for_delivery",
-    "available_for_pickup",
-    "exception",
-    "cancelled",
-    "return_to_sender",
-    "delivered",
+from chalicelib.domain.parcels import TRACKING, Rate, TrackingEvent
+
+__all__ = (
+    "TRACKING",
+    "Address",
+    "AddressVerdict",
+    "CarrierClient",
+    "Label",
+    "LabelRequest",
+    "Package",
+    "Rate",
+    "TrackingEvent",
 )
-"""The neutral words for how a parcel stands; a carrier's own word that nobody knows is `unknown`."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,6 @@ class LabelRequest:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """An offer to carry the parcel. `days`: until delivery, None when not told; `refs`: the ids to buy it by."""
-
-    carrier: str
-    service: str
-    amount_minor: int
-    currency: str
-    days: int | None = None
-    refs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Label:
     """A label that was bought. `file_url` is where its file can be fetched; `refs`: the ids to void or find it by."""
 
@@ -86,19 +75,11 @@ class Label:
 
 
 @dataclass(frozen=True)
-class TrackingEvent:
-    """One report of a parcel. `status` is one of `TRACKING`, `at_ms` the carrier's own time of it (Unix ms)."""
-
-    tracking_number: str
-    status: str
-    at_ms: int
-    carrier: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True)
 class AddressVerdict:
-    """Whether a parcel can be delivered to an address, and if not, why (no personal data in it)."""
+    """Whether a parcel can be delivered to an address, and if not, why: the service's codes, no personal data.
+
+    `why` is not_checked when the service knows nothing of the address; that alone is no reason to hold a parcel back.
+    """
 
     deliverable: bool
     why: str = ""
@@ -114,7 +95,7 @@ class CarrierClient(Protocol):
         """Buy that offer: once for each `label_id`, also after an answer was lost."""
 
     def void(self, label: Label) -> bool:
-        """Give a label back: True when the carrier took it, False while it has not decided."""
+        """Give a label back: True when the carrier took it, False while it has not decided: ask again later."""
 
     def fetch_file(self, label: Label) -> bytes:
         """The label's file, for printing."""

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forged
@@ -44,6 +45,30 @@ def verify_standard_webhook(raw: bytes, headers: Mapping[str, str], secrets: Seq
         if any(hmac.compare_digest(one, fits) for one in sent):
             return
     raise Forged("bad_signature", "webhook-signature does not fit webhook-id, webhook-timestamp and the body")
+
+
+def verify_easypost(raw: bytes, header: str, secrets: Sequence[str]) -> None:
+    """`X-Hmac-Signature` is `hmac-sha256-hex=` + hex(HMAC-SHA256(secret in Unicode form NFKD, raw body)).
+
+    Raises `Forged`. Source: the webhook fixtures of EasyPost's client libraries.
+    """
+    sent = header.strip().encode()
+    for key in _usable([unicodedata.normalize("NFKD", secret.strip()).encode() for secret in secrets]):
+        fits = "hmac-sha256-hex=" + hmac.digest(key, raw, hashlib.sha256).hex()
+        if hmac.compare_digest(sent, fits.encode()):
+            return
+    raise Forged("bad_signature", "X-Hmac-Signature does not fit the body")
+
+
+def verify_token(sent: str, secrets: Sequence[str]) -> None:
+    """A secret of our own that the sender repeats in the URL, since it signs nothing. Raises `Forged`.
+
+    Source: docs.goshippo.com, webhook security.
+    """
+    for key in _usable([secret.strip().encode() for secret in secrets]):
+        if hmac.compare_digest(sent.encode(), key):
+            return
+    raise Forged("bad_token", "the token in the URL is not the one that was set for this account")
 
 
 def _usable(keys: Sequence[bytes]) -> list[bytes]:

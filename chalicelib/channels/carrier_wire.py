@@ -1,0 +1,112 @@
+"""What the rooms of carriers share: one account's HTTP, the units of parcels and the names of addresses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import ROUND_UP, Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalicelib.channels.carrier_port import Address
+from chalicelib.channels.fields import Node
+from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked, retry_after_s
+from chalicelib.domain.errors import Busy, Refused, Unauthorised, Unreadable
+
+_AGENT = "Headrace/0.1 (Language=Python)"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OUNCE_G = Decimal("28.349523125")
+_INCH_MM = Decimal("25.4")
+_TENTH = Decimal("0.1")
+
+
+class CarrierWire:
+    """Speaks JSON with one account of a service. A key never travels in the clear, nor to another host."""
+
+    def __init__(self, transport: Transport, base_url: str, authorization: str, service: str) -> None:
+        self._transport = transport
+        self._base_url = safe_url(base_url)
+        self._authorization = authorization
+        self._service = service
+
+    def get(self, path: str) -> Node:
+        """The object at this path."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Node:
+        """The object that this makes."""
+        return self._call("POST", path, body)
+
+    def file(self, url: str) -> bytes:
+        """A label's file, wherever it lies, fetched without the account's key: its address is secret enough.
+
+        Raises `Refused` file_gone when the address is no longer good.
+        """
+        response = self._transport(HttpRequest("GET", safe_url(url), {"user-agent": _AGENT}))
+        if response.status == 429 or response.status >= 500:
+            raise Busy(f"the label's file: {response.status}", after_s=retry_after_s(response))
+        if response.status != 200 or not response.body:
+            raise Refused("file_gone", f"the label's file is not at its address: {response.status}")
+        return response.body
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Node:
+        headers = {"authorization": self._authorization, "accept": "application/json", "user-agent": _AGENT}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        sent = json.dumps(body).encode() if body is not None else b""
+        try:
+            answer = checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), self._service)
+        except TokenRejected as error:
+            raise Unauthorised(f"{error}: renew the key in the secret of the account") from None
+        if not isinstance(answer, dict):
+            raise Busy(f"{self._service} answered without an object", after_s=5)
+        return Node(answer)
+
+
+def safe_url(url: str) -> str:
+    """The address without its last slash; https, or http on this machine. Raises `Refused`."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise Refused("bad_url", "an address of a carrier's service must begin with https://")
+    return url.rstrip("/")
+
+
+def postal(address: Address) -> dict[str, str]:
+    """The address by the names that EasyPost and Shippo share; what is not known is left out.
+
+    Source: easypost-fixtures.json (addresses), recorded POST /addresses/ of Shippo.
+    """
+    parts = {
+        "name": address.name,
+        "company": address.company,
+        "street1": address.line1,
+        "street2": address.line2,
+        "city": address.city,
+        "state": address.region,
+        "zip": address.postcode,
+        "country": address.country,
+        "phone": address.phone,
+        "email": address.email,
+    }
+    return {name: text for name, text in parts.items() if text}
+
+
+def ounces(weight_g: int) -> float:
+    """Ounces to one decimal, rounded up: too little postage is paid for later, and dearer."""
+    return float((weight_g / _OUNCE_G).quantize(_TENTH, ROUND_UP))
+
+
+def inches(length_mm: int) -> float:
+    """Inches to one decimal, rounded up."""
+    return float((length_mm / _INCH_MM).quantize(_TENTH, ROUND_UP))
+
+
+def days_of(offer: Node, *names: str) -> int | None:
+    """The first of these fields that tells days; None when none does in a way that can be read."""
+    for name in names:
+        try:
+            if offer.has(name) and (days := offer.whole(name)) >= 0:
+                return days
+        except Unreadable:
+            continue
+    return None

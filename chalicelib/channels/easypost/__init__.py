@@ -1,0 +1,1 @@
+"""EasyPost: rates, labels and tracking of many carriers."""

@@ -1,0 +1,1 @@
+"""Shippo: rates, labels and tracking of many carriers."""

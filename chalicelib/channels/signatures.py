@@ -47,10 +47,10 @@ def verify_standard_webhook(raw: bytes, headers: Mapping[str, str], secrets: Seq
 
 
 def verify_stripe(raw: bytes, header: str, secrets: Sequence[str], now_s: int) -> None:
-    """`Stripe-Signature` is t=<Unix s> and one or more v1=hex(HMAC-SHA256(secret, "t.body")); other schemes are ignored.
+    """`Stripe-Signature` is t=<Unix s> and one or more v1=hex(HMAC-SHA256(secret, "t.body")).
 
-    Older or newer than `TOLERANCE_S` is refused. Several secrets are accepted while one replaces another. Raises
-    `Forged`. Source: docs.stripe.com/webhooks, verify manually.
+    Other schemes are ignored. Older or newer than `TOLERANCE_S` is refused. Several secrets are accepted while one
+    replaces another. Raises `Forged`. Source: docs.stripe.com/webhooks, verify manually.
     """
     parts = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name == "t"]

@@ -18,7 +18,7 @@ _LARGEST = 10**15
 def to_stripe(amount_minor: int, currency: str) -> int:
     """Our minor units as Stripe's. Raises `Refused` for what Stripe cannot move, e.g. KWD 1.234."""
     shift = _places(currency) - exponent(currency)
-    amount, rest = (amount_minor * 10**shift, 0) if shift >= 0 else divmod(amount_minor, 10**-shift)
+    amount, rest = divmod(amount_minor * _power(shift), _power(-shift))
     if rest or (_places(currency) == 3 and amount % 10):
         raise Refused("amount_not_possible", f"Stripe cannot move {amount_minor} minor units of {currency}: round it")
     return amount
@@ -27,7 +27,7 @@ def to_stripe(amount_minor: int, currency: str) -> int:
 def from_stripe(amount: int, currency: str) -> int:
     """Stripe's minor units as ours; a fraction that the currency has not got rounds half-even (it is never sent)."""
     shift = exponent(currency) - _places(currency)
-    return amount * 10**shift if shift >= 0 else round_half_even(amount, 10**-shift)
+    return round_half_even(amount * _power(shift), _power(-shift))
 
 
 def round_half_even(amount: int, parts: int) -> int:
@@ -49,6 +49,10 @@ def stripe_int(node: Node, key: str) -> int:
 def minor(node: Node, key: str, currency: str) -> int:
     """An amount of Stripe's as our minor units; 0 when missing."""
     return from_stripe(stripe_int(node, key), currency)
+
+
+def _power(places: int) -> int:
+    return int(10 ** max(places, 0))
 
 
 def _places(currency: str) -> int:

@@ -1,6 +1,6 @@
 """A PaymentIntent: how it stands, and money taken, given free or given back once.
 
-Sources: docs.stripe.com/payments/place-a-hold-on-a-payment-method, /payments/multicapture, /api/refunds; fixtures3.json;
+Sources: docs.stripe.com/payments/place-a-hold-on-a-payment-method, /payments/multicapture, /api/refunds;
 for a partial capture, which shows what it gives free as a refund, woocommerce-gateway-stripe issue 1073 and
 docs.stripe.com/reports/reporting-categories. Idempotency keys are forgotten after a day or more, so a capture and a
 refund leave their name in the metadata and are looked for there first.
@@ -56,7 +56,7 @@ def capture(wire: StripeWire, reference: str, wish: CaptureRequest) -> int:
     """Take the money; how much was taken, in minor units.
 
     Taken before, under this wish: the same again. Taken at Stripe by another hand: as much of it as no wish of ours
-    accounts for. Raises `Refused` where nothing can be taken, or where this card takes one capture only (`no_multicapture`).
+    accounts for. Raises `Refused` where nothing can be taken, or (no_multicapture) the card takes one only.
     """
     intent = read_intent(wire, reference)
     currency, status = intent.currency("currency"), intent.text("status")
@@ -97,9 +97,7 @@ def void(wire: StripeWire, reference: str) -> None:
     wire.post(f"{_path(reference)}/cancel", {}, f"void/{reference}")
 
 
-def refund(
-    wire: StripeWire, reference: str, refund_id: str, amount_minor: int, currency: str, reason: str
-) -> bool:
+def refund(wire: StripeWire, reference: str, refund_id: str, amount_minor: int, currency: str, reason: str) -> bool:
     """Give money back: True when it is done, False while it is pending. Raises `Refused` (refund_failed) when the bank
     has sent it back or it was called off. A reason that is none of Stripe's goes into the metadata."""
     for each in wire.each("/v1/refunds", {"payment_intent": reference}):

@@ -1,4 +1,6 @@
-"""Balance transactions and payouts as facts. Sources: docs.stripe.com/payouts/reconciliation, /reports/reporting-categories.
+"""Balance transactions and payouts as facts.
+
+Sources: docs.stripe.com/payouts/reconciliation, /reports/reporting-categories.
 
 A manual or instant payout cannot be itemised at Stripe and is skipped: `transactions` tells its transfer and all its
 money. So is one that Stripe is still itemising, and one that failed after it was paid: its status is no longer `paid`.
@@ -18,7 +20,9 @@ _KINDS = {
     **dict.fromkeys(("refund", "refund_failure"), "refund"),
     **dict.fromkeys(("dispute", "dispute_reversal"), "dispute"),
     **dict.fromkeys(("fee", "network_cost", "tax"), "fee"),  # `tax` is what Stripe adds to its own fees
-    **dict.fromkeys(("payout", "payout_reversal", "transfer", "transfer_reversal", "topup", "topup_reversal"), "transfer"),
+    **dict.fromkeys(
+        ("payout", "payout_reversal", "transfer", "transfer_reversal", "topup", "topup_reversal"), "transfer"
+    ),
     **dict.fromkeys(("risk_reserved_funds", "connect_reserved_funds"), "reserve"),
     "other_adjustment": "adjustment",
 }

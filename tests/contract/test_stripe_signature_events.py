@@ -123,4 +123,4 @@ def test_a_lost_answer_ends_in_one_effect(what: str) -> None:
     with pytest.raises(Busy):
         calls[what]()
     assert calls[what]() == {"capture": 700, "void": None, "refund": True}[what]
-    assert stripe.posts == [{"capture": "cap-1", "void": "void/pi_1", "refund": "ref-1"}[what]]
+    assert stripe.posts == [{"capture": "capture/cap-1", "void": "void/pi_1", "refund": "refund/ref-1"}[what]]

@@ -80,7 +80,7 @@ def capture(wire: StripeWire, reference: str, wish: CaptureRequest) -> int:
     fields = {"amount_to_capture": amount, "metadata": {name: amount}}
     # Only where it may be said: `final_capture` is refused on a card that takes one capture.
     more = {"final_capture": wish.final} if _takes_many(intent) else {}
-    wire.post(f"{_path(reference)}/capture", {**fields, **more}, wish.capture_id)
+    wire.post(f"{_path(reference)}/capture", {**fields, **more}, f"capture/{wish.capture_id}")
     return from_stripe(amount, currency)
 
 
@@ -112,7 +112,7 @@ def refund(wire: StripeWire, reference: str, refund_id: str, amount_minor: int, 
         fields["reason"] = reason
     elif reason:
         metadata["headrace_reason"] = reason[:_LONGEST_VALUE]
-    return _outcome(wire.post("/v1/refunds", {**fields, "metadata": metadata}, refund_id), refund_id)
+    return _outcome(wire.post("/v1/refunds", {**fields, "metadata": metadata}, f"refund/{refund_id}"), refund_id)
 
 
 def _outcome(found: Node, refund_id: str) -> bool:

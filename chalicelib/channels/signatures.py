@@ -71,6 +71,26 @@ def verify_token(sent: str, secrets: Sequence[str]) -> None:
     raise Forged("bad_token", "the token in the URL is not the one that was set for this account")
 
 
+def verify_stripe(raw: bytes, header: str, secrets: Sequence[str], now_s: int) -> None:
+    """`Stripe-Signature` is t=<Unix s> and one or more v1=hex(HMAC-SHA256(secret, "t.body")).
+
+    Other schemes are ignored. Older or newer than `TOLERANCE_S` is refused. Several secrets are accepted while one
+    replaces another. Raises `Forged`. Source: docs.stripe.com/webhooks, verify manually.
+    """
+    parts = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    if len(times) != 1 or not (times[0].isascii() and times[0].isdecimal()):
+        raise Forged("bad_signature", "Stripe-Signature must hold one t=<Unix seconds>")
+    if abs(now_s - int(times[0][:12])) > TOLERANCE_S:
+        raise Forged("stale_signature", f"t of Stripe-Signature is more than {TOLERANCE_S} s away from now")
+    sent = [value.encode("utf-8", "replace") for name, _, value in parts if name == "v1"]
+    for key in _usable([secret.strip().encode() for secret in secrets]):
+        fits = hmac.new(key, times[0].encode() + b"." + raw, hashlib.sha256).hexdigest().encode()
+        if any(hmac.compare_digest(one, fits) for one in sent):
+            return
+    raise Forged("bad_signature", "Stripe-Signature does not fit t and the body")
+
+
 def _usable(keys: Sequence[bytes]) -> list[bytes]:
     """Never check against an empty key: anybody could sign with it. A secret that is no base64 decodes to one."""
     usable = [key for key in keys if key]

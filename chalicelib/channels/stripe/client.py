@@ -1,0 +1,56 @@
+"""Speaks to Stripe for one account: what `ProcessorClient` asks. Each concern has a module, which names its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chalicelib.channels.port import CaptureRequest, Payout
+from chalicelib.channels.stripe import payments, settlement
+from chalicelib.channels.stripe.wire import StripeWire
+from chalicelib.channels.transport import Transport
+from chalicelib.domain.channel_order import Payment
+from chalicelib.domain.settlement import LedgerFact
+
+
+class StripeClient:
+    """One account; a reference is a PaymentIntent's id.
+
+    account      base_url (https://api.stripe.com), order_key (order_id: metadata that holds the order's id)
+    credentials  api_key, a restricted key
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        account: Mapping[str, Any],
+        credentials: Mapping[str, Any],
+        now_ms: int,  # noqa: ARG002 every client is built alike; a key does not expire
+    ) -> None:
+        self._wire = StripeWire(transport, account, credentials)
+        self._order_key = str(account.get("order_key") or "order_id")
+
+    def payment(self, reference: str) -> Payment:
+        """How the payment stands now. A dispute does not change it: its events tell of it."""
+        return payments.payment_of(self._wire, payments.read_intent(self._wire, reference))
+
+    def capture(self, reference: str, wish: CaptureRequest) -> int:
+        """Take the money, once for each `capture_id`; how much was taken, in minor units."""
+        return payments.capture(self._wire, reference, wish)
+
+    def void(self, reference: str) -> None:
+        """Give an authorisation free; gone already is fine, captured is `Refused`."""
+        payments.void(self._wire, reference)
+
+    def refund(self, reference: str, refund_id: str, amount_minor: int, currency: str, reason: str) -> bool:
+        """Give money back, once for each `refund_id`: True when it is done, False while it is pending."""
+        return payments.refund(self._wire, reference, refund_id, amount_minor, currency, reason)
+
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
+        """Every amount booked since then (Unix ms)."""
+        for fact in settlement.read_transactions(self._wire, self._order_key, since_ms):
+            yield LedgerFact(**vars(fact))
+
+    def payouts(self, since_ms: int) -> Iterator[Payout]:
+        """Every automatic payout that was paid since then, whole; manual ones cannot be itemised and are skipped."""
+        return settlement.read_payouts(self._wire, self._order_key, since_ms)

@@ -1,0 +1,88 @@
+"""Balance transactions and payouts as facts.
+
+Sources: docs.stripe.com/payouts/reconciliation, /reports/reporting-categories.
+
+A manual or instant payout cannot be itemised at Stripe and is skipped: `transactions` tells its transfer and all its
+money. So is one that Stripe is still itemising, and one that failed after it was paid: its status is no longer `paid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chalicelib.channels.fields import Node
+from chalicelib.channels.port import MoneyFact, Payout
+from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int
+from chalicelib.channels.stripe.wire import StripeWire
+
+_KINDS = {
+    **dict.fromkeys(("charge", "charge_failure", "partial_capture_reversal"), "sale"),
+    **dict.fromkeys(("refund", "refund_failure"), "refund"),
+    **dict.fromkeys(("dispute", "dispute_reversal"), "dispute"),
+    **dict.fromkeys(("fee", "network_cost", "tax"), "fee"),  # `tax` is what Stripe adds to its own fees
+    **dict.fromkeys(
+        ("payout", "payout_reversal", "transfer", "transfer_reversal", "topup", "topup_reversal"), "transfer"
+    ),
+    **dict.fromkeys(("risk_reserved_funds", "connect_reserved_funds"), "reserve"),
+    "other_adjustment": "adjustment",
+}
+_OF_THE_PAYOUT = ("payout", "payout_reversal")
+_EXPAND = ["data.source", "data.source.charge"]
+_LATE_MS = 7 * 86_400_000  # a payout is dated by its expected arrival, and may be itemised or paid days after
+
+
+def read_transactions(wire: StripeWire, order_key: str, since_ms: int) -> Iterator[MoneyFact]:
+    """Every amount booked since then, newest first."""
+    query = {"created": {"gte": since_ms // 1000}, "expand": _EXPAND}
+    for row in wire.each("/v1/balance_transactions", query):
+        yield from facts_of(row, order_key)
+
+
+def read_payouts(wire: StripeWire, order_key: str, since_ms: int) -> Iterator[Payout]:
+    """Every automatic payout that arrived since then or in the week before; one may come again."""
+    query = {"status": "paid", "arrival_date": {"gte": max(since_ms - _LATE_MS, 0) // 1000}}
+    for row in wire.each("/v1/payouts", query):
+        if row.flag("automatic") and row.text("reconciliation_status") in ("", "completed"):
+            yield _payout(wire, row, order_key)
+
+
+def _payout(wire: StripeWire, row: Node, order_key: str) -> Payout:
+    payout_id, currency = row.identity("id"), row.currency("currency")
+    rows = wire.each("/v1/balance_transactions", {"payout": payout_id, "expand": _EXPAND})
+    facts = [
+        fact
+        for each in rows
+        if each.text("reporting_category") not in _OF_THE_PAYOUT
+        for fact in facts_of(each, order_key, payout_id)
+    ]
+    paid_ms = stripe_int(row, "arrival_date") * 1000
+    return Payout(payout_id, currency, paid_ms, minor(row, "amount", currency), tuple(facts))
+
+
+def facts_of(row: Node, order_key: str, payout_id: str = "") -> list[MoneyFact]:
+    """The gross amount under the transaction's id and each fee under id/fee/n; they add up to its net, if need be by
+    an adjustment of id/rest."""
+    txn, currency = row.identity("id"), row.currency("currency")
+    category = row.text("reporting_category") or row.text("type")
+    amount = stripe_int(row, "amount")
+    fees = [-stripe_int(each, "amount") for each in row.each("fee_details")]
+    names = [each.text("type") for each in row.each("fee_details")]
+    rest = stripe_int(row, "net") - amount - sum(fees)
+    parts = [(txn, _KINDS.get(category, "other"), amount, category)]
+    parts += [(f"{txn}/fee/{n}", "fee", fee, names[n - 1]) for n, fee in enumerate(fees, 1)]
+    parts += [(f"{txn}/rest", "adjustment", rest, category)] if rest else []
+    status = "paid" if payout_id else "released" if row.text("status") == "available" else "open"
+    at_ms, order_id = stripe_int(row, "created") * 1000, _order_id(row.at("source"), order_key)
+    return [
+        MoneyFact(fact_id, kind, from_stripe(part, currency), currency, at_ms, order_id, payout_id, status, what[:120])
+        for fact_id, kind, part, what in parts
+    ]
+
+
+def _order_id(source: Node, order_key: str) -> str:
+    """From the source itself (a charge has its payment's metadata), else from the charge that it is about."""
+    if not isinstance(source.value, dict):
+        return ""
+    own = source.at("metadata").text(order_key)
+    charge = source.at("charge")
+    return own or (charge.at("metadata").text(order_key) if isinstance(charge.value, dict) else "")

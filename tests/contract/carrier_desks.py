@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib.channels.carrier_port import Address, CarrierClient, Label, LabelRequest, Package
 from chalicelib.channels.carriers import carrier_class
-from chalicelib.channels.port import JobsInMemory
+from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy
 from local.carriers.desk import Desk

@@ -12,7 +12,7 @@ from chalicelib.channels.carrier_port import Label, Rate
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import parse
-from chalicelib.channels.port import JobsInMemory
+from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.signatures import verify_easypost
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, Forged

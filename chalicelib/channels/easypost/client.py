@@ -16,7 +16,7 @@ from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, Lab
 from chalicelib.channels.carrier_wire import CarrierWire, days_of, inches, ounces, postal
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Jobs
+from chalicelib.channels.memory import Jobs
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, Refused, Unreadable
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, LabelRequest, Package, Rate, TrackingEvent
 from chalicelib.channels.carrier_wire import CarrierWire, days_of, postal
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Jobs
+from chalicelib.channels.memory import Jobs
 from chalicelib.channels.shippo.notifications import track_events
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, Refused, Unreadable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.channels.port import CaptureRequest, Payout
+from chalicelib.channels.facts import Payout
+from chalicelib.channels.port import CaptureRequest
 from chalicelib.channels.stripe import payments, settlement
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.channels.transport import Transport

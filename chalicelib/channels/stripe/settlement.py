@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import MoneyFact, Payout
 from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int
 from chalicelib.channels.stripe.wire import StripeWire
+from chalicelib.domain.settlement import LedgerFact
 
 _KINDS = {
     **dict.fromkeys(("charge", "charge_failure", "partial_capture_reversal"), "sale"),
@@ -31,7 +32,7 @@ _EXPAND = ["data.source", "data.source.charge"]
 _LATE_MS = 7 * 86_400_000  # a payout is dated by its expected arrival, and may be itemised or paid days after
 
 
-def read_transactions(wire: StripeWire, order_key: str, since_ms: int) -> Iterator[MoneyFact]:
+def read_transactions(wire: StripeWire, order_key: str, since_ms: int) -> Iterator[LedgerFact]:
     """Every amount booked since then, newest first."""
     query = {"created": {"gte": since_ms // 1000}, "expand": _EXPAND}
     for row in wire.each("/v1/balance_transactions", query):
@@ -59,7 +60,7 @@ def _payout(wire: StripeWire, row: Node, order_key: str) -> Payout:
     return Payout(payout_id, currency, paid_ms, minor(row, "amount", currency), tuple(facts))
 
 
-def facts_of(row: Node, order_key: str, payout_id: str = "") -> list[MoneyFact]:
+def facts_of(row: Node, order_key: str, payout_id: str = "") -> list[LedgerFact]:
     """The gross amount under the transaction's id and each fee under id/fee/n; they add up to its net, if need be by
     an adjustment of id/rest."""
     txn, currency = row.identity("id"), row.currency("currency")
@@ -74,7 +75,7 @@ def facts_of(row: Node, order_key: str, payout_id: str = "") -> list[MoneyFact]:
     status = "paid" if payout_id else "released" if row.text("status") == "available" else "open"
     at_ms, order_id = stripe_int(row, "created") * 1000, _order_id(row.at("source"), order_key)
     return [
-        MoneyFact(fact_id, kind, from_stripe(part, currency), currency, at_ms, order_id, payout_id, status, what[:120])
+        LedgerFact(fact_id, kind, from_stripe(part, currency), currency, at_ms, order_id, payout_id, status, what[:120])
         for fact_id, kind, part, what in parts
     ]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import JobsInMemory
+from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.shippo.notifications import track_events
 from chalicelib.channels.signatures import verify_easypost, verify_token
 from chalicelib.channels.transport import HttpRequest, HttpResponse

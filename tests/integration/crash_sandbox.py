@@ -294,7 +294,9 @@ def _items(table: Any) -> dict[tuple[str, str], Any]:
         key = str(plain["pk"]), str(plain["sk"])
         if "listings" in plain:  # counts how often listings were restated, and wakes their workers each time
             plain["version"] -= plain.pop("listings")
-        for count in ("revisions", "revised_day"):  # of today, at the channel: a repeat is one more
+        if "acked_version" in plain:  # counts what a channel acknowledged, and a repeat is one more
+            del plain["version"]
+        for count in ("revisions", "revised_day"):  # of today, at the channel: the same
             plain.pop(count, None)
         if key[1] == "RULE":
             del plain["changes"]  # the same count for the rule of a channel

@@ -1,4 +1,4 @@
-"""Quantities and prices by batches, and what is on offer. Refs of a listing: product_id, and variation_id of a variation.
+"""Quantities and prices by batches, and what is on offer. Refs of a listing: product_id, for a variation variation_id.
 
 Batches take 100 objects, and each is judged alone inside a 200. There is no compare-and-set: the answer shows what the
 shop has afterwards, and where that is not what was asked for, somebody bought meanwhile and the listing is looked at

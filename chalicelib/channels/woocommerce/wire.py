@@ -63,14 +63,13 @@ def safe_url(base_url: str, *, allow_private: bool = False) -> str:
     )
     if allow_private and host in ("127.0.0.1", "::1"):
         return base_url.rstrip("/")
-    if url_is_odd := not host or user is not None or (port or 443) <= 0 or "?" in base_url or "#" in base_url:
-        del url_is_odd
+    if not host or user is not None or port == 0 or "?" in base_url or "#" in base_url:
         raise Refused("not_authorised", "base_url of the account must be the https address of the shop, nothing more")
     if not base_url.lower().startswith("https://"):
         raise Refused("not_authorised", "base_url of the account must begin with https://")
     if ":" in host or host.replace(".", "").isdecimal():
         check_address(host)
-    elif not plain_name or host.rpartition(".")[2] in _LOCAL_NAMES:
+    elif not is_name or last in _LOCAL_NAMES:
         raise Refused("not_authorised", "base_url of the account names a private network")
     return base_url.rstrip("/")
 

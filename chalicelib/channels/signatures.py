@@ -29,7 +29,8 @@ def verify_shopify(raw: bytes, header: str, secrets: Sequence[str]) -> None:
 def verify_woocommerce(raw: bytes, header: str, secrets: Sequence[str]) -> None:
     """`X-WC-Webhook-Signature` is base64(HMAC-SHA256(secret, raw body)). Raises `Forged`.
 
-    WordPress may keep a secret with HTML entities; it is decoded before it signs. Source: WC_Webhook::generate_signature.
+    WordPress may keep a secret with HTML entities; it is decoded before it signs. Source:
+    WC_Webhook::generate_signature.
     """
     sent = _decoded(header)
     for key in _usable([html.unescape(secret.strip()).encode() for secret in secrets]):

@@ -58,9 +58,8 @@ def safe_url(base_url: str, *, allow_private: bool = False) -> str:
         host, user, port = (url.hostname or "").rstrip("."), url.username, url.port
     except ValueError:
         host, user, port = "", None, None
-    plain_name = (
-        "." in host and not host.rpartition(".")[2].isdecimal() and not host.rpartition(".")[2].startswith("0x")
-    )
+    last = host.rpartition(".")[2]
+    is_name = "." in host and not last.isdecimal() and not last.startswith("0x")
     if allow_private and host in ("127.0.0.1", "::1"):
         return base_url.rstrip("/")
     if not host or user is not None or port == 0 or "?" in base_url or "#" in base_url:

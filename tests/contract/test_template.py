@@ -153,7 +153,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
         )
         if '/api"' in paths:
             readers.add(function)
-    kinds = ("Shopify", "Amazon", "Ebay", "Shop")
+    kinds = ("Shopify", "Amazon", "Ebay", "Shop", "Woocommerce")
     of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
     of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
     assert readers == of_one_kind | of_several
@@ -162,7 +162,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
 @pytest.mark.parametrize("function", ["PollMoney", "PollReturns", "CheckAccounts"])
 def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json, function: str) -> None:
     patterns = secrets_opened_by(resources, function)
-    for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+    for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de", "woocommerce", "woocommerce-de"):
         may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
         assert may_open is (account.split("-")[0] in ("amazon", "ebay")), account
 
@@ -174,11 +174,11 @@ def secrets_opened_by(resources: Json, function: str) -> list[str]:
     return [path.partition("/")[2] for path in paths]
 
 
-@pytest.mark.parametrize("kind", ["shopify", "amazon", "ebay", "shop"])
+@pytest.mark.parametrize("kind", ["shopify", "amazon", "ebay", "shop", "woocommerce"])
 def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resources: Json, kind: str) -> None:
     for function in (f"Sync{kind.title()}", f"Poll{kind.title()}"):
         patterns = secrets_opened_by(resources, function)
-        for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+        for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de", "woocommerce", "woocommerce-de"):
             may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
             assert may_open is (account.split("-")[0] == kind), (function, account)
 
@@ -186,7 +186,7 @@ def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resource
 def test_what_is_open_to_the_world_opens_the_credentials_of_ebay_only(resources: Json) -> None:
     """It fetches the keys with which eBay signs."""
     patterns = [pattern for pattern in secrets_opened_by(resources, "APIHandler") if pattern.endswith("/api")]
-    accounts = ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de")
+    accounts = ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de", "woocommerce", "woocommerce-de")
     opened = [each for each in accounts if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
     assert opened == ["ebay", "ebay-uk"]
 

@@ -166,18 +166,7 @@ ACCOUNTS = tuple(account for kind in KINDS for account in (kind, f"{kind}-de"))
 @pytest.mark.parametrize("function", ["PollMoney", "PollReturns", "CheckAccounts"])
 def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json, function: str) -> None:
     patterns = secrets_opened_by(resources, function)
-    for account in (
-        "shopify",
-        "shopify-de",
-        "amazon",
-        "amazon-us",
-        "ebay",
-        "ebay-uk",
-        "shop",
-        "shop-de",
-        "woocommerce",
-        "woocommerce-de",
-    ):
+    for account in ACCOUNTS:
         may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
         assert may_open is (account.split("-")[0] in ("amazon", "ebay")), account
 
@@ -193,18 +182,7 @@ def secrets_opened_by(resources: Json, function: str) -> list[str]:
 def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resources: Json, kind: str) -> None:
     for function in (f"Sync{kind.title()}", f"Poll{kind.title()}"):
         patterns = secrets_opened_by(resources, function)
-        for account in (
-            "shopify",
-            "shopify-de",
-            "amazon",
-            "amazon-us",
-            "ebay",
-            "ebay-uk",
-            "shop",
-            "shop-de",
-            "woocommerce",
-            "woocommerce-de",
-        ):
+        for account in ACCOUNTS:
             may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
             assert may_open is (account.split("-")[0] == kind), (function, account)
 
@@ -212,18 +190,6 @@ def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resource
 def test_what_is_open_to_the_world_opens_the_credentials_of_ebay_only(resources: Json) -> None:
     """It fetches the keys with which eBay signs."""
     patterns = [pattern for pattern in secrets_opened_by(resources, "APIHandler") if pattern.endswith("/api")]
-    accounts = (
-        "shopify",
-        "shopify-de",
-        "amazon",
-        "amazon-us",
-        "ebay",
-        "ebay-uk",
-        "shop",
-        "shop-de",
-        "woocommerce",
-        "woocommerce-de",
-    )
     opened = [each for each in ACCOUNTS if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
     assert opened == ["ebay", "ebay-de"]
 

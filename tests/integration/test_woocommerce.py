@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
@@ -65,8 +64,8 @@ class Trade:
 
 
 @pytest.fixture
-def trade() -> Iterator[Trade]:
-    yield Trade()
+def trade() -> Trade:
+    return Trade()
 
 
 @pytest.mark.parametrize("faults", [Faults(), Faults(throttled=0.2, answer_lost=0.2)], ids=["calm", "rough"])

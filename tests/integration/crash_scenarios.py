@@ -667,7 +667,10 @@ SCENARIOS: dict[str, list[Scenario]] = {
         Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
     ],
     "erase": [Scenario("a buyer with two orders", erased)],
-    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", "shopify", "amazon", "ebay")],
+    "fetch": [
+        Scenario(f"hint of {channel}", hinted(channel))
+        for channel in ("shop", "shopify", "amazon", "ebay", "woocommerce")
+    ],
     "entry": ENTRY,
     "funding": FUNDING,
     "allocation": ALLOCATION,
@@ -675,8 +678,11 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "settlement": SETTLEMENT,
     "relay": RELAY,
     "sync_shop": SHOP,
-    **{f"sync_{channel}": marketplace(channel) for channel in ("shopify", "amazon", "ebay")},
-    **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", "shopify", "amazon", "ebay")},
+    **{f"sync_{channel}": marketplace(channel) for channel in ("shopify", "amazon", "ebay", "woocommerce")},
+    **{
+        f"poll_{channel}": [Scenario("new orders", sold(channel))]
+        for channel in ("shop", "shopify", "amazon", "ebay", "woocommerce")
+    },
     "sweep": SWEEP,
     "reconcile": RECONCILE,
     **ACCOUNTS,

@@ -18,7 +18,7 @@ from chalicelib.channels.woocommerce.webhooks import TOPICS, is_ping, told_of
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Forged, Unreadable
 from local.marketplaces.shopify_webhooks import sign
-from tests.contract.test_channel_woo import show
+from tests.contract.test_channel_woo import parcel_of, show
 from tests.contract.woo_seller import Seller
 from tests.shared_data import shared
 
@@ -135,8 +135,6 @@ def test_recorded_notes_and_trackings_are_looked_through() -> None:
     order_id = on.sell()
     on.shop.notes[order_id] = sample("order-notes.json")
     on.shop.trackings[order_id] = sample("shipment_tracking_multiple.json")
-    from tests.contract.test_channel_woo import parcel_of
-
     on.client.confirm_shipment(order_id, parcel_of(on, order_id, number="5673 4563456"))  # of the recorded ones
     assert len(on.shop.trackings[order_id]) == len(sample("shipment_tracking_multiple.json"))
 

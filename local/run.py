@@ -109,6 +109,7 @@ def marketplaces(run: Run) -> Iterator[None]:
         amazon_rate_scale=100,  # a week of payouts and reports is played in minutes
         ebay_limit_scale=1000,
         payout_every_s=PAYOUT_S,
+        woocommerce=True,
     )
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
@@ -117,6 +118,7 @@ def marketplaces(run: Run) -> Iterator[None]:
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
         "amazon": send_to_queue(queue_url, run.engine.client("sqs")),
         "ebay": post_webhooks(),
+        "woocommerce": post_webhooks(f"{run.address}/webhooks/woocommerce"),
     }
     world.ebay.challenge = ask_challenge
     world.amazon.deferred_days, world.ebay.funds_take_s = MONEY_HELD_S / 86_400, MONEY_HELD_S
@@ -136,7 +138,7 @@ def seed(run: Run, connected: dict[str, dict[str, Any]], location_id: str) -> No
     put_secrets(run.engine.client("ssm"), connected, run.token)
     now_ms = time.time_ns() // 1_000_000
     add_accounts(tables, connected, now_ms)
-    add_catalogue(tables, CATALOGUE, location_id, now_ms)
+    add_catalogue(tables, CATALOGUE, location_id, now_ms, woocommerce="woocommerce" in connected)
 
 
 @contextmanager
@@ -173,7 +175,7 @@ def business(run: Run) -> Iterator[None]:
         Every(2, Warehouse(api, restock)),
         Every(4, Bank(api, run.folder / "bank.json", ("shopify", "storefront"))),
         Every(5, Desk(api)),
-        Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon")),
+        Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon", "poll_woocommerce")),
         Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts")),
     ):
         yield

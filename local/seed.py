@@ -22,6 +22,7 @@ from chalicelib.store.stock import receipt_writes
 from chalicelib.store.tables import Tables
 from local.marketplaces.catalogue import Listing as Offer
 from local.marketplaces.catalogue import listing_ids
+from local.marketplaces.woocommerce import product_id
 
 LOCATION = "main"
 
@@ -51,11 +52,16 @@ def add_accounts(tables: Tables, accounts: Mapping[str, Mapping[str, Any]], impo
     add_account(tables, "storefront", {})
 
 
-def add_catalogue(tables: Tables, offers: Iterable[Offer], location_id: str, now_ms: int) -> None:
-    """Each SKU with its three listings and one opening receipt of what the shop has of it."""
+def add_catalogue(
+    tables: Tables, offers: Iterable[Offer], location_id: str, now_ms: int, *, woocommerce: bool = False
+) -> None:
+    """Each SKU with its listings and one opening receipt of what the shop has of it."""
     for offer in offers:
         tables.write(*sku_writes(offer.sku, offer.title))
-        for kind, refs in listing_ids(offer.sku).items():
+        ids = listing_ids(offer.sku)
+        if woocommerce:
+            ids["woocommerce"] = {"product_id": str(product_id(offer.sku))}
+        for kind, refs in ids.items():
             if tables.get(link_key(kind, offer.sku)) is None:
                 own = {"location_id": location_id} if kind == "shopify" else {}
                 tables.write(*listing_writes(Listing(kind, offer.sku, offer.sku, {**refs, **own})))

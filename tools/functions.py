@@ -12,7 +12,7 @@ from typing import Literal
 STAGES = ("funding", "allocation", "shipping", "settlement")
 """Queues that `relay` feeds. `entry` is fed from outside."""
 
-SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop")
+SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
@@ -193,7 +193,7 @@ FUNCTIONS = (
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
-            *sends("ebay-notifications", "erasure"),
+            *sends("ebay-notifications", "erasure", "hints"),
             *puts_bodies(),
             *opens("*/webhook", "api-tokens"),
             *opens_accounts_of("ebay"),  # to fetch the keys with which eBay signs
@@ -266,6 +266,7 @@ FUNCTIONS = (
     _poll("amazon", 15),
     _poll("ebay", 5),
     _poll("shop", 5),
+    _poll("woocommerce", 5),
     _looks_at_accounts("poll_money", 60, *writes("ledger"), *sends("funding", "settlement"), kinds=MARKETPLACES),
     _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
     _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),

@@ -15,9 +15,16 @@ _ROOMS = {
     "amazon": "amazon",
     "ebay": "ebay",
     "storefront": "storefront",
+    "woocommerce": "woocommerce",
     "shop": "storefront",  # the same documents; a shop also serves an API that we call
 }
-_CLIENTS = {"shopify": "ShopifyClient", "amazon": "AmazonClient", "ebay": "EbayClient", "shop": "ShopClient"}
+_CLIENTS = {
+    "shopify": "ShopifyClient",
+    "amazon": "AmazonClient",
+    "ebay": "EbayClient",
+    "shop": "ShopClient",
+    "woocommerce": "WooClient",
+}
 _LIMITED = ("amazon", "ebay")
 
 KINDS = tuple(_ROOMS)

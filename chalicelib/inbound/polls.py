@@ -61,6 +61,12 @@ def poll_shop(event: Any) -> None:
     """Lambda."""
 
 
+@blueprint.schedule(Rate(5, unit=Rate.MINUTES), name="poll_woocommerce")
+@on_schedule(lambda runtime: poll("woocommerce", runtime))
+def poll_woocommerce(event: Any) -> None:
+    """Lambda."""
+
+
 def poll(kind: str, runtime: Runtime) -> None:
     """Read what has changed on every account of this kind; one that does not answer stops no other. A paused account is
     tried once: where it answers again, it is resumed."""

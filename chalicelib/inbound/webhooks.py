@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from chalice import Blueprint, Response
 
 from chalicelib.channels.registry import kind_of, reader_for
-from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook
+from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook, verify_woocommerce
+from chalicelib.channels.woocommerce.webhooks import TOPICS, is_ping, told_of
 from chalicelib.domain.errors import Forged, Refused
 from chalicelib.inbound import ebay_door
 from chalicelib.inbound.guard import answer, check_token, checked_size, told
@@ -45,17 +46,43 @@ def webhook_challenge(channel: str) -> Response:
     return ebay_door.challenge(channel, query.get("challenge_code", ""), ports)
 
 
-@blueprint.route("/webhooks/{channel}", methods=["POST"], content_types=["application/json"])
+@blueprint.route(
+    "/webhooks/{channel}",
+    methods=["POST"],
+    content_types=["application/json", "application/x-www-form-urlencoded"],  # the form is WooCommerce's ping
+)
 @told
 def webhook(channel: str) -> Response:
-    """Deliveries of Shopify and eBay, each signed in its own way. Shopify hears 401 for a forged one, eBay 412."""
+    """Deliveries of Shopify, eBay and WooCommerce, each signed in its own way. A forged one hears 401, eBay 412."""
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
     if kind_of(channel) == ebay_door.KIND:
         _check_known(channel, ports)
         return ebay_door.receive(channel, raw, request.headers.get("x-ebay-signature", ""), ports)
+    if kind_of(channel) == "woocommerce":
+        return _woocommerce(channel, raw, ports)
     return _shopify(channel, raw, ports)
+
+
+def _woocommerce(channel: str, raw: bytes, ports: Runtime) -> Response:
+    """The unsigned ping of a new webhook changes nothing. What is not the whole order is read from the shop. Its
+    delivery id is one for all of a second, so nothing is told apart by it: entry compares the order itself."""
+    headers = blueprint.current_request.headers
+    _check_known(channel, ports)
+    if is_ping(raw, headers.get("content-type", "")):
+        return answer({"accepted": False, "reason": "a ping"})
+    verify_woocommerce(raw, headers.get("x-wc-webhook-signature", ""), _secrets(channel, ports))
+    topic = headers.get("x-wc-webhook-topic", "")
+    external_id, is_whole = told_of(raw)
+    if topic not in TOPICS or not external_id:
+        log("topic_ignored", channel=channel, topic=topic[:80])
+        return answer({"accepted": False, "reason": "this topic is not used"})
+    if is_whole and topic != "order.deleted":
+        ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {"topic": topic})])
+    else:
+        ports.queues.send("hints", [{"channel": channel, "external_id": external_id}])
+    return answer({"accepted": True})
 
 
 def _shopify(channel: str, raw: bytes, ports: Runtime) -> Response:

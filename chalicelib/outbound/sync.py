@@ -60,6 +60,12 @@ def sync_shop(event: Any) -> None:
     """Lambda."""
 
 
+@blueprint.on_sqs_message(queue_arn=queue_arn("sync-woocommerce"), batch_size=10, name="sync_woocommerce")
+@from_sqs(work_for("woocommerce"))
+def sync_woocommerce(event: Any) -> None:
+    """Lambda."""
+
+
 def _work(kind: str, batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
     queue = SYNC_QUEUES[kind]
     skus = [delivery for delivery in batch if "sku" in delivery.body]

@@ -10,7 +10,8 @@ from chalicelib.domain.errors import Busy
 
 Message = Mapping[str, Any]
 
-SYNC_QUEUES = {kind: f"sync-{kind}" for kind in ("shopify", "amazon", "ebay", "shop")}  # channel kind -> its worker
+_SYNCED = ("shopify", "amazon", "ebay", "shop", "woocommerce")
+SYNC_QUEUES = {kind: f"sync-{kind}" for kind in _SYNCED}  # channel kind -> its worker
 LARGEST_BODY_BYTES = 200_000  # beyond this a body goes through the bucket (claim check); a queue takes 256 KB or more
 
 

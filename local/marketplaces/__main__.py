@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> None:
         start=utc_now(),
         clock=utc_now,
         amazon_rate_scale=chosen.amazon_rate_scale,
+        woocommerce=True,
         public_url=f"http://127.0.0.1:{chosen.port}",
     )
     deliver = to_seller(chosen.webhook_url, chosen.amazon_queue_url)

@@ -10,7 +10,7 @@ from local.marketplaces.world import Marketplaces
 def accounts(world: Marketplaces, public_url: str) -> dict[str, dict[str, Any]]:
     """Channel -> {settings, api, webhook?}: the non-secret settings, the API credentials, the webhook's secrets."""
     shopify, amazon, ebay = world.shopify, world.amazon, world.ebay
-    return {
+    found: dict[str, dict[str, Any]] = {
         "shopify": {
             "settings": {
                 "base_url": f"{public_url}/shopify",
@@ -33,6 +33,13 @@ def accounts(world: Marketplaces, public_url: str) -> dict[str, dict[str, Any]]:
             "api": _with_refresh_token(ebay.client_id, ebay.client_secret, ebay.refresh_token),
         },
     }
+    if woo := world.woo:
+        found["woocommerce"] = {
+            "settings": {"base_url": f"{public_url}/woocommerce", "currency": woo.currency, "allow_private": True},
+            "api": {"consumer_key": woo.consumer_key, "consumer_secret": woo.consumer_secret},
+            "webhook": {"secrets": [woo.webhook_secret]},
+        }
+    return found
 
 
 def _with_refresh_token(client_id: str, client_secret: str, refresh_token: str) -> dict[str, str]:

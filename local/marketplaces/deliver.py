@@ -66,6 +66,7 @@ def to_seller(webhook_url: str, amazon_queue_url: str) -> Callable[[Delivery], b
         "shopify": post_webhooks(webhook_url) if webhook_url else None,
         "amazon": send_to_queue(amazon_queue_url) if amazon_queue_url else None,
         "ebay": post_webhooks(),
+        "woocommerce": None,
     }
 
     def deliver(delivery: Delivery) -> bool:

@@ -22,9 +22,11 @@ from local.marketplaces.market import Clock, Market
 from local.marketplaces.shelf import Change, Shelf
 from local.marketplaces.shopify import Shopify
 from local.marketplaces.wire import Request, Response
+from local.marketplaces.woocommerce import WooCommerce
 
 RandomState = tuple[int, tuple[int, ...], float | None]
 SALES_SHARES = {"shopify": 0.45, "amazon": 0.35, "ebay": 0.2}
+WOO_SHARE = 0.2  # beside the others, where there is such a shop
 # Shopify tries a webhook again 8 times in 4 hours; here the first pause is 5 s and each next one twice as long.
 MAX_ATTEMPTS = 9
 FIRST_RETRY_S = 5
@@ -64,6 +66,7 @@ class Marketplaces:
 
     `rate_per_s`: orders a second over all three. `clock`: the time of API calls; by default the time of the last tick.
     `payout_every_s`: how often Amazon and eBay pay the seller; 0: only when told to.
+    `woocommerce`: a WooCommerce shop sells beside them; `webhooks_on`: it tells of its orders, once.
     `ebay_limit_scale` multiplies eBay's limits of a day; by default as much as Amazon's rates are multiplied.
     """
 
@@ -80,6 +83,7 @@ class Marketplaces:
         ebay_limit_scale: float | None = None,
         public_url: str = "",
         payout_every_s: float = 0.0,
+        woocommerce: bool = False,
     ) -> None:
         self.rate_per_s = rate_per_s
         self.payout_every_s = payout_every_s
@@ -88,9 +92,9 @@ class Marketplaces:
         self.paused = False
         self.outbox: list[Delivery] = []
         self.next_sale_at: datetime | None = None
-        self.dice = {
-            name: FaultDie(faults, Random(f"{seed}/{name}")) for name in ("sales", "deliveries", *SALES_SHARES)
-        }
+        self.webhooks_on = True
+        self.shares = {**SALES_SHARES, **({"woocommerce": WOO_SHARE} if woocommerce else {})}
+        self.dice = {name: FaultDie(faults, Random(f"{seed}/{name}")) for name in ("sales", "deliveries", *self.shares)}
         clock = clock or (lambda: self.now)
         self.shopify = Shopify(catalogue, clock, self.dice["shopify"])
         amazon_url = f"{public_url}/amazon" if public_url else "https://sellingpartnerapi-na.amazon.com"
@@ -99,6 +103,9 @@ class Marketplaces:
         limit_scale = amazon_rate_scale if ebay_limit_scale is None else ebay_limit_scale
         self.ebay = Ebay(catalogue, clock, self.dice["ebay"], base_url=ebay_url, limit_scale=limit_scale)
         self.markets: dict[str, Market] = {market.name: market for market in (self.shopify, self.amazon, self.ebay)}
+        self.woo = WooCommerce(catalogue, clock, self.dice["woocommerce"]) if woocommerce else None
+        if self.woo:
+            self.markets["woocommerce"] = self.woo
 
     def handle(self, marketplace: str, request: Request) -> Response:
         """An API call to one of them."""
@@ -145,7 +152,7 @@ class Marketplaces:
         if self.next_sale_at is None:
             self.next_sale_at = now + timedelta(seconds=rng.expovariate(self.rate_per_s))
         while self.next_sale_at <= now:
-            name = rng.choices(list(SALES_SHARES), list(SALES_SHARES.values()))[0]
+            name = rng.choices(list(self.shares), list(self.shares.values()))[0]
             self.markets[name].sell(rng, self.next_sale_at)
             self.next_sale_at += timedelta(seconds=rng.expovariate(self.rate_per_s))
 
@@ -161,6 +168,12 @@ class Marketplaces:
         for change in self.ebay.drain_changes():
             for notice in self.ebay.notices(change):
                 self._send("ebay", change, notice.body, notice.headers, notice.url)
+        if self.woo:
+            # what waits for the same order is one delivery, of the order as it is then
+            for change in {change.order_id: change for change in self.woo.drain_changes()}.values():
+                if self.webhooks_on:
+                    webhook = self.woo.webhook(change)
+                    self._send("woocommerce", change, webhook.body, webhook.headers)
 
     def _send(
         self, marketplace: str, change: Change, body: bytes, headers: dict[str, str] | None = None, url: str = ""
@@ -177,7 +190,10 @@ class Marketplaces:
             self.outbox.append(Delivery(marketplace, again_at, body, headers or {}, url=url))
 
     def undelivered(self, delivery: Delivery, now: datetime) -> None:
-        """The seller did not take it: tried again later, with the original body, until the attempts are used up."""
+        """The seller did not take it: tried again later, with the original body, until the attempts are used up.
+        WooCommerce never tries again."""
+        if delivery.marketplace == "woocommerce":
+            return
         delivery.attempts += 1
         if delivery.attempts < MAX_ATTEMPTS:
             delivery.due_at = now + timedelta(seconds=FIRST_RETRY_S * 2 ** (delivery.attempts - 1))

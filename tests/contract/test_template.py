@@ -153,16 +153,20 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
         )
         if '/api"' in paths:
             readers.add(function)
-    kinds = ("Shopify", "Amazon", "Ebay", "Shop")
+    kinds = ("Shopify", "Amazon", "Ebay", "Shop", "Woocommerce")
     of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
     of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
     assert readers == of_one_kind | of_several
 
 
+KINDS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
+ACCOUNTS = tuple(account for kind in KINDS for account in (kind, f"{kind}-de"))
+
+
 @pytest.mark.parametrize("function", ["PollMoney", "PollReturns", "CheckAccounts"])
 def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json, function: str) -> None:
     patterns = secrets_opened_by(resources, function)
-    for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+    for account in ACCOUNTS:
         may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
         assert may_open is (account.split("-")[0] in ("amazon", "ebay")), account
 
@@ -174,11 +178,11 @@ def secrets_opened_by(resources: Json, function: str) -> list[str]:
     return [path.partition("/")[2] for path in paths]
 
 
-@pytest.mark.parametrize("kind", ["shopify", "amazon", "ebay", "shop"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resources: Json, kind: str) -> None:
     for function in (f"Sync{kind.title()}", f"Poll{kind.title()}"):
         patterns = secrets_opened_by(resources, function)
-        for account in ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de"):
+        for account in ACCOUNTS:
             may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
             assert may_open is (account.split("-")[0] == kind), (function, account)
 
@@ -186,9 +190,8 @@ def test_a_worker_opens_the_credentials_of_its_own_kind_of_channel_only(resource
 def test_what_is_open_to_the_world_opens_the_credentials_of_ebay_only(resources: Json) -> None:
     """It fetches the keys with which eBay signs."""
     patterns = [pattern for pattern in secrets_opened_by(resources, "APIHandler") if pattern.endswith("/api")]
-    accounts = ("shopify", "shopify-de", "amazon", "amazon-us", "ebay", "ebay-uk", "shop", "shop-de")
-    opened = [each for each in accounts if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
-    assert opened == ["ebay", "ebay-uk"]
+    opened = [each for each in ACCOUNTS if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
+    assert opened == ["ebay", "ebay-de"]
 
 
 def tables_changed_by(resources: Json, function: str) -> set[str]:

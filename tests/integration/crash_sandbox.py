@@ -24,6 +24,7 @@ from moto.backends import get_backend
 
 from app import app
 from chalicelib.channels.transport import HttpRequest, HttpResponse
+from chalicelib.channels.woocommerce import wire
 from chalicelib.runtime import log, wiring
 from chalicelib.store.accounts import add_account, set_locations
 from chalicelib.store.dynamo import image_to_plain
@@ -68,7 +69,13 @@ class Sandbox:
         self.now: datetime = START
         self.shop = Shop()
         self.markets = Marketplaces(
-            5, OFFERS, rate_per_s=0, start=START, clock=lambda: self.now, amazon_rate_scale=100_000
+            5,
+            OFFERS,
+            rate_per_s=0,
+            start=START,
+            clock=lambda: self.now,
+            amazon_rate_scale=100_000,
+            woocommerce=True,
         )
         for bucket in self.markets.amazon.buckets.values():  # time stands still, so nothing would be restored
             bucket.burst = bucket.tokens = 1_000_000
@@ -77,6 +84,7 @@ class Sandbox:
         patch.setattr(wiring, "clock_ms", lambda: self.now_ms)
         patch.setattr(wiring, "_transport", lambda: self._send)
         patch.setattr(log, "sink", lambda line: None)
+        patch.setattr(wire, "resolved", lambda host: [])  # nobody is asked for the address of a name
         session = boto3.session.Session()
         session.events.register("before-call.*.*", self._before)
         session.events.register("after-call.*.*", self._after)
@@ -99,7 +107,7 @@ class Sandbox:
         tables = self.ports().tables
         add_accounts(tables, connected, self.now_ms)
         set_locations(tables, ("main", "east"))
-        add_catalogue(tables, OFFERS, self.markets.shopify.location_id, self.now_ms)
+        add_catalogue(tables, OFFERS, self.markets.shopify.location_id, self.now_ms, woocommerce=True)
         add_account(tables, "shop", {"base_url": "https://shop.example"})
         for sku in ("MUG", "CUP", "SET"):
             tables.write(*sku_writes(sku, sku.title()))

@@ -29,6 +29,7 @@ from tests.accounts import Account
 from tests.integration.crash_sandbox import OFFERS, Sandbox
 
 CHANNEL, NUMBER = "shop", "1001"
+SOLD_AT = ("shopify", "amazon", "ebay", "woocommerce")
 ORDER = f"{CHANNEL}:{NUMBER}"
 MUGS = ({"id": "1", "sku": "MUG", "quantity": 2},)
 MUG_AND_SET = (*MUGS, {"id": "2", "sku": "SET", "quantity": 1})
@@ -668,7 +669,7 @@ SCENARIOS: dict[str, list[Scenario]] = {
         Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
     ],
     "erase": [Scenario("a buyer with two orders", erased)],
-    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", "shopify", "amazon", "ebay")],
+    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)],
     "entry": ENTRY,
     "funding": FUNDING,
     "allocation": ALLOCATION,
@@ -676,8 +677,8 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "settlement": SETTLEMENT,
     "relay": RELAY,
     "sync_shop": SHOP,
-    **{f"sync_{channel}": marketplace(channel) for channel in ("shopify", "amazon", "ebay")},
-    **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", "shopify", "amazon", "ebay")},
+    **{f"sync_{channel}": marketplace(channel) for channel in SOLD_AT},
+    **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", *SOLD_AT)},
     "sweep": SWEEP,
     "reconcile": RECONCILE,
     **ACCOUNTS,

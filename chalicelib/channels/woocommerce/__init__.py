@@ -1,0 +1,1 @@
+"""WooCommerce: an own shop on WordPress, spoken to over REST v3."""

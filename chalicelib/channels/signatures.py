@@ -6,10 +6,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-import unicodedata
-
-
 import html
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forged

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.channels.port import JobsInMemory
+from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.channels.woocommerce.client import WooClient
 from local.marketplaces.catalogue import CATALOGUE

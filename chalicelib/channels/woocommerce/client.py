@@ -10,19 +10,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.channels.budgets import Budget
+from chalicelib.channels.facts import ListedItem
+from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
-    Budget,
     CancellationRequest,
-    Jobs,
-    JobsInMemory,
-    ListedItem,
     Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
-    TokenStore,
     read_all,
 )
 from chalicelib.channels.transport import Transport

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Availability, ListedItem, Price
+from chalicelib.channels.port import Availability, Price
 from chalicelib.channels.woocommerce.wire import WC, WooWire
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 from chalicelib.domain.money import to_minor, to_text

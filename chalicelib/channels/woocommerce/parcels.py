@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import Jobs, ShipmentConfirmation
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import ShipmentConfirmation
 from chalicelib.channels.woocommerce.orders import order_path, read_order
 from chalicelib.channels.woocommerce.reader import refund_lines
 from chalicelib.channels.woocommerce.wire import WC, Declined, WooWire, having_id, listed

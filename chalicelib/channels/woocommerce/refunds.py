@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.channels.fields import Node
-from chalicelib.channels.port import CancellationRequest, Jobs, RefundRequest
+from chalicelib.channels.memory import Jobs
+from chalicelib.channels.port import CancellationRequest, RefundRequest
 from chalicelib.channels.woocommerce.orders import order_path, read_order
 from chalicelib.channels.woocommerce.parcels import note_once
 from chalicelib.channels.woocommerce.reader import GONE, refund_lines

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from chalicelib.channels.port import TokenStore
+from chalicelib.channels.memory import TokenStore
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, retry_after_s
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 

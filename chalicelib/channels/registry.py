@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from chalicelib.channels.port import ChannelClient, Plan, Revisions
+from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 
@@ -17,6 +18,7 @@ _ROOMS = {
     "shop": "storefront",  # the same documents; a shop also serves an API that we call
 }
 _CLIENTS = {"shopify": "ShopifyClient", "amazon": "AmazonClient", "ebay": "EbayClient", "shop": "ShopClient"}
+_PROCESSORS = {"stripe": "StripeClient"}  # kinds of payment processors, each in a room of its name
 _LIMITED = ("amazon", "ebay")
 
 KINDS = tuple(_ROOMS)
@@ -47,6 +49,19 @@ def client_class(kind: str) -> Callable[..., ChannelClient]:
     if kind not in _CLIENTS:
         raise Refused("no_client", f"a {kind} is not spoken to: it sends us its orders")
     found: Callable[..., ChannelClient] = getattr(import_module(f"chalicelib.channels.{room}.client"), _CLIENTS[kind])
+    return found
+
+
+def processor_class(kind: str) -> Callable[..., ProcessorClient]:
+    """Makes the client of one kind of payment processor: `(transport, account, credentials, now_ms)`.
+
+    Raises `Refused` for a kind that nobody speaks.
+    """
+    if kind not in _PROCESSORS:
+        raise Refused("unknown_processor", f"{kind!r} is none of {', '.join(_PROCESSORS)}")
+    found: Callable[..., ProcessorClient] = getattr(
+        import_module(f"chalicelib.channels.{kind}.client"), _PROCESSORS[kind]
+    )
     return found
 
 

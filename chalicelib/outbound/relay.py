@@ -14,7 +14,7 @@ from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.cancellation import has_come_back
-from chalicelib.domain.lifecycle import unsaid_to_channel, waits_for_stock, work_due
+from chalicelib.domain.lifecycle import asks_processor, unsaid_to_channel, waits_for_stock, work_due
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -83,7 +83,9 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
     if waits_for_stock(order) and _waits_anew(order, before):
         queues.append("allocation")
     if unsaid_to_channel(order):
-        queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
+        queues.append(
+            SYNC_QUEUES.get(kind_of(order.channel), SYNC_QUEUES["shop"] if asks_processor(order.state) else "")
+        )
     return [(queue, message) for queue in queues if queue] + [
         ("entry", {"order": back.exchange})
         for name, back in order.state.returns.items()

@@ -72,12 +72,13 @@ def decide_capture_outcome(order: Order, name: str, taken_minor: int, failure: s
     after = replace(
         wish, status="failed" if failure else "confirmed", detail=failure, taken_minor=0 if failure else taken_minor
     )
-    order_after = order.having(captures={**state.captures, name: after})
+    captures = {**state.captures, name: after}
     if failure:
         detail = f"{failure}: mend it at {state.payment.captor} and resolve this, and it is asked for again"
-        order_after = _held(order_after, CAPTURE_REFUSED, detail, now_ms)
+        order_after = _held(order.having(captures=captures), CAPTURE_REFUSED, detail, now_ms)
         return moved(order, order_after, "capture_failed", now_ms=now_ms, cause=name)
-    order_after = order_after.having(payment=replace(state.payment, captured_minor=captured_minor))
+    payment = replace(state.payment, captured_minor=captured_minor)
+    order_after = order.having(captures=captures, payment=payment)
     if captured_minor < wanted_minor:
         detail = f"{captured_minor} of {wanted_minor} minor units were taken: have the buyer pay the rest"
         order_after = _held(order_after, CAPTURE_SHORT, detail, now_ms)

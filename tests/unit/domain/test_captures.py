@@ -151,7 +151,7 @@ def test_a_refused_void_is_for_a_person_to_see() -> None:
 
 def test_nothing_is_given_free_while_something_has_left() -> None:
     order = shipped(promised(authorised()), 1)
-    order = after(order, "cancel", cancellation_id="c", lines=[])
+    order = promised(after(order, "cancel", cancellation_id="c", lines=[]))
     assert asked(order).state.void == ""
 
 

@@ -112,7 +112,9 @@ _ENTRY = {
     "enter": Move(
         "entry", "the channel names an order that we do not have", _always, (*_OPENED, ">shipped"), ("total", "payment")
     ),
-    "edit": Move("entry", "a newer word of the channel", _always, (*_OPENED, "cancelled>open"), ("total", "payment")),
+    "edit": Move(
+        "entry", "a newer word of the channel", _always, (*_OPENED, "cancelled>open"), ("total", "payment", "void")
+    ),
     "recheck": Move("entry", "on hold, and the catalogue has changed", _holds),
     "hold": Move("any", "not held for that reason", _always),
     "resolve": Move("entry", "held for that reason", _holds),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from local.memory.world import World
 from tests.integration.test_lifecycle import books, document, send, world
 
 __all__ = ["world"]
-PAYMENT = {
+PAYMENT = {"status": "authorised", "processor": "stripe", "reference": "pi_1"}
     "status": "authorised",
     "processor": "stripe",
     "reference": "pi_1",
@@ -61,12 +60,12 @@ class Till:
 
 
 @pytest.fixture
-def till(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[Till]:
+def till(monkeypatch: pytest.MonkeyPatch, world: World) -> Till:
     till = Till()
     monkeypatch.setattr(clients, "processor_class", lambda kind: lambda *_: till)
     world.secrets.kept["stripe/api"] = {"key": "sk"}
     world.runtime = _speaking(world)
-    yield till
+    return till
 
 
 def _speaking(world: World) -> Any:

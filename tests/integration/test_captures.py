@@ -18,7 +18,7 @@ from local.memory.world import World
 from tests.integration.test_lifecycle import books, document, send, world
 
 __all__ = ["world"]
-PAYMENT = {"status": "authorised", "processor": "stripe", "reference": "pi_1"}
+PAYMENT = {
     "status": "authorised",
     "processor": "stripe",
     "reference": "pi_1",

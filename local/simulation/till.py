@@ -1,6 +1,7 @@
 """The payment processor of the simulation: it holds what buyers have authorised, takes it, gives it free, pays it back.
 
-It does each wish once under its name, and refuses what is no longer there. `TillClient` speaks to it.
+It does each wish once under its name, refuses what is no longer there, and often takes money without an answer.
+`TillClient` speaks to it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.settlement import LedgerFact
 
 ACCOUNT, HOST = "stripe", "till.example"
+_UNANSWERED = 2  # of so many captures one
 
 
 @dataclass
@@ -55,6 +57,8 @@ class Till:
             answer = getattr(self, f"_{what}")(reference, "".join(name), minor)
         except Refused as refused:
             return HttpResponse(409, {}, str(refused).encode())
+        except Busy:
+            return HttpResponse(503, {}, b"<html>Service Unavailable</html>")
         return HttpResponse(200, {}, json.dumps({"minor": answer}).encode())
 
     def _captures(self, reference: str, name: str, minor: int) -> int:
@@ -66,6 +70,8 @@ class Till:
         self._taken[reference, name] = each.taken_minor = min(minor, each.amount_minor)
         self.effects[reference, name] += 1
         self.watch("capture", reference)
+        if len(self._taken) % _UNANSWERED == 0:
+            raise Busy("taken, and no answer")
         return each.taken_minor
 
     def _void(self, reference: str, _name: str, _minor: int) -> int:

@@ -156,6 +156,7 @@ def _sync(kind: str) -> Function:
             *queries("open"),
             *sends(f"sync-{kind}"),
             *opens_accounts_of(kind),
+            *(opens_accounts_of("stripe") if kind == "shop" else ()),  # own shops are paid there
         ),
         memory_mb=WAITING_MB,
         timeout_s=60,

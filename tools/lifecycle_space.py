@@ -11,7 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.domain.allocation import decide_allocation
+from chalicelib.domain.authorisation import (
+    authorisation_ends_ms,
+    price_minor,
+    unsent_captures,
+    unsent_void,
+    wants_capture,
+    wants_void,
+)
 from chalicelib.domain.cancellation import AWAITS_RETURN, decide_told
+from chalicelib.domain.capture import decide_capture, decide_capture_outcome, decide_void_outcome
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, Payment
 from chalicelib.domain.commands import COMMANDS
@@ -24,7 +33,6 @@ from chalicelib.domain.lifecycle import (
     CLOSED,
     RESERVE_MS,
     asked_back,
-    authorisation_ends_ms,
     outstanding_minor,
     securable_minor,
     stage,
@@ -124,6 +132,9 @@ STARTS: Mapping[str, ChannelOrder] = {
     ),
     "two units, authorised until a time": stated(
         line("a", units=2), payment=Payment(authorised_minor=2 * _UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
+    ),
+    "one unit, authorised at a processor": stated(
+        line("a"), payment=Payment(authorised_minor=_UNIT_MINOR, expires_ms=T0_MS + 60 * _HOUR_MS, captor="stripe")
     ),
     "vouched by the marketplace": stated(line("a"), payment=Payment(vouched=True)),
     "pending at the marketplace": replace(stated(line("a"), payment=Payment(awaited=True)), total_minor=_UNIT_MINOR),
@@ -241,6 +252,10 @@ WAYS: Mapping[str, Sequence[list[str]]] = {
         [*_EACH, "accept at main", "time passes", "money is looked at", "cancel", "reroute at main", "time passes"],
     ),
     "vouched by the marketplace": (["money is looked at", "refund", "payment failed"],),
+    "one unit, authorised at a processor": (
+        ["money is looked at", "allocation, plenty at east", "ship from east", "money is looked at"],
+        ["money is looked at", "cancel", "money is looked at"],
+    ),
     "two lines, shipped by a date": (_HALF, _IN_HAND),
     "a pre-order": (["money is looked at", "allocation, no stock"],),
     "unpaid": (["allocation, a unit at main"], ["allocation, a unit at main", "time passes"]),
@@ -324,7 +339,7 @@ def _ships(place: str) -> Step:
 
 
 def _may_ship(order: Order) -> bool:
-    return not order.state.holds and order.state.secured_minor >= order.state.total_minor
+    return not order.state.holds and order.state.secured_minor >= price_minor(order.state)
 
 
 def _returns(step_name: str, restock: list[Any] | None = None, actor: str = "people") -> Step:
@@ -349,7 +364,7 @@ def _allocates(there: Available) -> Step:
 
 
 def _is_funded_by_word(node: Node) -> Node | None:
-    after = decide_funding(node.order, node.now_ms)
+    after = decide_funding(node.order, node.now_ms) or decide_capture(node.order, node.now_ms)
     return replace(node, order=after) if after else None
 
 
@@ -369,6 +384,11 @@ def _sync(node: Node) -> Node | None:
         after = decide_told(order, untold[0], "", node.now_ms)
     elif unsent := unsent_refunds(order.state):
         return _asks("refund_outcome", refund_id=unsent[0])(node)
+    elif captures := unsent_captures(order.state):
+        wanted_minor = order.state.captures[captures[0]].amount_minor
+        after = decide_capture_outcome(order, captures[0], wanted_minor, "", node.now_ms)
+    elif unsent_void(order.state):
+        after = decide_void_outcome(order, "", node.now_ms)
     elif returns := untold_returns(order.state):
         after = decide_return_told(order, returns[0], node.now_ms)
     else:
@@ -381,6 +401,12 @@ def _sync_fails(node: Node) -> Node | None:
     order = node.order
     if untold := untold_cancellations(order.state):
         after = decide_told(order, untold[0], "too late", node.now_ms)
+        return replace(node, order=after) if after else None
+    if captures := unsent_captures(order.state):
+        after = decide_capture_outcome(order, captures[0], 0, "no", node.now_ms)
+        return replace(node, order=after) if after else None
+    if unsent_void(order.state):
+        after = decide_void_outcome(order, "no", node.now_ms)
         return replace(node, order=after) if after else None
     unsent = unsent_refunds(order.state)
     return _asks("refund_outcome", refund_id=unsent[0], failure="no")(node) if unsent else None
@@ -527,9 +553,9 @@ def _closing_steps(node: Node) -> Iterator[Step]:
         (STEPS["return: inspect"], STEPS["return: receive"], STEPS["return: decline"]) if _under_way(state) else ()
     )
     yield _sync
-    if state.secured_minor != securable_minor(state):
+    if state.secured_minor != securable_minor(state) or wants_capture(state) or wants_void(state):
         yield _is_funded_by_word
-    if state.secured_minor < state.total_minor or state.payment.awaited:
+    if state.secured_minor < price_minor(state) or state.payment.awaited:
         yield STEPS["paid"]
     if any(units.open or units.backordered or units.to_cancel for units in state.quantities):
         yield _allocates(_PLENTY)
@@ -576,6 +602,8 @@ def key_of(node: Node) -> Any:
             for name, back in state.returns.items()
         ),
         tuple((name, refund.status) for name, refund in state.refunds.items()),
+        tuple((name, wish.status) for name, wish in state.captures.items()),
+        state.void,
         tuple((name, dispute.status) for name, dispute in state.disputes.items()),
         tuple((name, each.status) for name, each in state.cancellations.items()),
         tuple(sorted(state.fulfilment.items())),

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from chalicelib.channels.budgets import Plan, Revisions
 from chalicelib.channels.port import ChannelClient
+from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.domain.channel_order import ChannelOrder
 from chalicelib.domain.errors import Refused
 
@@ -25,6 +26,7 @@ _CLIENTS = {
     "shop": "ShopClient",
     "woocommerce": "WooClient",
 }
+_PROCESSORS = {"stripe": "StripeClient"}  # kinds of payment processors, each in a room of its name
 _LIMITED = ("amazon", "ebay")
 
 KINDS = tuple(_ROOMS)
@@ -55,6 +57,19 @@ def client_class(kind: str) -> Callable[..., ChannelClient]:
     if kind not in _CLIENTS:
         raise Refused("no_client", f"a {kind} is not spoken to: it sends us its orders")
     found: Callable[..., ChannelClient] = getattr(import_module(f"chalicelib.channels.{room}.client"), _CLIENTS[kind])
+    return found
+
+
+def processor_class(kind: str) -> Callable[..., ProcessorClient]:
+    """Makes the client of one kind of payment processor: `(transport, account, credentials, now_ms)`.
+
+    Raises `Refused` for a kind that nobody speaks.
+    """
+    if kind not in _PROCESSORS:
+        raise Refused("unknown_processor", f"{kind!r} is none of {', '.join(_PROCESSORS)}")
+    found: Callable[..., ProcessorClient] = getattr(
+        import_module(f"chalicelib.channels.{kind}.client"), _PROCESSORS[kind]
+    )
     return found
 
 

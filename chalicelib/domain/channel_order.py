@@ -59,6 +59,9 @@ class Payment:
     `awaited`: the channel still awaits the buyer's payment and may not even tell the price yet; nothing may ship.
     `lapsed`: an authorisation has expired or was voided; a captured amount is never lowered by it.
     `expires_ms`: when the authorisation lapses unless it is captured (Unix ms, 0: not told).
+    `captor`: whom to ask for authorised money: "channel" where the selling channel takes it for us, else the account
+    of a payment processor ("stripe"); "" for nobody whom we can ask.
+    `reference`: the processor's id of the payment.
     """
 
     vouched: bool = False
@@ -68,6 +71,8 @@ class Payment:
     lapsed: bool = False
     awaited: bool = False
     expires_ms: int = 0
+    captor: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku
         quantities=tuple(quantities),
         source=source,
         payment=_payment(before, fact.payment),
+        void=before.void if _same_payment(before, fact.payment) else "",
         cancelled=fact.cancelled,
         placed_ms=before.placed_ms if order else fact.placed_ms,
         ship_by_ms=before.ship_by_ms if order else fact.ship_by_ms,
@@ -165,7 +166,22 @@ def _payment(before: State, now: Payment) -> Payment:
     paid back was collected before, also where the marketplace that collected it vouches no more."""
     refunded = max(refunded_minor(before), now.refunded_minor)
     captured = max(before.payment.captured_minor, now.captured_minor, refunded)
-    return replace(now, captured_minor=captured, refunded_minor=refunded)
+    kept = _same_payment(before, now)
+    return replace(
+        now,
+        captured_minor=captured,
+        refunded_minor=refunded,
+        captor=now.captor or before.payment.captor,
+        reference=now.reference or before.payment.reference,
+        lapsed=now.lapsed or (kept and before.void == "done"),
+        expires_ms=now.expires_ms or (before.payment.expires_ms if kept and before.payment.reference else 0),
+    )
+
+
+def _same_payment(before: State, now: Payment) -> bool:
+    """Whether the word is about the payment that we know: who has given an authorisation free says `authorised` of it
+    no more, but the shop that sends us its order may not know that yet."""
+    return now.reference in ("", before.payment.reference)
 
 
 def _told_in(order: Order | None) -> str:

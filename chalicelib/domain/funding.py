@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chalicelib.domain.authorisation import authorisation_ends_ms
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.lifecycle import (
     RESERVE_MS,
-    authorisation_ends_ms,
     is_funded,
     locked_locations,
     securable_minor,

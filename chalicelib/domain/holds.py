@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from chalicelib.domain.authorisation import authorisation_ends_ms, authorisation_warns_ms
 from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import cancel_open, next_clock_ms, stage
@@ -78,6 +79,8 @@ def decide_overdue(order: Order, now_ms: int) -> Order | None:
     if not state.due_ms or state.due_ms > now_ms:
         return None
     cause = f"{stage(order)} since {(now_ms - state.since_ms) // 1000} s"
+    if 0 < authorisation_warns_ms(state) <= now_ms:
+        cause += f", the authorisation ends in {max(authorisation_ends_ms(state) - now_ms, 0) // 1000} s"
     after = moved(order, order, "overdue", now_ms=now_ms, cause=cause)
     put_off_ms = now_ms + max(now_ms - state.since_ms, state.due_ms - state.since_ms)
     due_ms = min(put_off_ms, next_clock_ms(order, now_ms) or put_off_ms)

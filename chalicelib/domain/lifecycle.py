@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chalicelib.domain.authorisation import (
+    HOLDS,
+    authorisation_ends_ms,
+    authorisation_warns_ms,
+    open_authorisation_minor,
+    price_minor,
+    unsent_captures,
+    unsent_void,
+    wants_capture,
+    wants_void,
+)
 from chalicelib.domain.orders import Order, Quantities, Return, State, collectible_minor, refunded_minor, total_units
 
 STAGES = ("entry", "funding", "allocation", "shipping", "settlement", "settled", "cancelled")
@@ -29,7 +40,7 @@ ARCHIVE_AFTER_MS = 180 * _DAY_MS  # card disputes may come for 120 days, marketp
 
 def is_funded(state: State) -> bool:
     """The money is sure enough to ship. An order that costs nothing needs none, unless its price is yet to be told."""
-    return state.secured_minor >= state.total_minor and not state.payment.awaited
+    return state.secured_minor >= price_minor(state) and not state.payment.awaited
 
 
 def securable_minor(state: State) -> int:
@@ -37,8 +48,7 @@ def securable_minor(state: State) -> int:
     payment = state.payment
     if payment.vouched:
         return max(state.total_minor, 0)
-    authorised = 0 if payment.lapsed else payment.authorised_minor
-    return min(max(payment.captured_minor, authorised), max(state.total_minor, 0))
+    return min(payment.captured_minor + open_authorisation_minor(state), max(state.total_minor, 0))
 
 
 def funding(state: State) -> str:
@@ -49,19 +59,12 @@ def funding(state: State) -> str:
     if payment.vouched:
         return "vouched"
     if payment.captured_minor:
-        return "captured" if payment.captured_minor >= state.total_minor else "partly_captured"
+        return "captured" if payment.captured_minor >= price_minor(state) else "partly_captured"
     if payment.lapsed:
         return "expired" if payment.authorised_minor else "failed"
     if payment.authorised_minor:
         return "authorised"
     return "pending" if state.total_minor > 0 or payment.awaited else "free"
-
-
-def authorisation_ends_ms(state: State) -> int:
-    """When money that is only authorised lapses; 0 when there is no such clock."""
-    payment = state.payment
-    runs = payment.authorised_minor > payment.captured_minor and not payment.lapsed and not payment.vouched
-    return payment.expires_ms if runs else 0
 
 
 def outstanding_minor(state: State) -> int:
@@ -94,6 +97,8 @@ def _unfinished(state: State) -> bool:
     return (
         outstanding_minor(state) > 0
         or _to_capture(state)
+        or bool(unsent_captures(state) or unsent_void(state) or wants_void(state))
+        or any(hold.reason in HOLDS for hold in state.holds)
         or bool(unsent_refunds(state))
         or bool(untold_cancellations(state))
         or any(dispute.status == "open" for dispute in state.disputes.values())
@@ -103,10 +108,8 @@ def _unfinished(state: State) -> bool:
 
 def _to_capture(state: State) -> bool:
     """Goods have left against money that is only authorised."""
-    payment = state.payment
-    reserved = payment.authorised_minor > payment.captured_minor and not payment.lapsed and not payment.vouched
     shipped = any(units.shipped for units in state.quantities)
-    return shipped and reserved and payment.captured_minor < state.total_minor
+    return shipped and open_authorisation_minor(state) > 0 and state.payment.captured_minor < price_minor(state)
 
 
 def status(order: Order) -> str:
@@ -137,11 +140,13 @@ def _fulfilment_status(units: dict[str, int]) -> str:
 def work_due(order: Order) -> str:
     """The stage whose handler can advance this order now; "" while it waits for the outside.
 
-    Units that were called off are taken back even from an order on hold.
+    Units that were called off are taken back even from an order on hold, and money is taken for goods that have left.
     """
     state = order.state
     if to_release(state):
         return "allocation"
+    if wants_capture(state) or wants_void(state):
+        return "funding"
     if state.holds:
         return ""
     if state.secured_minor != securable_minor(state):
@@ -179,10 +184,16 @@ def untold_cancellations(state: State) -> tuple[str, ...]:
 
 
 def unsaid_to_channel(order: Order) -> bool:
-    """Whether the channel that sold it has yet to be told of something."""
+    """Whether the channel that sold it, or who has the buyer's money, has yet to be told of something."""
     state = order.state
-    found = (unconfirmed_shipments(order), unsent_refunds(state), untold_cancellations(state), untold_returns(state))
-    return any(found)
+    told = (unconfirmed_shipments(order), untold_cancellations(state), untold_returns(state))
+    return any((*told, unsent_refunds(state), unsent_captures(state), unsent_void(state)))
+
+
+def asks_processor(state: State) -> bool:
+    """Whether something is to be asked of a payment processor, which has the money of this order."""
+    asked = unsent_refunds(state) or unsent_captures(state) or unsent_void(state)
+    return state.payment.captor not in ("", "channel") and bool(asked)
 
 
 def untold_returns(state: State) -> tuple[str, ...]:
@@ -254,6 +265,7 @@ def _clocks(state: State, where: str) -> tuple[list[int], list[int]]:
     if not is_funded(state) and any(units.allocations for units in state.quantities):
         acting.append(state.reserved_until_ms)
     warning = [dispute.due_ms for dispute in state.disputes.values() if dispute.status == "open"]
+    warning.append(authorisation_warns_ms(state))
     if where in ("allocation", "shipping"):
         warning.append(state.ship_by_ms)
     return [at_ms for at_ms in acting if at_ms], [at_ms for at_ms in warning if at_ms]

@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.authorisation import (
+    authorisation_ends_ms,
+    unsent_captures,
+    unsent_void,
+    wants_capture,
+    wants_void,
+)
 from chalicelib.domain.lifecycle import (
     CLOSED,
     asked_back,
-    authorisation_ends_ms,
     deadline_ms,
     is_funded,
     locked_locations,
@@ -84,6 +90,14 @@ def _refund_pending(state: State) -> bool:
     return bool(unsent_refunds(state))
 
 
+def _capture_pending(state: State) -> bool:
+    return bool(unsent_captures(state))
+
+
+def _void_pending(state: State) -> bool:
+    return bool(unsent_void(state))
+
+
 def _returning(state: State) -> bool:
     return bool(state.returns)
 
@@ -98,7 +112,9 @@ _ENTRY = {
     "enter": Move(
         "entry", "the channel names an order that we do not have", _always, (*_OPENED, ">shipped"), ("total", "payment")
     ),
-    "edit": Move("entry", "a newer word of the channel", _always, (*_OPENED, "cancelled>open"), ("total", "payment")),
+    "edit": Move(
+        "entry", "a newer word of the channel", _always, (*_OPENED, "cancelled>open"), ("total", "payment", "void")
+    ),
     "recheck": Move("entry", "on hold, and the catalogue has changed", _holds),
     "hold": Move("any", "not held for that reason", _always),
     "resolve": Move("entry", "held for that reason", _holds),
@@ -139,6 +155,28 @@ _FUNDING = {
         _may_have_refunded,
         money=("payment",),
     ),
+    "capture": Move(
+        "funding",
+        "goods have left, and the money is only authorised",
+        wants_capture,
+        money=("captures",),
+        until="the authorisation's end",
+    ),
+    "capture_confirmed": Move(
+        "sync", "the money has been taken", _capture_pending, money=("captures", "payment", "secured")
+    ),
+    "capture_failed": Move("sync", "whoever has the money gives none", _capture_pending, money=("captures",)),
+    "void": Move(
+        "funding",
+        "nothing (more) is to be paid, and money is still authorised",
+        lambda state: wants_void(state) or wants_capture(state),
+        money=("void",),
+        until="the authorisation's end",
+    ),
+    "void_confirmed": Move(
+        "sync", "the authorisation has been given free", _void_pending, money=("void", "payment", "secured")
+    ),
+    "void_failed": Move("sync", "it will not be given free", _void_pending, money=("void",)),
     "dispute": Move(
         "funding",
         "the buyer challenges a payment, or the case is decided",
@@ -243,7 +281,7 @@ def _check(rule: Move, move: str, before: State | None, after: Order) -> None:
     assert moved_money <= set(rule.money), f"{after.order_id}: {move} changed {moved_money - set(rule.money)}"
 
 
-_MONEY = ("total", "payment", "secured", "settled", "fees", "refunds", "disputes")
+_MONEY = ("total", "payment", "secured", "settled", "fees", "refunds", "captures", "void", "disputes")
 
 
 def money_of(before: State | None, after: State) -> Iterator[tuple[str, object, object]]:
@@ -260,6 +298,8 @@ def _money(state: State | None) -> tuple[object, ...]:
         state.settled_minor,
         state.fees_minor,
         dict(state.refunds),
+        dict(state.captures),
+        state.void,
         dict(state.disputes),
     )
 

@@ -159,6 +159,24 @@ class Refund:
 
 
 @dataclass(frozen=True)
+class Capture:
+    """Authorised money that we take, a record before it is a call: created -> confirmed or failed.
+
+    taken_minor       what was taken in the end
+    captured_minor, authorised_minor  how the payment stood when this was wanted
+    spared_minor      what of the order's total is left to the buyer, since it was called off or paid back before
+    """
+
+    amount_minor: int
+    status: str = "created"
+    detail: str = ""
+    taken_minor: int = 0
+    captured_minor: int = 0
+    authorised_minor: int = 0
+    spared_minor: int = 0
+
+
+@dataclass(frozen=True)
 class Cancellation:
     """What we have called off under one id, units by line index: created -> told to the channel, or failed there; or
     silent, where no channel is to be told."""
@@ -200,6 +218,7 @@ class State:
     fulfilment    location -> accepted, labelled or rejected: what the fulfilment order there has come to
     sourcing      location -> why it was chosen or passed over, at the last allocation
     reserved_until_ms  promises to an unfunded order are taken back then; 0 when it has not been tried
+    void          whether the authorisation is to be given free: "" | wanted | done | failed
     wake_ms       when the next pre-ordered line may be promised stock; 0 for none
     linked_to     the order whose returned goods this one replaces; the channel does not know this one
     """
@@ -215,6 +234,8 @@ class State:
     shipments: tuple[Shipment, ...] = ()
     returns: Mapping[str, Return] = field(default_factory=dict)
     refunds: Mapping[str, Refund] = field(default_factory=dict)
+    captures: Mapping[str, Capture] = field(default_factory=dict)
+    void: str = ""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     cancellations: Mapping[str, Cancellation] = field(default_factory=dict)
     fulfilment: Mapping[str, str] = field(default_factory=dict)
@@ -280,6 +301,21 @@ def violations(state: State) -> list[str]:
         wrong.append(f"refunded {refunded_minor(state)} of {collectible_minor(state)} captured")
     if min(payment.captured_minor, payment.refunded_minor, payment.authorised_minor) < 0:
         wrong.append("a payment amount is negative")
+    return wrong + _capture_violations(state)
+
+
+def _capture_violations(state: State) -> list[str]:
+    wrong = []
+    for name, wish in state.captures.items():
+        if wish.captured_minor + wish.amount_minor > max(wish.authorised_minor, wish.captured_minor):
+            wrong.append(f"{name} is for more than was authorised")
+        if wish.status == "confirmed" and wish.captured_minor + wish.taken_minor > state.payment.captured_minor:
+            wrong.append(f"{name} took {wish.taken_minor} that are not counted")
+    pending = sum(wish.status == "created" for wish in state.captures.values())
+    if pending > 1 or (pending and state.void in ("wanted", "done")):
+        wrong.append("authorised money is wanted twice, or taken and given free")
+    if state.captures and not any(units.shipped for units in state.quantities):
+        wrong.append("money is taken before anything has left")
     return wrong
 
 

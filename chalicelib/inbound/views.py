@@ -81,6 +81,8 @@ def order_detail(order: Order) -> dict[str, Any]:
             "vouched": state.payment.vouched,
             "authorised": text(state.payment.authorised_minor),
             "captured": text(collectible_minor(state)),
+            "captor": state.payment.captor,
+            "void": state.void,
             "refunded": text(refunded_minor(state)),
             "secured": text(state.secured_minor),
             "settled": text(state.settled_minor),
@@ -115,6 +117,10 @@ def order_detail(order: Order) -> dict[str, Any]:
         "refunds": {
             name: {"amount": text(r.amount_minor), "reason": r.reason, "status": r.status, "detail": r.detail}
             for name, r in state.refunds.items()
+        },
+        "captures": {
+            name: {"amount": text(c.amount_minor), "taken": text(c.taken_minor), "status": c.status, "detail": c.detail}
+            for name, c in state.captures.items()
         },
         "disputes": {
             name: {"amount": text(d.amount_minor), "status": d.status, "due_ms": d.due_ms}

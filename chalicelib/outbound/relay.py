@@ -14,7 +14,13 @@ from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.cancellation import has_come_back
-from chalicelib.domain.lifecycle import unsaid_to_channel, untold_cancellations, waits_for_stock, work_due
+from chalicelib.domain.lifecycle import (
+    asks_processor,
+    unsaid_to_channel,
+    untold_cancellations,
+    waits_for_stock,
+    work_due,
+)
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -83,7 +89,7 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
     if waits_for_stock(order) and _waits_anew(order, before):
         due.append("allocation")
     if unsaid_to_channel(order):
-        due.append(sync)
+        due.append(sync or (SYNC_QUEUES["shop"] if asks_processor(order.state) else ""))
     follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]
     if before and _may_have_restocked(order, before):
         follow_up.append((sync, {"restocked_by": order.order_id}))

@@ -13,10 +13,11 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
+from chalicelib.domain.authorisation import authorisation_ends_ms
 from chalicelib.domain.cancellation import decide_archive
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.holds import decide_overdue
-from chalicelib.domain.lifecycle import ALLOWANCE_MS, ARCHIVE_AFTER_MS, CLOSED, authorisation_ends_ms, stage
+from chalicelib.domain.lifecycle import ALLOWANCE_MS, ARCHIVE_AFTER_MS, CLOSED, stage
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log

@@ -1,12 +1,16 @@
-"""Tells the channel that sold an order of its shipments, refunds and cancellations, until it has acknowledged each."""
+"""Tells the channel that sold an order of its shipments, refunds and cancellations, and whoever has the buyer's money
+what to do with it, until each is acknowledged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.channels.port import CancellationRequest, RefundRequest, ShipmentConfirmation
+from chalicelib.channels.port import CancellationRequest, CaptureRequest, RefundRequest, ShipmentConfirmation
+from chalicelib.channels.registry import kind_of
+from chalicelib.domain.authorisation import unsent_captures, unsent_void
 from chalicelib.domain.cancellation import cancelled_items, decide_told
+from chalicelib.domain.capture import decide_capture_outcome, decide_void_outcome
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
 from chalicelib.domain.funding import decide_refund_outcome
 from chalicelib.domain.holds import decide_hold
@@ -20,9 +24,9 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation, decide_return_told
 from chalicelib.runtime.batch import is_done_with
-from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.clients import Paused, client_for, pause, processor_for
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import Message
+from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.orders import order_writes, read_order
 
@@ -40,18 +44,55 @@ def tell(message: Message, runtime: Runtime) -> None:
         return
     steps: list[tuple[_Step, str]] = [
         *((_confirm, name) for name in unconfirmed_shipments(order)),
-        *((_refund, name) for name in unsent_refunds(order.state)),
         *((_cancel, name) for name in untold_cancellations(order.state)),
         *((_return, name) for name in untold_returns(order.state)),
     ]
-    if steps:
-        _take(steps, order, client_for(order.channel, runtime), runtime)
-
-
-def _take(steps: list[tuple[_Step, str]], order: Order, client: Any, runtime: Runtime) -> None:
-    """Take every step that can be taken. What is worth another try is raised before what a person must mend: then the
-    message comes again, and the rest with it."""
+    of_money: list[tuple[_Step, str]] = [
+        *((_capture, name) for name in unsent_captures(order.state)),
+        *((_void, name) for name in unsent_void(order.state)),
+        *((_refund, name) for name in unsent_refunds(order.state)),
+    ]
+    at_processor = _at_processor(order)
     troubles: list[HeadraceError] = []
+    if of_money and at_processor:
+        order = _take(of_money, order, _Processor(order.state.payment.captor, runtime), runtime, troubles)
+    elif of_money:
+        steps = [*steps, *of_money]
+    if steps and (not at_processor or kind_of(order.channel) in SYNC_QUEUES):
+        _take(steps, order, client_for(order.channel, runtime), runtime, troubles)
+    if troubles:
+        raise next((trouble for trouble in troubles if isinstance(trouble, Busy)), troubles[0])
+
+
+def _at_processor(order: Order) -> bool:
+    """Whether the order's money is with a payment processor, and not with the channel that sold it."""
+    return order.state.payment.captor not in ("", "channel")
+
+
+class _Processor:
+    """Speaks to a payment processor's account. One that takes our key no more is paused; a missing one is refused when
+    it is spoken to, so that the order shows it."""
+
+    def __init__(self, account: str, runtime: Runtime) -> None:
+        self._account = account
+        self._runtime = runtime
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            try:
+                return getattr(processor_for(self._account, self._runtime), name)(*args)
+            except Unauthorised as refused:
+                pause(self._account, refused.detail, self._runtime)
+                raise Paused("channel_paused", refused.detail) from None
+
+        return call
+
+
+def _take(
+    steps: list[tuple[_Step, str]], order: Order, client: Any, runtime: Runtime, troubles: list[HeadraceError]
+) -> Order:
+    """Take every step that can be taken; the order afterwards. What is worth another try is raised at last, before what
+    a person must mend: then the message comes again, and the rest with it."""
     for step, name in steps:
         try:
             after = step(client, order, name, runtime.clock())
@@ -63,8 +104,24 @@ def _take(steps: list[tuple[_Step, str]], order: Order, client: Any, runtime: Ru
         if after:
             runtime.tables.write(*order_writes(order, after))
             order = after
-    if troubles:
-        raise next((trouble for trouble in troubles if isinstance(trouble, Busy)), troubles[0])
+    return order
+
+
+def _capture(client: Any, order: Order, name: str, now_ms: int) -> Order | None:
+    assert order.content
+    wish = CaptureRequest(name, order.state.captures[name].amount_minor, order.content.currency)
+    taken: list[int] = []
+    refusal = _refusal(lambda: taken.append(client.capture(_money_id(order), wish)))
+    return decide_capture_outcome(order, name, sum(taken), refusal, now_ms)
+
+
+def _void(client: Any, order: Order, _name: str, now_ms: int) -> Order | None:
+    return decide_void_outcome(order, _refusal(lambda: client.void(_money_id(order))), now_ms)
+
+
+def _money_id(order: Order) -> str:
+    """What the payment is called by whoever has it."""
+    return order.state.payment.reference if _at_processor(order) else order.external_id
 
 
 def _confirm(client: Any, order: Order, shipment_id: str, now_ms: int) -> Order | None:
@@ -83,9 +140,12 @@ def _refund(client: Any, order: Order, refund_id: str, now_ms: int) -> Order | N
     refund = order.state.refunds[refund_id]
     request = RefundRequest(refund_id, refund.amount_minor, order.content.currency, refund.reason)
     paid: list[bool] = []
-    refusal = _refusal(lambda: paid.append(client.refund(order.external_id, request)))
+    asked: tuple[Any, ...] = (request,)
+    if _at_processor(order):
+        asked = (request.refund_id, request.amount_minor, request.currency, request.reason)
+    refusal = _refusal(lambda: paid.append(client.refund(_money_id(order), *asked)))
     if not refusal and not paid[0]:
-        raise Busy("the refund is pending at the channel", after_s=60)
+        raise Busy("the refund is pending", after_s=60)
     return decide_refund_outcome(order, refund_id, refusal, now_ms)
 
 
@@ -113,7 +173,7 @@ def _refusal(call: Callable[[], Any]) -> str:
     try:
         call()
     except Refused as refused:
-        if isinstance(refused, Unauthorised) or not is_done_with(refused):
+        if isinstance(refused, Unauthorised | Paused) or not is_done_with(refused):
             raise
         return str(refused)[:200]
     return ""

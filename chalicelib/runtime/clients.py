@@ -4,10 +4,12 @@ access tokens, the calls that it may still make, and whether it is paused."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from chalicelib.channels.budgets import Plan
 from chalicelib.channels.port import ChannelClient
-from chalicelib.channels.registry import client_class, kind_of, plans_of
+from chalicelib.channels.processor_port import ProcessorClient
+from chalicelib.channels.registry import client_class, kind_of, plans_of, processor_class
 from chalicelib.domain.errors import Refused
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.wiring import Runtime
@@ -115,15 +117,10 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
     and `Refused` when the kind or the account is missing; one without its secret is paused."""
     kind = kind_of(channel)
     make = client_class(kind)
-    # Never from a cache: what is dropped for a pause that is over is looked up by nobody.
-    if not probing and (found := read_pause(runtime.tables, channel)):
-        raise Paused("channel_paused", found.why)
+    if not probing:
+        _check_open(channel, runtime)
     account = runtime.settled(f"account/{channel}", lambda: read_account(runtime.tables, channel))
-    try:
-        secret = runtime.secrets.get(f"{channel}/api")
-    except Refused as refused:
-        pause(channel, refused.detail, runtime)
-        raise Paused("channel_paused", refused.detail) from None
+    secret = _secret(channel, runtime)
     return make(
         runtime.transport(),
         account,
@@ -133,6 +130,30 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
         SharedBudget(channel, plans_of(kind), runtime),
         StoredJobs(runtime.tables, channel),
     )
+
+
+def processor_for(name: str, runtime: Runtime) -> ProcessorClient:
+    """The client of a payment processor's account; `stripe` and `stripe-de` are accounts of a `stripe`.
+
+    Raises as `client_for`. All that it needs stands in its secret, since it sells nothing.
+    """
+    make = processor_class(kind_of(name))
+    _check_open(name, runtime)
+    return make(runtime.transport(), {}, _secret(name, runtime), runtime.clock())
+
+
+def _check_open(account: str, runtime: Runtime) -> None:
+    """Never from a cache: what is dropped for a pause that is over is looked up by nobody."""
+    if found := read_pause(runtime.tables, account):
+        raise Paused("channel_paused", found.why)
+
+
+def _secret(account: str, runtime: Runtime) -> Mapping[str, Any]:
+    try:
+        return runtime.secrets.get(f"{account}/api")
+    except Refused as refused:
+        pause(account, refused.detail, runtime)
+        raise Paused("channel_paused", refused.detail) from None
 
 
 def pause(channel: str, why: str, runtime: Runtime) -> None:

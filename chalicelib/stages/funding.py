@@ -1,4 +1,5 @@
-"""Funding: secure the money that the channel's word is good for, let authorisations lapse, record what is given back.
+"""Funding: secure the money that the channel's word is good for, let authorisations lapse, record what is to be taken,
+given free or given back.
 
 Messages: {order} = look at its money; {order, do, …} = a command.
 """
@@ -10,13 +11,15 @@ from typing import Any
 
 from chalice import Blueprint
 
+from chalicelib.domain.authorisation import wants_capture, wants_void
+from chalicelib.domain.capture import decide_capture
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.funding import decide_funding
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
-from chalicelib.stages.turns import do
+from chalicelib.stages.turns import do, known_order
 from chalicelib.store.orders import order_writes, read_order
 
 blueprint = Blueprint(__name__)
@@ -42,7 +45,10 @@ def fund(message: Message, runtime: Runtime) -> None:
         return
     before = read_order(runtime.tables, message["order"])
     after = decide_funding(before, runtime.clock()) if before else None
-    if after:
+    if before and not after and (wants_capture(before.state) or wants_void(before.state)):
+        before = known_order(message["order"], runtime)  # what it costs stands in its content
+        after = decide_capture(before, runtime.clock())
+    if before and after:
         runtime.tables.write(*order_writes(before, after))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from chalicelib.domain.channel_order import Charge, Payment
 from chalicelib.domain.orders import (
     Cancellation,
+    Capture,
     Content,
     Dispute,
     Happening,
@@ -79,6 +80,8 @@ def encode_state(state: State) -> list[Any]:
                     int(pay.lapsed),
                     int(pay.awaited),
                     pay.expires_ms,
+                    pay.captor,
+                    pay.reference,
                 ]
             ),
             state.secured_minor,
@@ -113,11 +116,26 @@ def encode_state(state: State) -> list[Any]:
             int(state.archived),
             state.linked_to,
             state.wake_ms,
+            {
+                name: _trimmed(
+                    [
+                        c.amount_minor,
+                        c.status,
+                        c.detail,
+                        c.taken_minor,
+                        c.captured_minor,
+                        c.authorised_minor,
+                        c.spared_minor,
+                    ]
+                )
+                for name, c in state.captures.items()
+            },
+            state.void,
         ]
     )
 
 
-_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0)
+_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0, {}, "")
 
 
 def decode_state(data: Any, *, version: int, since_ms: int, due_ms: int) -> State:
@@ -128,12 +146,11 @@ def decode_state(data: Any, *, version: int, since_ms: int, due_ms: int) -> Stat
 
 def _decode_state_2(data: Sequence[Any]) -> State:
     full = [*data, *_DULL[len(data) :]]
-    vouched, authorised, captured, refunded, lapsed, awaited, expires_ms = _filled(full[3], 7)
     return State(
         total_minor=full[0],
         quantities=tuple(_decode_units(units) for units in full[1]),
         source=tuple(full[2]),
-        payment=Payment(bool(vouched), authorised, captured, refunded, bool(lapsed), bool(awaited), expires_ms),
+        payment=_decode_payment(full[3]),
         secured_minor=full[4],
         placed_ms=full[5],
         timeline=_decode_timeline(full[6]),
@@ -153,7 +170,15 @@ def _decode_state_2(data: Sequence[Any]) -> State:
         archived=bool(full[20]),
         linked_to=full[21],
         wake_ms=full[22],
+        captures={name: Capture(*capture) for name, capture in full[23].items()},
+        void=full[24],
     )
+
+
+def _decode_payment(data: Sequence[Any]) -> Payment:
+    full = [*data, *(0, 0, 0, 0, 0, 0, 0, "", "")[len(data) :]]
+    vouched, authorised, captured, refunded, lapsed, awaited, *rest = full
+    return Payment(bool(vouched), authorised, captured, refunded, bool(lapsed), bool(awaited), *rest)
 
 
 def _decode_state_1(data: dict[str, Any]) -> State:
@@ -285,10 +310,6 @@ def _trimmed(values: list[Any]) -> list[Any]:
     while values and not values[-1]:
         values.pop()
     return values
-
-
-def _filled(values: Sequence[Any], length: int) -> list[Any]:
-    return [*values, *(0,) * (length - len(values))]
 
 
 def _out(items: Mapping[int, int]) -> dict[str, int]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from local.simulation.cast import Cast, Document, Turn
+from local.simulation.shop import PRICE
+from local.simulation.till import ACCOUNT, Authorised
 
 
 class Buyers:
@@ -27,9 +31,21 @@ class Buyers:
         world = self.cast.world
         at_market = len(self.cast.accounts) > 1 and self.chance.random() < 0.5
         payment = {"status": self.chance.choice(("pending", "paid", "vouched") if at_market else ("pending", "paid"))}
+        if not at_market and self.chance.random() < 0.3:
+            payment = self._at_till(number, sum(line["quantity"] for line in lines) * PRICE)
         soon = {"ship_by": "2023-11-14T23:30:00Z"} if self.chance.random() < 0.2 else {}
         (world.market if at_market else world.shop).place(number, lines, payment, **soon)
         self.cast.say(number)
+
+    def _at_till(self, number: str, amount_minor: int) -> Document:
+        """The buyer authorises the amount at the payment processor."""
+        ends = "2023-11-14T22:50:00Z" if self.chance.random() < 0.2 else "2033-01-01T00:00:00Z"
+        ends_ms = round(datetime.fromisoformat(ends).timestamp() * 1000)
+        declines = self.chance.random() < 0.1
+        self.cast.world.till.payments[f"pi_{number}"] = Authorised(amount_minor, ends_ms, declines)
+        named = {"processor": ACCOUNT, "reference": f"pi_{number}"}
+        authorised = f"{amount_minor / 100:.2f}"
+        return {"status": "authorised", "authorised": authorised, "authorised_until": ends, **named}
 
     def _line(self, line_id: str) -> Document:
         sku = self.chance.choice(self.cast.skus)
@@ -37,14 +53,17 @@ class Buyers:
 
     def _pay(self) -> None:
         number, document = self.cast.some_document()
-        if document["payment"]["status"] != "vouched":
+        at_till = self.cast.world.till.payments.get(f"pi_{number}")
+        if at_till and at_till.taken_minor:  # the shop has heard of it, and says no more than that
+            document["payment"] = {"status": "paid", "captured": f"{at_till.taken_minor / 100:.2f}"}
+        elif not at_till and document["payment"]["status"] != "vouched":
             document["payment"] = {"status": "paid"}
         self.cast.restate(number)
 
     def _payment_fails(self) -> None:
         """Also after it was paid: a late failure never lowers that. A marketplace stands by what it has sold."""
         number, document = self.cast.some_document()
-        if self.cast.world.market.sold[number]:
+        if self.cast.world.market.sold[number] or f"pi_{number}" in self.cast.world.till.payments:
             return
         verdict = self.cast.verdict
         verdict.paid |= {o.external_id for o in self.cast.world.orders() if o.state.payment.captured_minor}

@@ -22,6 +22,7 @@ from chalicelib.domain.settlement import LedgerFact
 from chalicelib.inbound import money
 from chalicelib.runtime import clients
 from local.simulation.shop import PRICE, START, Shop
+from local.simulation.till import TillClient
 
 KIND = "ebay"  # the kind of channel that the marketplace stands for
 TAX = 50  # minor units on each unit sold
@@ -244,5 +245,6 @@ def spoken() -> Iterator[None]:
         stack.enter_context(patch.object(registry, "_LIMITED", ()))
         made = patch.object(clients, "client_class", lambda kind: MarketClient if kind == KIND else real(kind))
         stack.enter_context(made)
+        stack.enter_context(patch.object(clients, "processor_class", lambda kind: TillClient))
         stack.enter_context(patch.object(money, "_BOOKINGS_TOGETHER", 2))  # so that few bookings are many parts
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from chalicelib.domain.orders import Order, refunded_minor
+from chalicelib.domain.orders import Order, refunded_minor, total_units
 from chalicelib.store.ledger import read_facts, read_statement
 from local.simulation.market import KIND, Market
 from local.simulation.world import FaultyWorld
@@ -21,6 +21,26 @@ def market_wrong(world: FaultyWorld, orders: Mapping[str, Order]) -> list[str]:
         *(problem for number, order in ours.items() for problem in _order_wrong(number, order, market)),
         *(problem for number, order in ours.items() for problem in _returns_wrong(number, order, market)),
     ]
+
+
+def till_wrong(world: FaultyWorld, orders: Mapping[str, Order]) -> Iterator[str]:
+    """What the payment processor has taken is what we hold, each wish once; nothing is left undone there."""
+    till = world.till
+    for (reference, name), times in till.effects.items():
+        if times > 1:
+            yield f"5 {reference}: {name} was taken {times} times"
+    by_number = {order.external_id: order for order in orders.values() if not order.state.linked_to}
+    for reference, payment in till.payments.items():
+        order = by_number.get(reference.removeprefix("pi_"))
+        if order is None:
+            continue
+        units = total_units(order.state.quantities)
+        if order.state.payment.captured_minor != payment.taken_minor:
+            yield f"5 {reference}: {payment.taken_minor} were taken, we say {order.state.payment.captured_minor}"
+        if payment.voided and units["shipped"]:
+            yield f"5 {reference}: goods have left against money that was given free"
+        if till.is_open(reference) and (units["shipped"] or units["cancelled"] == units["ordered"]):
+            yield f"5 {reference}: the money was neither taken nor given free"
 
 
 def _facts_wrong(world: FaultyWorld, market: Market) -> Iterator[str]:

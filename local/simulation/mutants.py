@@ -22,6 +22,7 @@ from local.simulation.faults import FaultyTables
 from local.simulation.market_mutants import MARKET_PLANTS
 from local.simulation.planting import Plant, planted
 from local.simulation.story import Story
+from local.simulation.till_mutants import TILL_PLANTS
 
 MOST_SEEDS = 100
 
@@ -304,6 +305,7 @@ PLANTS = (
     wait_without_deadline,
     buyer_in_the_log,
     *MARKET_PLANTS,
+    *TILL_PLANTS,
 )
 MUTANTS: dict[str, Plant] = {plant.__name__: plant for plant in PLANTS}
 

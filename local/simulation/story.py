@@ -17,6 +17,7 @@ from local.simulation.cast import COMPONENTS, KIT, Cast
 from local.simulation.market import spoken
 from local.simulation.marketplace import Marketplace
 from local.simulation.people import People
+from local.simulation.till import ACCOUNT as TILL
 from local.simulation.warehouse import Warehouse
 from local.simulation.world import HOSTS, FaultyWorld
 
@@ -69,6 +70,7 @@ class Story:
         for account in self.cast.accounts:
             add_account(tables, account, {"base_url": f"https://{HOSTS[account]}"})
             self.world.secrets.kept[f"{account}/api"] = {"token": "t"}
+        self.world.secrets.kept[f"{TILL}/api"] = {"key": "k"}
         set_sourcing(tables, Sourcing(places, self.chance.choice(sorted(STRATEGIES)), {"east": ("GB",)}))
         release_ms = now_ms + 3_600_000 if self.chance.random() < 0.2 else 0
         for sku in self.cast.skus:
@@ -92,10 +94,12 @@ class Story:
     def _make_peace(self) -> None:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
         self._rest()
+        for payment in self.world.till.payments.values():
+            payment.declines = False
         for shop in (self.world.shop, self.world.market):
             shop.settle()
             for number, document in shop.orders.items():
-                if document["payment"]["status"] == "authorised":
+                if document["payment"]["status"] == "authorised" and "processor" not in document["payment"]:
                     document["payment"] = {"status": "paid"}
                     shop.changed(number)
                     self.cast.send("entry", self.cast.webhook(number))

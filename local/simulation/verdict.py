@@ -25,7 +25,7 @@ from chalicelib.store.tables import Item
 from local.audit import Books, audit
 from local.memory.tables import Committed
 from local.simulation.market import KIND
-from local.simulation.money_verdict import market_wrong
+from local.simulation.money_verdict import market_wrong, till_wrong
 from local.simulation.shop import MARK, Shop
 from local.simulation.world import FaultyWorld
 
@@ -49,6 +49,7 @@ class Verdict:
         self.poisoned = 0
         self._wrong: list[str] = []
         world.tables.watch = self._committed
+        world.till.watch = self._money_moved
 
     def _committed(self, change: Committed) -> None:
         """3: never oversold; 6: versions rise and tell a longer story; 8: nothing waits without a deadline; a held
@@ -74,6 +75,13 @@ class Verdict:
                 self._wrong.append(f"held {after.order_id} was promised stock")
         if stage(after) not in CLOSED and after.state.due_ms <= 0:
             self._wrong.append(f"8 {after.order_id} waits without a deadline")
+
+    def _money_moved(self, what: str, reference: str) -> None:
+        """Nothing is taken before something has left, nor given free after."""
+        number = reference.removeprefix("pi_")
+        gone = any(o.state.shipments for o in self.world.orders() if o.external_id == number)
+        if gone != (what == "capture"):
+            self._wrong.append(f"5 {what} of {reference}, whose goods {'have' if gone else 'have not'} left")
 
     def took_back(self, order: Order, return_id: str, step: str) -> None:
         """The warehouse says so of a return; what is known is inspected only when it has come."""
@@ -106,6 +114,7 @@ class Verdict:
             wrong.append(f"2: {self.poisoned} bodies were rubbish, {unread} are kept as that")
         if KIND in accounts:
             wrong += market_wrong(self.world, books.orders)
+        wrong += till_wrong(self.world, books.orders)
         wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
         return wrong + self._privacy_wrong()
 
@@ -155,6 +164,8 @@ class Verdict:
             wrong.append(f"{name}: nobody has sent the parcels {invented}")
         confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
         paid_back = sum(minor for (number, _), minor in shop.refund_ids.items() if number == order.external_id)
+        at_till = self.world.till.refunds.items()
+        paid_back += sum(minor for (reference, _), minor in at_till if reference == f"pi_{order.external_id}")
         if paid_back != confirmed:
             wrong.append(f"5 {name}: {paid_back} were paid back, {confirmed} wanted")
         cancelled = {name for number, name in shop.cancelled if number == order.external_id}

@@ -28,6 +28,8 @@ from local.simulation.faults import (
 )
 from local.simulation.market import KIND, TAXES, Market
 from local.simulation.shop import Shop
+from local.simulation.till import HOST as TILL_HOST
+from local.simulation.till import Till
 
 HOSTS = {"shop": "shop.example", KIND: "market.example"}  # by account
 _MOST_DEPTH = 2
@@ -53,7 +55,9 @@ class FaultyWorld(World):
         self.market = Market(self.chance.choice(TAXES), names_payouts=self.chance.random() < 0.5)
         self.shops: dict[str, Shop] = {"shop": self.shop, KIND: self.market}  # by account
         self.choke = Chokepoint(self.chance, draw_mix(self.chance), self._rival)
-        self.transport = FaultyTransport({HOSTS[name]: shop for name, shop in self.shops.items()}, self.choke)
+        self.till = Till(lambda: self.now_ms)
+        hosts = {HOSTS[name]: shop for name, shop in self.shops.items()}
+        self.transport = FaultyTransport({**hosts, TILL_HOST: self.till}, self.choke)
         super().__init__(transport=self.transport)
         faulty = FaultyTables(self.tables, self.choke)
         faulty.queues = FaultyQueues(self.queues, self.choke)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, P
 from chalicelib.domain.errors import Unreadable
 
 STATUSES = ("pending", "authorised", "paid", "vouched", "refunded", "failed", "voided")
+_ACCOUNT = re.compile("[a-z0-9-]{1,40}")
 _ADDRESS = {
     key: key for key in ("name", "company", "line1", "line2", "line3", "city", "region", "postcode", "country", "phone")
 }
@@ -92,6 +94,9 @@ def _payment(node: Node, order: _Money) -> Payment:
     status = node.text("status") or "pending"
     if status not in STATUSES:
         raise Unreadable("bad_field", f"payment.status must be one of {', '.join(STATUSES)}")
+    processor = node.text("processor")
+    if processor and not _ACCOUNT.fullmatch(processor):
+        raise Unreadable("bad_field", "payment.processor must be `channel` or the name of a processor's account")
     total_minor = max(order.total_minor, 0)
     captured_minor = node.minor("captured", order.currency)
     if not node.has("captured") and status in ("paid", "refunded"):
@@ -111,4 +116,6 @@ def _payment(node: Node, order: _Money) -> Payment:
         refunded_minor=refunded_minor,
         lapsed=status in ("failed", "voided"),
         expires_ms=node.optional_time_ms("authorised_until") or 0,
+        captor=processor,
+        reference=node.text("reference"),
     )

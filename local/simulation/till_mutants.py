@@ -1,0 +1,82 @@
+"""Planted bugs about money that is only authorised."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.domain import authorisation, capture, lifecycle, moves, orders
+from chalicelib.domain.authorisation import open_authorisation_minor
+from chalicelib.domain.orders import State, total_units
+from chalicelib.outbound import tell
+from chalicelib.stages import funding as funding_stage
+from local.simulation.planting import Plant, planted
+
+
+def _decided(name: str, rule: Any) -> list[tuple[Any, str, Any]]:
+    """A rule as all know it who decide by it."""
+    return [(module, name, rule) for module in (capture, lifecycle, funding_stage)]
+
+
+def capture_without_key() -> Any:
+    """A capture that is tried again is another capture."""
+    numbers = itertools.count()
+    request = tell.CaptureRequest
+
+    def keyless(capture_id: str, *args: Any) -> Any:
+        return request(f"{capture_id}-{next(numbers)}", *args)
+
+    return planted((tell, "CaptureRequest", keyless))
+
+
+def capture_at_allocation() -> Any:
+    """Money is taken as soon as stock is promised."""
+
+    def early(state: State) -> bool:
+        asks = bool(state.payment.captor) and not state.captures and total_units(state.quantities)["allocated"] > 0
+        return asks and open_authorisation_minor(state) > 0
+
+    unguarded = replace(moves.MOVES["capture"], may=lambda state: True)
+    return planted(
+        *_decided("wants_capture", early),
+        (orders, "_capture_violations", lambda state: []),
+        (moves, "MOVES", {**moves.MOVES, "capture": unguarded}),
+    )
+
+
+def void_after_shipment() -> Any:
+    """Money is given free when all that is left is called off, whatever has gone before."""
+
+    def careless(state: State) -> bool:
+        units = total_units(state.quantities)
+        over = units["cancelled"] > 0 and units["cancelled"] + units["shipped"] == units["ordered"]
+        asks = bool(state.payment.captor) and not state.void and not state.captures and over
+        return asks and open_authorisation_minor(state) > 0
+
+    return planted(*_decided("wants_void", careless))
+
+
+def voided_money_secures() -> Any:
+    """An authorisation that was given free is good for the order when it is wanted again."""
+    from chalicelib.domain import entry
+
+    pay = entry._payment
+    return planted(
+        (authorisation, "GIVEN_FREE", ()),
+        (entry, "_payment", lambda before, now: replace(pay(before, now), lapsed=now.lapsed)),
+    )
+
+
+def capture_forgotten() -> Any:
+    """Nobody is asked for the money when goods have left."""
+    return planted(*_decided("wants_capture", lambda state: False))
+
+
+TILL_PLANTS: tuple[Plant, ...] = (
+    capture_without_key,
+    capture_at_allocation,
+    void_after_shipment,
+    voided_money_secures,
+    capture_forgotten,
+)

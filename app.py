@@ -13,6 +13,7 @@ from chalicelib.inbound import (
     notifications,
     polls,
     prices,
+    referrals,
     stock_api,
     webhooks,
 )
@@ -26,6 +27,7 @@ for module in (
     commands,
     stock_api,
     prices,
+    referrals,
     channels_api,
     webhooks,
     notifications,

@@ -1,4 +1,4 @@
-"""A visit, from the URLs that a storefront tells; and the attribution that WooCommerce keeps in an order's meta data."""
+"""A visit, from the URLs that a storefront tells; and what WooCommerce keeps of it in an order's meta data."""
 
 from __future__ import annotations
 

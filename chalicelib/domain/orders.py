@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.attribution import Referral
 from chalicelib.domain.catalogue import Parts
 from chalicelib.domain.channel_order import Charge, Payment
 
@@ -47,6 +48,7 @@ class Content:
     """The order as bought; rewritten only when the channel edits the order or somebody substitutes an item.
 
     region   where it goes, coarse enough to be no personal data: country and postcode area ("GB-BA1")
+    referral  where the buyer came from; None where no storefront has told, as with every marketplace
     """
 
     label: str
@@ -56,6 +58,7 @@ class Content:
     lines: tuple[OrderLine, ...]
     charges: tuple[Charge, ...]
     region: str = ""
+    referral: Referral | None = None
 
 
 @dataclass(frozen=True)

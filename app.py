@@ -17,7 +17,7 @@ from chalicelib.inbound import (
     stock_api,
     webhooks,
 )
-from chalicelib.outbound import reconcile, relay, sweep, sync
+from chalicelib.outbound import reconcile, relay, sweep, sync, tell_meta
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
 app = Chalice(app_name="headrace")
@@ -43,6 +43,7 @@ for module in (
     settlement,
     relay,
     sync,
+    tell_meta,
     sweep,
     reconcile,
 ):

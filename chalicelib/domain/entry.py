@@ -43,6 +43,7 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku
         cancelled=fact.cancelled,
         placed_ms=before.placed_ms if order else fact.placed_ms,
         ship_by_ms=before.ship_by_ms if order else fact.ship_by_ms,
+        referred=fact.attribution.referral.consent if fact.attribution else before.referred,
         shipments=before.shipments if order else _shipped_before(quantities, fact),
     )
     content = _content(order.content if order else None, fact, lines, state.placed_ms)

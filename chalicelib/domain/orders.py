@@ -205,6 +205,7 @@ class State:
     reserved_until_ms  promises to an unfunded order are taken back then; 0 when it has not been tried
     wake_ms       when the next pre-ordered line may be promised stock; 0 for none
     linked_to     the order whose returned goods this one replaces; the channel does not know this one
+    referred      the buyer lets his purchase be told to where he came from
     """
 
     total_minor: int
@@ -233,6 +234,7 @@ class State:
     ship_by_ms: int = 0
     reserved_until_ms: int = 0
     wake_ms: int = 0
+    referred: bool = False
 
     @property
     def settled_minor(self) -> int:

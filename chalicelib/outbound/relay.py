@@ -14,7 +14,7 @@ from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.cancellation import has_come_back
-from chalicelib.domain.lifecycle import unsaid_to_channel, waits_for_stock, work_due
+from chalicelib.domain.lifecycle import is_funded, unsaid_to_channel, waits_for_stock, work_due
 from chalicelib.domain.orders import Order
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -84,11 +84,18 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
         queues.append("allocation")
     if unsaid_to_channel(order):
         queues.append(SYNC_QUEUES.get(kind_of(order.channel), ""))
+    if _is_purchase(order) and not (before and _is_purchase(before)):
+        queues.append("meta")
     return [(queue, message) for queue in queues if queue] + [
         ("entry", {"order": back.exchange})
         for name, back in order.state.returns.items()
         if back.exchange and has_come_back(order, back.exchange) and before and before.state.returns.get(name) != back
     ]
+
+
+def _is_purchase(order: Order) -> bool:
+    """Whether it may be told to where its buyer came from: he consents, and the money is sure."""
+    return order.state.referred and is_funded(order.state) and not order.state.cancelled and not order.state.linked_to
 
 
 def _waits_anew(order: Order, before: Order | None) -> bool:

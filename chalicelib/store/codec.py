@@ -114,11 +114,12 @@ def encode_state(state: State) -> list[Any]:
             int(state.archived),
             state.linked_to,
             state.wake_ms,
+            int(state.referred),
         ]
     )
 
 
-_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0)
+_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0, 0)
 
 
 def decode_state(data: Any, *, version: int, since_ms: int, due_ms: int) -> State:
@@ -154,6 +155,7 @@ def _decode_state_2(data: Sequence[Any]) -> State:
         archived=bool(full[20]),
         linked_to=full[21],
         wake_ms=full[22],
+        referred=bool(full[23]),
     )
 
 

@@ -1,6 +1,6 @@
 """Meta's catalogue: what an item should show, as requests of `POST /{catalogue}/items_batch`, keyed by our own id.
 
-Sources: Meta, catalogue batch API (at most 5,000 items a call, fewer than 3,000 advised); official model ProductCatalog.
+Sources: Meta, catalogue batch API (at most 5,000 items a call, under 3,000 advised); official model ProductCatalog.
 """
 
 from __future__ import annotations

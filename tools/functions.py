@@ -265,7 +265,13 @@ FUNCTIONS = (
     Function(
         "tell_meta",
         FromQueue("meta", max_concurrency=2),
-        (*reads("orders", "contacts"), *writes("channels"), *sends("meta"), *opens("meta/api")),
+        (
+            *reads("orders"),
+            May("dynamodb", "contacts", ("GetItem",)),  # of one order whose buyer consents, to be told as digests
+            *writes("channels", only=("CHANNEL#meta",)),
+            *sends("meta"),
+            *opens("meta/api"),
+        ),
         memory_mb=WAITING_MB,
         timeout_s=60,
     ),

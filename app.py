@@ -13,10 +13,11 @@ from chalicelib.inbound import (
     notifications,
     polls,
     prices,
+    referrals,
     stock_api,
     webhooks,
 )
-from chalicelib.outbound import reconcile, relay, sweep, sync
+from chalicelib.outbound import reconcile, relay, sweep, sync, tell_meta
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
 app = Chalice(app_name="headrace")
@@ -26,6 +27,7 @@ for module in (
     commands,
     stock_api,
     prices,
+    referrals,
     channels_api,
     webhooks,
     notifications,
@@ -41,6 +43,7 @@ for module in (
     settlement,
     relay,
     sync,
+    tell_meta,
     sweep,
     reconcile,
 ):

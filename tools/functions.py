@@ -16,7 +16,7 @@ SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
-QUEUES = ("amazon-notifications", "ebay-notifications", "erasure", "hints", "entry", *STAGES, *SYNC_QUEUES)
+QUEUES = ("amazon-notifications", "ebay-notifications", "erasure", "hints", "entry", *STAGES, *SYNC_QUEUES, "meta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +257,25 @@ FUNCTIONS = (
         FromStreams(("orders", "stock"), window_s=1),
         (
             *writes("channels", only=COUNTERS),
-            *sends("entry", "funding", "allocation", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
+            *sends("entry", "funding", "allocation", "meta", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
         ),
         memory_mb=WAITING_MB,
         timeout_s=60,
     ),
     *(_sync(kind) for kind in SYNCED_CHANNELS),
+    Function(
+        "tell_meta",
+        FromQueue("meta", max_concurrency=2),
+        (
+            *reads("orders"),
+            May("dynamodb", "contacts", ("GetItem",)),  # of one order whose buyer consents, to be told as digests
+            *writes("channels", only=("CHANNEL#meta",)),
+            *sends("meta"),
+            *opens("meta/api"),
+        ),
+        memory_mb=WAITING_MB,
+        timeout_s=60,
+    ),
     _poll("shopify", 5),
     _poll("amazon", 15),
     _poll("ebay", 5),

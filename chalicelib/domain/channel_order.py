@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chalicelib.domain.attribution import Attribution
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -78,13 +80,15 @@ class Payment:
 @dataclass(frozen=True)
 class Contact:
     """The buyer's personal data. Kept apart from the order and never logged. `address` keys: name, company,
-    line1, line2, line3, city, region, postcode, country (ISO 3166 alpha-2), phone."""
+    line1, line2, line3, city, region, postcode, country (ISO 3166 alpha-2), phone. `tracking`: see
+    `Attribution.tracking`."""
 
     name: str = ""
     email: str = ""
     phone: str = ""
     buyer_ref: str = ""
     address: Mapping[str, str] = field(default_factory=dict)
+    tracking: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class ChannelOrder:
     ship_by_ms: int = 0
     problems: tuple[Problem, ...] = ()
     contact: Contact | None = None
+    attribution: Attribution | None = None
 
     @property
     def order_id(self) -> str:

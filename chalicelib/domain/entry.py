@@ -44,6 +44,7 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku
         cancelled=fact.cancelled,
         placed_ms=before.placed_ms if order else fact.placed_ms,
         ship_by_ms=before.ship_by_ms if order else fact.ship_by_ms,
+        referred=fact.attribution.referral.consent if fact.attribution else before.referred,
         shipments=before.shipments if order else _shipped_before(quantities, fact),
     )
     content = _content(order.content if order else None, fact, lines, state.placed_ms)
@@ -96,7 +97,8 @@ def precedence(fact: ChannelOrder) -> tuple[int, ...]:
     """
     pay = fact.payment
     called_off = sum(line.cancelled for line in fact.lines)
-    checksum = zlib.crc32(repr(replace(fact, contact=None)).encode())
+    checksum = zlib.crc32(repr(replace(fact, contact=None, attribution=None)).encode())
+    checksum += bool(fact.attribution) << 32  # of two words of one time, the one that knows where he came from is newer
     money = (pay.refunded_minor, max(pay.captured_minor, fact.total_minor * pay.vouched), pay.authorised_minor)
     return (fact.version_ms, int(fact.cancelled), called_off, *money, checksum)
 
@@ -105,7 +107,8 @@ def _content(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine, 
     address = fact.contact.address if fact.contact else {}
     country = fact.country or address.get("country", "")
     region = region_of(country, address.get("postcode", "")) or (known.region if known else "")
-    return Content(fact.label, fact.country, placed_ms, fact.currency, lines, fact.charges, region)
+    referral = fact.attribution.referral if fact.attribution else known.referral if known else None
+    return Content(fact.label, fact.country, placed_ms, fact.currency, lines, fact.charges, region, referral)
 
 
 def _lines(known: tuple[OrderLine, ...], fact: ChannelOrder, skus: Mapping[str, Sku]) -> tuple[OrderLine, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.attribution import Referral
 from chalicelib.domain.catalogue import Parts
 from chalicelib.domain.channel_order import Charge, Payment
 
@@ -47,6 +48,7 @@ class Content:
     """The order as bought; rewritten only when the channel edits the order or somebody substitutes an item.
 
     region   where it goes, coarse enough to be no personal data: country and postcode area ("GB-BA1")
+    referral  where the buyer came from; None where no storefront has told, as with every marketplace
     """
 
     label: str
@@ -56,6 +58,7 @@ class Content:
     lines: tuple[OrderLine, ...]
     charges: tuple[Charge, ...]
     region: str = ""
+    referral: Referral | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,7 @@ class State:
     void          whether the authorisation is to be given free: "" | wanted | done | failed
     wake_ms       when the next pre-ordered line may be promised stock; 0 for none
     linked_to     the order whose returned goods this one replaces; the channel does not know this one
+    referred      the buyer lets his purchase be told to where he came from
     """
 
     total_minor: int
@@ -251,6 +255,7 @@ class State:
     ship_by_ms: int = 0
     reserved_until_ms: int = 0
     wake_ms: int = 0
+    referred: bool = False
 
     @property
     def settled_minor(self) -> int:

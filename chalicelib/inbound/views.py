@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.domain.attribution import Referral
 from chalicelib.domain.availability import AvailabilityRule, published, sellable
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.lifecycle import funding, is_funded, outstanding_minor, stage, status
@@ -34,6 +35,7 @@ def order_summary(order: Order) -> dict[str, Any]:
         "external_id": order.external_id,
         "label": content.label,
         "country": content.country,
+        "referral": _referral(content.referral),
         "stage": stage(order),
         "status": status(order),
         "holds": [hold.reason for hold in state.holds],
@@ -137,6 +139,14 @@ def order_detail(order: Order) -> dict[str, Any]:
         "archived": state.archived,
         "open_moves": open_moves(order),
     }
+
+
+def _referral(referral: Referral | None) -> dict[str, str] | None:
+    """Null for an order of which nobody has told how its buyer came."""
+    if referral is None:
+        return None
+    names = ("source", "medium", "campaign", "evidence")
+    return {name: getattr(referral, name) for name in names}
 
 
 def _units_of(order: Order, items: Mapping[int, int]) -> list[dict[str, Any]]:

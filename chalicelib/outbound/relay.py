@@ -16,6 +16,7 @@ from chalicelib.channels.registry import kind_of
 from chalicelib.domain.cancellation import has_come_back
 from chalicelib.domain.lifecycle import (
     asks_processor,
+    is_funded,
     unsaid_to_channel,
     untold_cancellations,
     waits_for_stock,
@@ -90,6 +91,8 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
         due.append("allocation")
     if unsaid_to_channel(order):
         due.append(sync or (SYNC_QUEUES["shop"] if asks_processor(order.state) else ""))
+    if _is_purchase(order) and not (before and _is_purchase(before)):
+        due.append("meta")
     follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]
     if before and _may_have_restocked(order, before):
         follow_up.append((sync, {"restocked_by": order.order_id}))
@@ -110,6 +113,11 @@ def _may_have_restocked(order: Order, before: Order) -> bool:
 
 def _cancelled(order: Order) -> int:
     return sum(units.cancelled for units in order.state.quantities)
+
+
+def _is_purchase(order: Order) -> bool:
+    """Whether it may be told to where its buyer came from: he consents, and the money is sure."""
+    return order.state.referred and is_funded(order.state) and not order.state.cancelled and not order.state.linked_to
 
 
 def _waits_anew(order: Order, before: Order | None) -> bool:

@@ -31,6 +31,7 @@ from chalicelib.stages.turns import do
 from chalicelib.store.contacts import buyers_of, contact_write, index_writes, is_erased, read_contact
 from chalicelib.store.listings import resolve_skus
 from chalicelib.store.orders import order_writes, read_order
+from chalicelib.store.referrals import new_referral_write
 from chalicelib.store.tables import Put
 
 blueprint = Blueprint(__name__)
@@ -81,17 +82,26 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
     if after is None:
         return
     after = decide_funding(after, now_ms) or after
-    erased = fact.contact is not None and _is_erased(fact.channel, fact.contact, runtime)
-    if fact.contact and not erased:
-        after = _keep_contact(after, fact.contact, before, raw, runtime)
+    buyer = _buyer_of(fact)
+    erased = buyer is not None and _is_erased(fact.channel, buyer, runtime)
+    if buyer and not erased:
+        after = _keep_contact(after, buyer, before, raw, runtime)
     if after.state.holds and not erased and (not before or after.state.holds != before.state.holds):
         runtime.bodies.put(f"held/{after.order_id}", raw)
     writes = order_writes(before, after)
     if max(len(write.item["body"]) for write in writes if isinstance(write, Put)) > _LARGEST_ITEM_BYTES:
         _keep_unread(fact.channel, raw, Unreadable("order_too_large", "split the order"), runtime)
         return
+    if day := new_referral_write(before, after):
+        runtime.tables.write(day)  # first, so that no order is missing from its day
     runtime.tables.write(*writes)
     log("entered", order=after.order_id, version=after.state.version, holds=len(after.state.holds))
+
+
+def _buyer_of(fact: ChannelOrder) -> Contact | None:
+    """The buyer with what identifies his browser: kept apart from the order, and expiring."""
+    tracking = fact.attribution.tracking if fact.attribution else {}
+    return replace(fact.contact or Contact(), tracking=tracking) if tracking else fact.contact
 
 
 def _recheck(order_id: str, runtime: Runtime) -> None:

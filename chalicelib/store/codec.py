@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.domain.attribution import Referral
 from chalicelib.domain.channel_order import Charge, Payment
 from chalicelib.domain.orders import (
     Cancellation,
@@ -131,11 +132,12 @@ def encode_state(state: State) -> list[Any]:
                 for name, c in state.captures.items()
             },
             state.void,
+            int(state.referred),
         ]
     )
 
 
-_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0, {}, "")
+_DULL: tuple[Any, ...] = (0, [], (), [], 0, 0, [], {}, [], 0, 0, [], [], {}, {}, {}, {}, {}, {}, 0, 0, "", 0, {}, "", 0)
 
 
 def decode_state(data: Any, *, version: int, since_ms: int, due_ms: int) -> State:
@@ -172,6 +174,7 @@ def _decode_state_2(data: Sequence[Any]) -> State:
         wake_ms=full[22],
         captures={name: Capture(*capture) for name, capture in full[23].items()},
         void=full[24],
+        referred=bool(full[25]),
     )
 
 
@@ -229,6 +232,7 @@ def encode_content(content: Content) -> list[Any]:
         ],
         [[c.kind, c.amount_minor, c.label] for c in content.charges],
         content.region,
+        *([_encode_referral(content.referral)] if content.referral else []),
     ]
 
 
@@ -238,7 +242,7 @@ def decode_content(data: Any) -> Content:
         lines = tuple(OrderLine(*line) for line in data["lines"])
         charges = tuple(Charge(*charge) for charge in data["charges"])
         return Content(data["label"], data["country"], data["placed"], data["currency"], lines, charges)
-    label, country, placed_ms, currency, lines, charges, region = data
+    label, country, placed_ms, currency, lines, charges, region, *referral = data
     return Content(
         label=label,
         country=country,
@@ -247,7 +251,17 @@ def decode_content(data: Any) -> Content:
         lines=tuple(_decode_line(line) for line in lines),
         charges=tuple(Charge(*charge) for charge in charges),
         region=region,
+        referral=_decode_referral(referral[0]) if referral else None,
     )
+
+
+def _decode_referral(data: Sequence[Any]) -> Referral:
+    source, medium, campaign, evidence, consent = data
+    return Referral(source, medium, campaign, evidence, bool(consent))
+
+
+def _encode_referral(referral: Referral) -> list[Any]:
+    return [referral.source, referral.medium, referral.campaign, referral.evidence, int(referral.consent)]
 
 
 def _decode_line(data: Sequence[Any]) -> OrderLine:

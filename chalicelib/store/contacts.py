@@ -61,7 +61,8 @@ def buyers_of(kind: str, contact: Contact) -> list[str]:
 
 def contact_write(order_id: str, contact: Contact, now_ms: int) -> Put:
     """Keep the contact until `expires_at` (Unix seconds, the table's time to live)."""
-    body = pack([contact.name, contact.email, contact.phone, contact.buyer_ref, dict(contact.address)])
+    parts = [contact.name, contact.email, contact.phone, contact.buyer_ref, dict(contact.address)]
+    body = pack([*parts, dict(contact.tracking)] if contact.tracking else parts)
     return Put(_key(order_id), {"schema": SCHEMA, "body": body, "expires_at": now_ms // 1000 + KEEP_DAYS * _DAY_S})
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from chalicelib.channels.port import CaptureRequest, Payout
+from chalicelib.channels.facts import Payout
+from chalicelib.channels.port import CaptureRequest
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport
 from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.errors import Busy, Refused

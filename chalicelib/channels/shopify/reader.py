@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from chalicelib.channels.fields import Amounts, Node, address, contact, distinct, parse, units
 from chalicelib.channels.shopify.graphql_reader import rest_shape
+from chalicelib.channels.touches import is_yes, touch_of
+from chalicelib.domain.attribution import Attribution, attribution_of
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -75,6 +77,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         country=place.text("country_code").upper()[:2],
         problems=tuple(problems),
         contact=_contact(node, place),
+        attribution=_attribution(node),
     )
 
 
@@ -228,3 +231,30 @@ def _contact(order: Node, place: Node) -> Contact | None:
         customer.text("id"),
         address(place, _ADDRESS),
     )
+
+
+def _attribution(order: Node) -> Attribution | None:
+    """What the webhook body tells of the visit; the theme puts the cookies and the consent into the cart's attributes,
+    which become note attributes. Only the order's own time is told, so a click counts as seen then."""
+    notes = {note.text("name").lower(): note.text("value") for note in order.each("note_attributes") if _is_text(note)}
+    landing_url = _long_text(order, "landing_site")
+    client = order.at("client_details")
+    return attribution_of(
+        [touch_of(landing_url, _long_text(order, "referring_site"), order.time_ms("created_at"))],
+        fbc=notes.get("_fbc", ""),
+        fbp=notes.get("_fbp", ""),
+        consent=is_yes(notes.get("_meta_consent", "")),
+        user_agent=client.text("user_agent"),
+        ip=client.text("browser_ip"),
+    )
+
+
+def _is_text(note: Node) -> bool:
+    """Apps put objects and lists there too."""
+    return isinstance(note.at("name").value, str) and isinstance(note.at("value").value, str)
+
+
+def _long_text(node: Node, key: str) -> str:
+    """A URL, uncut: a click id that is cut short would be another."""
+    value = node.at(key).value
+    return value if isinstance(value, str) else ""

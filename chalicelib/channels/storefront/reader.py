@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
+from chalicelib.channels.touches import touch_of
+from chalicelib.domain.attribution import Attribution, attribution_of
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -62,8 +64,34 @@ def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | No
             buyer.text("id"),
             address(ship_to, _ADDRESS),
         ),
+        attribution=_attribution(root),
     )
     return (order,)
+
+
+def _attribution(root: Node) -> Attribution | None:
+    """How the buyer came, if the storefront tells; its first visit and its last."""
+    told = root.at("attribution")
+    placed_ms = root.optional_time_ms("placed_at") or root.time_ms("updated_at")
+    visits = (told.at("first"), told)
+    touches = [
+        touch_of(_url(visit, "landing_url"), _url(visit, "referrer_url"), visit.optional_time_ms("at") or placed_ms)
+        for visit in visits
+    ]
+    return attribution_of(
+        touches,
+        fbc=_url(told, "fbc"),
+        fbp=_url(told, "fbp"),
+        consent=told.flag("consent"),
+        user_agent=told.text("user_agent"),
+        ip=told.text("ip"),
+    )
+
+
+def _url(node: Node, key: str) -> str:
+    """Text, uncut: a click id that is cut short would be another."""
+    value = node.at(key).value
+    return value if isinstance(value, str) else ""
 
 
 def _line(node: Node, currency: str, problems: list[Problem]) -> ChannelLine:

@@ -1,0 +1,165 @@
+"""A referred order from its storefront to Meta and into the report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.inbound.referrals import report
+from chalicelib.inbound.views import order_detail
+from chalicelib.store.accounts import add_account, read_pause, resume_account
+from chalicelib.store.contacts import read_contact
+from chalicelib.store.listings import sku_writes
+from chalicelib.store.orders import read_order
+from chalicelib.store.referrals import orders_of_day
+from chalicelib.store.stock import receipt_writes
+from local.marketplaces.faults import FaultDie, Faults
+from local.memory.world import World
+from local.meta.graph import Graph
+
+NOW_MS = 1_772_355_700_000  # just after the documents below
+DAY_MS = 86_400_000
+PURCHASE = ("Purchase", "purchase.storefront.A-1")
+VISIT = {
+    "landing_url": "https://shop.example/p?fbclid=IwAbC&utm_campaign=spring",
+    "fbp": "fb.1.123.456",
+    "user_agent": "Browser",
+    "consent": True,
+}
+
+
+class Stand:
+    """A world with a storefront and an account at Meta."""
+
+    def __init__(self) -> None:
+        self.graph = Graph("the token", "d-1", NOW_MS)
+        self.world = World(NOW_MS, self.graph.handle)
+        self.world.secrets.kept = {"meta/api": {"access_token": "the token", "app_secret": "the app's"}}
+        add_account(self.world.tables, "storefront", {})
+        self.switch(on=True)
+        self.world.tables.write(*sku_writes("MUG", "Mug"))
+        self.world.tables.write(*receipt_writes("opening", "MUG", "main", 10, 0))
+
+    def switch(self, *, on: bool) -> None:
+        settings = {"enabled": on, "dataset_id": "d-1", "shop_url": "https://shop.example/"}
+        add_account(self.world.tables, "meta", settings)
+
+    def sell(self, visit: dict[str, Any] | None = None, **more: Any) -> None:
+        document = {
+            "id": "A-1",
+            "updated_at": "2026-03-01T10:00:00+01:00",
+            "currency": "EUR",
+            "total": "10.00",
+            "customer": {"email": "Ada@Example.com"},
+            "lines": [{"id": "1", "sku": "MUG", "quantity": 2, "unit_price": "5.00"}],
+            "payment": {"status": "paid"},
+            "attribution": VISIT | (visit or {}),
+            **more,
+        }
+        self.world.queues.send("entry", [{"channel": "storefront", "raw": json.dumps(document), "hint": {}}])
+        self.world.run()
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand()
+
+
+def test_a_consented_purchase_is_told_when_it_is_funded(stand: Stand) -> None:
+    stand.sell(payment={"status": "pending"})
+    assert stand.graph.events == {}
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00")
+    told = stand.graph.events[PURCHASE]
+    assert told["custom_data"]["value"] == 10.0
+    assert told["custom_data"]["contents"] == [{"id": "MUG", "quantity": 2, "item_price": 5.0}]
+    assert told["user_data"]["fbc"].endswith(".IwAbC")
+    assert "ada@example.com" not in json.dumps(told).lower()
+
+
+def test_without_consent_nothing_is_told_and_no_identifier_kept(stand: Stand) -> None:
+    stand.sell({"consent": False})
+    stand.world.queues.send("meta", [{"order": "storefront:A-1"}])  # whoever asks
+    stand.world.run()
+    assert stand.graph.calls == 0
+    contact = read_contact(stand.world.tables, "storefront:A-1")
+    assert contact
+    assert contact.tracking.keys() == {"first", "last"}
+
+
+def test_an_account_that_is_off_is_told_nothing(stand: Stand) -> None:
+    stand.switch(on=False)
+    stand.sell()
+    assert stand.graph.calls == 0
+
+
+def test_a_purchase_whose_answer_is_lost_counts_once(stand: Stand) -> None:
+    stand.graph.die = FaultDie(Faults(answer_lost=1.0))
+    stand.sell()
+    stand.graph.die = FaultDie()
+    stand.world.now_ms += 3_000
+    stand.world.run()
+    assert stand.graph.calls == 2
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+def test_a_doubled_message_is_told_once(stand: Stand) -> None:
+    stand.sell()
+    stand.world.queues.send("meta", [{"order": "storefront:A-1"}] * 3)
+    stand.world.run()
+    assert stand.graph.calls == 1
+
+
+def test_a_purchase_older_than_a_week_is_not_sent(stand: Stand) -> None:
+    stand.world.now_ms = NOW_MS + 8 * DAY_MS
+    stand.sell()
+    assert stand.graph.calls == 0
+    assert not stand.world.queues.dead["meta"]
+
+
+def test_a_throttled_purchase_is_told_later(stand: Stand) -> None:
+    stand.graph.failing = 80_004
+    stand.sell()
+    assert stand.graph.events == {}
+    stand.graph.failing = 0
+    stand.world.now_ms += 61_000
+    stand.world.run()
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+def test_a_token_that_is_gone_pauses_the_account_and_the_purchase_is_told_after_it(stand: Stand) -> None:
+    stand.graph.token = "another"
+    stand.sell()
+    assert read_pause(stand.world.tables, "meta")
+    stand.graph.token = "the token"
+    resume_account(stand.world.tables, "meta")
+    stand.world.now_ms += 901_000
+    stand.world.run()
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+def test_the_order_keeps_the_words_and_no_identifier_and_the_report_adds_them_up(stand: Stand) -> None:
+    stand.sell()
+    stand.sell(id="A-2", total="5.00", lines=[{"id": "1", "sku": "MUG", "quantity": 1, "unit_price": "5.00"}])
+    order = read_order(stand.world.tables, "storefront:A-1", content=True)
+    assert order
+    assert order_detail(order)["referral"] == {
+        "source": "facebook",
+        "medium": "unknown",
+        "campaign": "spring",
+        "evidence": "fbclid",
+    }
+    assert "IwAbC" not in repr(order)
+    (row,) = report(orders_of_day(stand.world.tables, order.state.placed_ms // DAY_MS))
+    assert (row["source"], row["campaign"], row["orders"], row["revenue"]) == ("facebook", "spring", 2, "15.00")
+
+
+def test_a_later_word_without_a_visit_keeps_what_is_known_of_it(stand: Stand) -> None:
+    stand.sell()
+    stand.sell(updated_at="2026-03-01T10:05:00+01:00", attribution=None)
+    order = read_order(stand.world.tables, "storefront:A-1", content=True)
+    assert order
+    assert order.content
+    assert order.content.referral
+    assert order.content.referral.campaign == "spring"

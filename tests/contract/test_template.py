@@ -156,6 +156,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
     kinds = ("Shopify", "Amazon", "Ebay", "Shop", "Woocommerce")
     of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
     of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
+    of_several.add("TellMeta")  # speaks to Meta with that account alone
     assert readers == of_one_kind | of_several
 
 
@@ -219,7 +220,7 @@ def test_only_entry_and_erasing_handle_buyers_data(resources: Json) -> None:
         for statement in statements(resources, function)
         if {"Fn::GetAtt": ["ContactsTable", "Arn"]} in statement["Resource"]
     }
-    assert readers == {"Entry", "Erase"}
+    assert readers == {"Entry", "Erase", "TellMeta"}  # a purchase is told with its buyer, hashed, where he consents
 
 
 def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resources: Json) -> None:

@@ -458,6 +458,7 @@ STEPS: Mapping[str, Step] = {
     "paid": _says(_paid),
     "partly paid": _pays(captured_minor=200),
     "payment failed": _pays(lapsed=True),
+    "payment authorised anew": _pays(authorised_minor=_UNIT_MINOR, captor="stripe", reference="second"),
     "authorised": _pays(authorised_minor=2000, expires_ms=T0_MS + 40 * _HOUR_MS),
     "vouched": _pays(vouched=True),
     "the channel refunds": _says(

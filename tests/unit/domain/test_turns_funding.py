@@ -148,8 +148,12 @@ def test_a_refund_that_the_channel_pays_after_withdrawing_its_voucher_is_booked(
 
 
 def test_a_deadline_that_is_put_off_never_passes_the_next_clock() -> None:
-    order = secured(fact(TWO, payment=Payment(authorised_minor=400, expires_ms=T0_MS + 25 * HOUR_MS)))
+    """The next one is the warning, a day before the authorisation ends."""
+    order = secured(fact(TWO, payment=Payment(authorised_minor=400, expires_ms=T0_MS + 49 * HOUR_MS)))
     assert order.state.due_ms == T0_MS + 24 * HOUR_MS
     late = decide_overdue(order, order.state.due_ms)
     assert late is not None
     assert late.state.due_ms == T0_MS + 25 * HOUR_MS
+    warned = decide_overdue(late, late.state.due_ms)
+    assert warned is not None
+    assert warned.state.due_ms == T0_MS + 49 * HOUR_MS

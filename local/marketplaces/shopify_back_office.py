@@ -1,4 +1,4 @@
-"""What Shopify knows beyond listings and orders: payments, refunds, jobs, subscriptions. Plain values, saved as JSON."""
+"""What Shopify knows beyond listings and orders: payments, refunds, jobs. Plain values, saved as JSON."""
 
 from __future__ import annotations
 
@@ -44,13 +44,11 @@ class CancelJob:
 
 @dataclass
 class ShopOffice:
-    """Of orders, by id: those what was authorised, taken and given back, and which were called off unrefunded.
-    `subscriptions`: topic -> uri."""
+    """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded."""
 
     payments: dict[str, list[Payment]] = field(default_factory=dict)
     refunds: dict[str, list[RefundMade]] = field(default_factory=dict)
     jobs: dict[str, CancelJob] = field(default_factory=dict)
     unrefunded: list[str] = field(default_factory=list)
-    subscriptions: dict[str, str] = field(default_factory=dict)
     numbers: int = 0
     refund_status: str = "SUCCESS"  # how the money of the next refunds stands

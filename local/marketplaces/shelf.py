@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from local.marketplaces.amazon_back_office import AmazonOffice
 from local.marketplaces.buyers import Buyer
 from local.marketplaces.ebay_back_office import BackOffice
+from local.marketplaces.shopify_back_office import ShopOffice
 
 
 @dataclass
@@ -95,6 +96,7 @@ class Sale:
     paid: bool = True
     cancelled_at: datetime | None = None
     parcels: list[Parcel] = field(default_factory=list)
+    gone: dict[str, int] = field(default_factory=dict)  # units by line that were called off one by one (Shopify)
 
     def touch(self, now: datetime) -> None:
         """Moves `updated_at` on by a second at least: marketplaces print seconds, and two versions must differ."""
@@ -131,7 +133,11 @@ class Sale:
     def open_units(self, line_id: str) -> int:
         """Units of the line still to ship; none once the order is cancelled."""
         line = self.line(line_id)
-        return 0 if line is None or self.cancelled_at else line.quantity - self.shipped(line_id)
+        return (
+            0
+            if line is None or self.cancelled_at
+            else line.quantity - self.shipped(line_id) - self.gone.get(line_id, 0)
+        )
 
     @property
     def shipped_units(self) -> int:
@@ -141,7 +147,7 @@ class Sale:
     @property
     def fully_shipped(self) -> bool:
         """True when every ordered unit has left."""
-        return all(self.shipped(line.line_id) >= line.quantity for line in self.lines)
+        return all(self.shipped(line.line_id) >= line.quantity - self.gone.get(line.line_id, 0) for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -195,3 +201,4 @@ class Shelf:
     submissions: int = 0
     ebay: BackOffice = field(default_factory=BackOffice)
     amazon: AmazonOffice | None = None
+    shopify: ShopOffice | None = None

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from local.marketplaces import shopify_graphql, shopify_webhooks
+from local.marketplaces import shopify_graphql, shopify_payments, shopify_webhooks
 from local.marketplaces.catalogue import Listing, shopify_inventory_item_id
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Sale, ShelfListing
+from local.marketplaces.shopify_back_office import ShopOffice
 from local.marketplaces.throttle import TokenBucket
 from local.marketplaces.wire import RefusalError, Request, Response, json_response
 
@@ -59,6 +60,18 @@ class Shopify(Market):
         _, _, number = inventory_item_gid.rpartition("gid://shopify/InventoryItem/")
         sku = self.sku_of_item.get(int(number)) if number.isdecimal() else None
         return self.shelf.listings.get(sku) if sku else None
+
+    @property
+    def office(self) -> ShopOffice:
+        """What this shop alone has to remember."""
+        if self.shelf.shopify is None:
+            self.shelf.shopify = ShopOffice()
+        return self.shelf.shopify
+
+    def carry_out(self, route: Route, request: Request, names: dict[str, str]) -> Response:
+        """Jobs whose time has come are over before anything is answered."""
+        shopify_payments.end_jobs(self)
+        return super().carry_out(route, request, names)
 
     def committed(self, sku: str) -> int:
         """Units that open orders hold: sold, and not shipped."""

@@ -32,7 +32,8 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces.shopify_mutations import create_fulfillment, set_quantities
+from local.marketplaces import shopify_payments
+from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
     find_order,
     inventory_item_node,
@@ -102,6 +103,11 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "inventoryLevel": lambda _info, id: inventory_level_by_id(shop, id),  # noqa: A006
         "inventorySetQuantities": functools.partial(set_quantities, shop),
         "fulfillmentCreate": functools.partial(create_fulfillment, shop),
+        "orderCapture": functools.partial(shopify_payments.capture, shop),
+        "transactionVoid": functools.partial(shopify_payments.void, shop),
+        "refundCreate": functools.partial(refund_order, shop),
+        "orderCancel": functools.partial(shopify_payments.cancel, shop),
+        "job": functools.partial(shopify_payments.find_job, shop),
     }
 
 

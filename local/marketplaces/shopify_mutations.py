@@ -13,6 +13,7 @@ from graphql import GraphQLError, GraphQLResolveInfo, get_directive_values
 
 from local.marketplaces.shelf import Parcel, Replay, Sale, ShelfListing
 from local.marketplaces.shopify_nodes import stamp
+from local.marketplaces.shopify_payments import refund
 from local.marketplaces.shopify_queries import inventory_item_node, location_node
 from local.marketplaces.shopify_shipments import (
     fulfillment_node,
@@ -183,6 +184,18 @@ def _group_node(shop: Shopify, group: dict[str, Any]) -> dict[str, Any]:
         return {**named, "item": item, "location": location_node(shop)}
 
     return {**group, "changes": [change_node(change) for change in group["changes"]]}
+
+
+# --- refundCreate -------------------------------------------------------------------------------------
+
+
+def refund_order(
+    shop: Shopify,
+    info: GraphQLResolveInfo[Any],
+    input: dict[str, Any],  # noqa: A002 - the official name
+) -> dict[str, Any]:
+    """refundCreate(input:) @idempotent(key:)"""
+    return refund(shop, idempotency_key(info), input)
 
 
 # --- fulfillmentCreate --------------------------------------------------------------------------------

@@ -62,13 +62,6 @@ def stamp(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
-def financial_status(sale: Sale) -> str:
-    """OrderDisplayFinancialStatus"""
-    if sale.cancelled_at:
-        return "REFUNDED" if sale.paid else "VOIDED"
-    return "PAID" if sale.paid else "PENDING"
-
-
 def fulfillment_status(sale: Sale) -> str:
     """OrderDisplayFulfillmentStatus"""
     if sale.fully_shipped:
@@ -89,7 +82,7 @@ def money_bag(amount_minor: int, currency: str) -> dict[str, Any]:
 
 def line_node(sale: Sale, line: SoldLine) -> dict[str, Any]:
     """LineItem"""
-    current = 0 if sale.cancelled_at else line.quantity
+    current = 0 if sale.cancelled_at else line.quantity - sale.gone.get(line.line_id, 0)
     allocations = [{"allocatedAmountSet": money_bag(line.discount_minor, sale.currency)}] if line.discount_minor else []
     tax_lines = tax_line_nodes(sale, line.tax_minor)
     variant = shopify_variant_id(line.sku)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.buyers import Buyer
@@ -11,15 +10,20 @@ from local.marketplaces.shopify_nodes import (
     GATEWAY,
     customer_number,
     email,
-    financial_status,
     fulfillment_status,
     line_node,
-    listed,
     money_bag,
     pages,
     stamp,
     tax_line_nodes,
     total_minor,
+)
+from local.marketplaces.shopify_payments import (
+    capturable_minor,
+    financial_status,
+    order_fields,
+    received_minor,
+    refunded_minor,
 )
 from local.marketplaces.shopify_shipments import fulfillment_node, fulfillment_order_node
 
@@ -51,11 +55,11 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "edited": False,
         "currencyCode": sale.currency,
         "presentmentCurrencyCode": sale.currency,
-        "displayFinancialStatus": financial_status(sale),
+        "displayFinancialStatus": financial_status(shop, sale),
         "displayFulfillmentStatus": fulfillment_status(sale),
-        "fullyPaid": sale.paid,
-        "unpaid": not sale.paid,
-        "capturable": False,
+        "fullyPaid": received_minor(shop, sale) >= total_minor(sale),
+        "unpaid": not received_minor(shop, sale),
+        "capturable": bool(capturable_minor(shop, sale)),
         "requiresShipping": True,
         "taxesIncluded": False,
         "taxExempt": False,
@@ -70,7 +74,7 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "paymentGatewayNames": [GATEWAY],
         "discountCode": sale.discount_code or None,
         "discountCodes": [sale.discount_code] if sale.discount_code else [],
-        **_totals(sale),
+        **_totals(shop, sale),
         "customer": customer_node(sale.buyer),
         "billingAddress": address,
         "shippingAddress": address,
@@ -79,21 +83,20 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "shippingLines": pages([shipping]),
         "taxLines": tax_lines,
         "currentTaxLines": [] if sale.cancelled_at else tax_lines,
-        "transactions": listed(_transactions(sale)),
-        "refunds": listed(_refunds(sale, lines)),
+        **order_fields(shop, sale),
         "fulfillments": lambda _info, first=None: [fulfillment_node(sale, each) for each in sale.parcels[:first]],
         "fulfillmentOrders": pages([fulfillment_order_node(shop, sale)]),
     }
 
 
-def _totals(sale: Sale) -> dict[str, Any]:
+def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:
     def bag(amount_minor: int) -> dict[str, Any]:
         return money_bag(amount_minor, sale.currency)
 
     total, subtotal = total_minor(sale), sale.subtotal_minor - sale.discount_minor
     kept = 0 if sale.cancelled_at else 1
-    received = total if sale.paid else 0
-    refunded = received if sale.cancelled_at else 0
+    received, refunded = received_minor(shop, sale), refunded_minor(shop, sale)
+    capturable = capturable_minor(shop, sale)
     return {
         "originalTotalPriceSet": bag(total),
         "totalPriceSet": bag(total),
@@ -110,8 +113,8 @@ def _totals(sale: Sale) -> dict[str, Any]:
         "netPaymentSet": bag(received - refunded),
         "totalRefundedSet": bag(refunded),
         "totalRefundedShippingSet": bag(sale.shipping_minor if refunded else 0),
-        "totalOutstandingSet": bag((total - received) * kept),
-        "totalCapturableSet": bag(0),
+        "totalOutstandingSet": bag(max(total - received - capturable, 0) * kept),
+        "totalCapturableSet": bag(capturable),
         "totalTipReceivedSet": bag(0),
     }
 
@@ -169,51 +172,3 @@ def address_node(sale: Sale) -> dict[str, Any]:
         "provinceCode": buyer.town.state_code,
         "zip": buyer.town.postal_code,
     }
-
-
-def _transactions(sale: Sale) -> list[dict[str, Any]]:
-    def transaction(nth: int, kind: str, at: datetime, status: str = "SUCCESS") -> dict[str, Any]:
-        return {
-            "id": f"gid://shopify/OrderTransaction/{8_200_000_000_000 + sale.number * 10 + nth}",
-            "kind": kind,
-            "status": status,
-            "gateway": GATEWAY,
-            "test": False,
-            "createdAt": stamp(at),
-            "processedAt": stamp(at),
-            "authorizationExpiresAt": None,
-            "amountSet": money_bag(total_minor(sale), sale.currency),
-        }
-
-    if not sale.paid:
-        return [transaction(1, "SALE", sale.placed_at, "PENDING")]
-    refund = [transaction(2, "REFUND", sale.cancelled_at)] if sale.cancelled_at else []
-    return [transaction(1, "SALE", sale.placed_at), *refund]
-
-
-def _refunds(sale: Sale, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A cancelled order is refunded and restocked whole; one that was never paid is restocked only."""
-    if not sale.cancelled_at:
-        return []
-    line_items = [
-        {
-            "id": f"gid://shopify/RefundLineItem/{line.line_id}",
-            "lineItem": node,
-            "quantity": line.quantity,
-            "restockType": "CANCEL",
-            "restocked": True,
-            "subtotalSet": money_bag(line.net_minor, sale.currency),
-            "totalTaxSet": money_bag(line.tax_minor, sale.currency),
-        }
-        for line, node in zip(sale.lines, lines, strict=True)
-    ]
-    return [
-        {
-            "id": f"gid://shopify/Refund/{9_300_000_000_000 + sale.number}",
-            "createdAt": stamp(sale.cancelled_at),
-            "updatedAt": stamp(sale.cancelled_at),
-            "note": None,
-            "totalRefundedSet": money_bag(total_minor(sale) if sale.paid else 0, sale.currency),
-            "refundLineItems": pages(line_items),
-        }
-    ]

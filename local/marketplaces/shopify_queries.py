@@ -12,8 +12,9 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from local.marketplaces.catalogue import shopify_inventory_item_id
 from local.marketplaces.shelf import Sale, ShelfListing
-from local.marketplaces.shopify_nodes import connection, financial_status
+from local.marketplaces.shopify_nodes import connection
 from local.marketplaces.shopify_orders import order_node
+from local.marketplaces.shopify_payments import financial_status
 
 if TYPE_CHECKING:
     from local.marketplaces.shopify import Shopify
@@ -54,7 +55,7 @@ def search_orders(
     reverse: bool = False,
 ) -> dict[str, Any]:
     """orders(query:, sortKey:, first:, after:)"""
-    matches = search(query or "")
+    matches = search(shop, query or "")
     sales = [sale for sale in shop.shelf.sales.values() if all(match(sale) for match in matches)]
     key = _SORT[sortKey or "PROCESSED_AT"]
     sales.sort(key=lambda sale: (key(sale), sale.number), reverse=bool(reverse))
@@ -85,7 +86,7 @@ def _start_after(sales: Sequence[Sale], key: Callable[[Sale], Any], after: str, 
     return next((index for index, sale in enumerate(sales) if comes_after(sale)), len(sales))
 
 
-def search(query: str) -> list[Callable[[Sale], bool]]:
+def search(shop: Shopify, query: str) -> list[Callable[[Sale], bool]]:
     """The conditions of Shopify's search syntax, all of which must hold.
 
     Known: updated_at and created_at with a comparison, name, financial_status, status:any. Shopify ignores
@@ -96,17 +97,18 @@ def search(query: str) -> list[Callable[[Sale], bool]]:
     if rest:
         raise GraphQLError(f"Invalid search query: {rest!r}", extensions={"code": "BAD_REQUEST"})
     return [
-        _condition(match["field"], match["operator"], match["value"].strip("'\"")) for match in _TERM.finditer(query)
+        _condition(shop, match["field"], match["operator"], match["value"].strip("'\""))
+        for match in _TERM.finditer(query)
     ]
 
 
-def _condition(field: str, operator: str, value: str) -> Callable[[Sale], bool]:
+def _condition(shop: Shopify, field: str, operator: str, value: str) -> Callable[[Sale], bool]:
     if field in {"updated_at", "created_at"}:
         return _time_condition(field, operator, value)
     if field == "name":
         return lambda sale: f"#{1000 + sale.number}" == value
     if field == "financial_status":
-        return lambda sale: financial_status(sale) == value.upper()
+        return lambda sale: financial_status(shop, sale) == value.upper()
     if field == "status" and value == "any":
         return lambda _sale: True
     raise GraphQLError(f"Invalid search field: {field}:{value}", extensions={"code": "BAD_REQUEST"})

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from local.marketplaces.catalogue import shopify_product_id, shopify_variant_id
 from local.marketplaces.money import amount_text
 from local.marketplaces.shelf import Parcel, Sale, SoldLine
-from local.marketplaces.shopify_nodes import GATEWAY, customer_number, email, financial_status, total_minor
+from local.marketplaces.shopify_back_office import RefundMade
+from local.marketplaces.shopify_nodes import GATEWAY, customer_number, email, total_minor
+from local.marketplaces.shopify_payments import (
+    capturable_minor,
+    financial_status,
+    payments,
+    received_minor,
+    refunds,
+)
 from local.marketplaces.shopify_shipments import fulfillment_number
 
 if TYPE_CHECKING:
@@ -63,7 +71,7 @@ def rest_order(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "discount_codes": _discount_codes(sale),
         "email": email(sale.buyer),
         "estimated_taxes": False,
-        "financial_status": financial_status(sale).lower(),
+        "financial_status": financial_status(shop, sale).lower(),
         "fulfillment_status": _fulfillment_status(sale.shipped_units, complete=sale.fully_shipped),
         "landing_site": "/",
         "landing_site_ref": None,
@@ -94,14 +102,14 @@ def rest_order(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "total_weight": sum(line.quantity for line in sale.lines) * 400,
         "updated_at": _stamp(sale.updated_at),
         "user_id": None,
-        **_totals(sale),
+        **_totals(shop, sale),
         "billing_address": _address(sale),
         "customer": _customer(sale),
         "discount_applications": _discount_applications(sale),
         "fulfillments": [_fulfillment(shop, sale, parcel) for parcel in sale.parcels],
         "line_items": [_line_item(sale, line) for line in sale.lines],
         "payment_terms": None,
-        "refunds": _refunds(sale),
+        "refunds": _refunds(shop, sale),
         "shipping_address": _address(sale),
         "shipping_lines": [_shipping_line(sale)],
     }
@@ -113,9 +121,10 @@ def _fulfillment_status(shipped: int, *, complete: bool) -> str | None:
     return "partial" if shipped else None
 
 
-def _totals(sale: Sale) -> dict[str, Any]:
+def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:
     total, subtotal = total_minor(sale), sale.subtotal_minor - sale.discount_minor
     kept = 0 if sale.cancelled_at else 1
+    outstanding = max(total - received_minor(shop, sale) - capturable_minor(shop, sale), 0)
     amounts = {
         "current_subtotal_price": subtotal * kept,
         "current_total_discounts": sale.discount_minor * kept,
@@ -135,7 +144,7 @@ def _totals(sale: Sale) -> dict[str, Any]:
         "original_total_additional_fees_set": None,
         "original_total_duties_set": None,
         "total_shipping_price_set": _money_set(sale.shipping_minor, sale.currency),
-        "total_outstanding": amount_text(0 if sale.paid else total * kept, sale.currency),
+        "total_outstanding": amount_text(outstanding * kept, sale.currency),
         "total_tip_received": amount_text(0, sale.currency),
     }
 
@@ -237,7 +246,7 @@ def _line_item(sale: Sale, line: SoldLine) -> dict[str, Any]:
         "id": int(line.line_id),
         "admin_graphql_api_id": f"gid://shopify/LineItem/{line.line_id}",
         "attributed_staffs": [],
-        "current_quantity": 0 if sale.cancelled_at else line.quantity,
+        "current_quantity": 0 if sale.cancelled_at else line.quantity - sale.gone.get(line.line_id, 0),
         "fulfillable_quantity": sale.open_units(line.line_id),
         "fulfillment_service": "manual",
         "fulfillment_status": _fulfillment_status(shipped, complete=shipped >= line.quantity),
@@ -307,50 +316,54 @@ def _fulfillment(shop: Shopify, sale: Sale, parcel: Parcel) -> dict[str, Any]:
     }
 
 
-def _refunds(sale: Sale) -> list[dict[str, Any]]:
-    """A cancelled order is restocked, and refunded when it was paid."""
-    if not sale.cancelled_at:
-        return []
-    number = 9_300_000_000_000 + sale.number
-    transaction = {
-        "id": 8_200_000_000_000 + sale.number * 10 + 2,
-        "amount": amount_text(total_minor(sale), sale.currency),
-        "currency": sale.currency,
-        "gateway": GATEWAY,
-        "kind": "refund",
-        "status": "success",
-        "created_at": _stamp(sale.cancelled_at),
-        "order_id": int(sale.order_id),
-    }
-    return [
+def _refunds(shop: Shopify, sale: Sale) -> list[dict[str, Any]]:
+    """A cancelled order is restocked, and refunded when it was paid; and what the seller has given back."""
+    return [_refund(shop, sale, made) for made in refunds(shop, sale)]
+
+
+def _refund(shop: Shopify, sale: Sale, made: RefundMade) -> dict[str, Any]:
+    transactions = [
         {
-            "id": number,
-            "admin_graphql_api_id": f"gid://shopify/Refund/{number}",
+            "id": each.number,
+            "amount": amount_text(each.amount_minor, sale.currency),
+            "currency": sale.currency,
+            "gateway": GATEWAY,
+            "kind": "refund",
+            "status": each.status.lower(),
+            "created_at": _stamp(each.at),
             "order_id": int(sale.order_id),
-            "created_at": _stamp(sale.cancelled_at),
-            "processed_at": _stamp(sale.cancelled_at),
-            "note": None,
-            "user_id": None,
-            "restock": True,
-            "duties": [],
-            "total_duties_set": _money_set(0, sale.currency),
-            "return": None,
-            "refund_shipping_lines": [],
-            "order_adjustments": [],
-            "refund_line_items": [_refund_line(shop_line, sale) for shop_line in sale.lines],
-            "transactions": [transaction] if sale.paid else [],
         }
+        for each in payments(shop, sale)
+        if each.number in made.payments
     ]
+    lines = [_refund_line(line, sale, made) for line in sale.lines if made.units.get(line.line_id)]
+    return {
+        "id": made.number,
+        "admin_graphql_api_id": f"gid://shopify/Refund/{made.number}",
+        "order_id": int(sale.order_id),
+        "created_at": _stamp(made.at),
+        "processed_at": _stamp(made.at),
+        "note": made.note or None,
+        "user_id": None,
+        "restock": made.restock_type != "NO_RESTOCK",
+        "duties": [],
+        "total_duties_set": _money_set(0, sale.currency),
+        "return": None,
+        "refund_shipping_lines": [],
+        "order_adjustments": [],
+        "refund_line_items": lines,
+        "transactions": transactions,
+    }
 
 
-def _refund_line(line: SoldLine, sale: Sale) -> dict[str, Any]:
+def _refund_line(line: SoldLine, sale: Sale, made: RefundMade) -> dict[str, Any]:
     return {
         "id": int(line.line_id) + 500_000_000_000,
         "line_item": _line_item(sale, line),
         "line_item_id": int(line.line_id),
         "location_id": None,
-        "quantity": line.quantity,
-        "restock_type": "cancel",
+        "quantity": made.units[line.line_id],
+        "restock_type": made.restock_type.lower(),
         # REST gives these two as numbers, unlike every other amount.
         "subtotal": float(amount_text(line.net_minor, sale.currency)),
         "subtotal_set": _money_set(line.net_minor, sale.currency),

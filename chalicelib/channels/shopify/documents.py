@@ -4,6 +4,8 @@ Shopify prices a query by what its nested lists could return and refuses one abo
 and the long ones are paged. Source: shopify.dev, API rate limits.
 """
 
+from chalicelib.channels.shopify import documents_money
+
 VERSION = "2026-10"
 
 ORDERS = """
@@ -135,4 +137,7 @@ def available(count: int) -> str:
     return f"query Available({names}) {{\n{items}\n}}\n"
 
 
-ALL = (ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2))
+ALL = (
+    *(ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2)),
+    *documents_money.ALL,
+)

@@ -1,0 +1,54 @@
+"""What Shopify knows beyond listings and orders: payments, refunds, jobs. Plain values, saved as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass
+class Payment:
+    """One OrderTransaction. `number` is Shopify's; `parent` the number of the transaction it is about, 0 for none."""
+
+    number: int
+    kind: str
+    amount_minor: int
+    at: datetime
+    status: str = "SUCCESS"
+    parent: int = 0
+    expires_at: datetime | None = None
+    multiple: bool = False
+
+
+@dataclass
+class RefundMade:
+    """One Refund: money by transaction number, and units by line id."""
+
+    number: int
+    note: str
+    at: datetime
+    payments: list[int]
+    units: dict[str, int]
+    restock_type: str = "NO_RESTOCK"
+
+
+@dataclass
+class CancelJob:
+    """An orderCancel that runs until `due_at`."""
+
+    job_id: str
+    order_id: str
+    due_at: datetime
+    done: bool = False
+
+
+@dataclass
+class ShopOffice:
+    """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded."""
+
+    payments: dict[str, list[Payment]] = field(default_factory=dict)
+    refunds: dict[str, list[RefundMade]] = field(default_factory=dict)
+    jobs: dict[str, CancelJob] = field(default_factory=dict)
+    unrefunded: list[str] = field(default_factory=list)
+    numbers: int = 0
+    refund_status: str = "SUCCESS"  # how the money of the next refunds stands

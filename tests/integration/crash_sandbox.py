@@ -35,6 +35,7 @@ from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.wire import Request
 from local.marketplaces.world import Marketplaces
+from local.meta.graph import Graph
 from local.seed import add_accounts, add_catalogue, put_secrets
 from local.simulation.shop import Shop
 from local.trade import BASE, START
@@ -68,6 +69,7 @@ class Sandbox:
         self.patch = patch
         self.now: datetime = START
         self.shop = Shop()
+        self.graph = Graph("t", "d-1", self.now_ms)
         self.markets = Marketplaces(
             5,
             OFFERS,
@@ -102,6 +104,8 @@ class Sandbox:
         connected = accounts(self.markets, BASE)
         door = {"verification_token": "t" * 32, "endpoint": "https://oms.example/webhooks/ebay"}
         connected["ebay"]["webhook"] = {**door, "base_url": connected["ebay"]["settings"]["base_url"]}
+        meta = {"enabled": True, "dataset_id": "d-1", "shop_url": "https://shop.example/"}
+        connected["meta"] = {"settings": meta, "api": {"access_token": "t", "app_secret": "s"}}
         connected["shop"] = {"settings": {"base_url": "https://shop.example"}, "api": {"token": "t"}}
         put_secrets(ssm, connected, TOKEN)
         tables = self.ports().tables
@@ -130,7 +134,8 @@ class Sandbox:
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         self._before()
-        answer = self.shop(request) if urlsplit(request.url).netloc == "shop.example" else self._market(request)
+        answers = {"shop.example": self.shop, "graph.facebook.com": self.graph.handle}
+        answer = answers.get(urlsplit(request.url).netloc, self._market)(request)
         self._after()
         return answer
 
@@ -213,7 +218,7 @@ class Sandbox:
     def saved(self) -> Any:
         """All state, to be handed to `restore`."""
         items = {name: copy.deepcopy(table.items) for name, table in _tables().items()}
-        return items, self._bodies(), copy.deepcopy((self.shop, self.markets)), self.now
+        return items, self._bodies(), copy.deepcopy((self.shop, self.graph, self.markets)), self.now
 
     def restore(self, saved: Any) -> None:
         """Put everything back as it was; queues and streams are empty."""
@@ -226,7 +231,7 @@ class Sandbox:
             bodies.delete(key)
         for key in objects.keys() - there.keys():
             bodies.put(key, objects[key])
-        self.shop, self.markets = copy.deepcopy(channels)
+        self.shop, self.graph, self.markets = copy.deepcopy(channels)
         self.calls, self.crash_at = 0, None
 
     def begin(self) -> None:
@@ -240,6 +245,7 @@ class Sandbox:
             **{f"queue {name}": _waiting(name, queue) for name, queue in _queues().items()},
             "bodies": self._objects(),
             "shop": {name: value for name, value in vars(self.shop).items() if not name.startswith("_")},
+            "told to meta": self.graph.events,
             **{f"market {name}": _shelf(market.shelf) for name, market in self.markets.markets.items()},
         }
 

@@ -661,6 +661,14 @@ ACCOUNTS = {
     ],
 }
 
+
+def referred(box: Sandbox) -> Event:
+    visit = {"landing_url": "https://shop.example/?fbclid=IwAbC", "user_agent": "Browser", "consent": True}
+    enter(box, attribution=visit)
+    box.deliver("funding", look())
+    return look()
+
+
 SCENARIOS: dict[str, list[Scenario]] = {
     "api_handler": API,
     "amazon_notifications": [Scenario("two orders", notified)],
@@ -676,6 +684,7 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "shipping": SHIPPING,
     "settlement": SETTLEMENT,
     "relay": RELAY,
+    "tell_meta": [Scenario("a purchase", referred)],
     "sync_shop": SHOP,
     **{f"sync_{channel}": marketplace(channel) for channel in SOLD_AT},
     **{f"poll_{channel}": [Scenario("new orders", sold(channel))] for channel in ("shop", *SOLD_AT)},

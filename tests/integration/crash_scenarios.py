@@ -664,7 +664,7 @@ ACCOUNTS = {
 
 def referred(box: Sandbox) -> Event:
     visit = {"landing_url": "https://shop.example/?fbclid=IwAbC", "user_agent": "Browser", "consent": True}
-    enter(box, attribution=visit)
+    enter(box, attribution=visit, placed_at=box.now.isoformat())
     box.deliver("funding", look())
     return look()
 

@@ -24,9 +24,9 @@ OWN_KINDS = ("storefront", "shop")
 @blueprint.route("/checkout/{channel}", methods=["GET"])
 @told
 def checkout(channel: str) -> Response:
-    """302 to the shop's cart, for anybody. Query: products=ID:quantity,… (our SKU or the channel's item), coupon; of the
-    rest fbclid, cart_origin and utm_* are kept. 404 names what the shop does not sell; that something is sold out, the
-    shop itself says."""
+    """302 to the shop's cart, for anybody. Query: products=ID:quantity,… (our SKU or the channel's item), coupon;
+    fbclid, cart_origin and utm_* are kept, no others. 404 names what the shop does not sell; that something is sold
+    out, the shop itself says."""
     query: Mapping[str, str] = blueprint.current_request.query_params or {}
     ports = runtime()
     wanted = products_in(query.get("products", ""))

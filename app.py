@@ -6,6 +6,7 @@ from chalicelib.inbound import (
     accounts,
     api,
     channels_api,
+    checkout,
     commands,
     ebay_notifications,
     erasure,
@@ -17,7 +18,7 @@ from chalicelib.inbound import (
     stock_api,
     webhooks,
 )
-from chalicelib.outbound import reconcile, relay, sweep, sync, tell_meta
+from chalicelib.outbound import catalogue, reconcile, relay, sweep, sync, tell_meta
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
 app = Chalice(app_name="headrace")
@@ -29,6 +30,7 @@ for module in (
     prices,
     referrals,
     channels_api,
+    checkout,
     webhooks,
     notifications,
     ebay_notifications,
@@ -44,6 +46,7 @@ for module in (
     relay,
     sync,
     tell_meta,
+    catalogue,
     sweep,
     reconcile,
 ):

@@ -276,6 +276,18 @@ FUNCTIONS = (
         memory_mb=WAITING_MB,
         timeout_s=60,
     ),
+    Function(
+        "feed_catalogue",
+        Every(15),
+        (
+            *reads("listings", "stock"),
+            *reads("channels", only=SETTINGS),
+            *writes("channels", only=("CHANNEL#meta",)),
+            *opens("meta/api"),
+        ),
+        memory_mb=WAITING_MB,
+        timeout_s=300,
+    ),
     _poll("shopify", 5),
     _poll("amazon", 15),
     _poll("ebay", 5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from chalicelib.domain.attribution import Attribution, Touch, attribution_of
@@ -41,11 +42,12 @@ def from_woocommerce_meta(meta: Mapping[str, str], *, click_ms: int = 0, consent
     """The attribution of a WooCommerce order from its meta data, key -> value; None when it holds none.
 
     `_wc_order_attribution_session_entry` is the URL with the click id; the utm_* of core outrank those in it. `_fbc`,
-    `_fbp` and `_meta_consent` are read where a plugin or theme keeps them. `click_ms`: the time of the order, unless
-    `_wc_order_attribution_session_start_time` says better. Source: OrderAttributionMeta of WooCommerce 8.5 and later.
+    `_fbp` and `_meta_consent` are read where a plugin or theme keeps them. A click was seen when the session began
+    (`_wc_order_attribution_session_start_time`, UTC), else at `click_ms`, the time of the order. Source:
+    OrderAttributionMeta of WooCommerce 8.5 and later, and what its script hands to sourcebuster.
     """
     told = {name.removeprefix(_WOO): str(value) for name, value in meta.items() if name.startswith(_WOO)}
-    entry = touch_of(told.get("session_entry", ""), told.get("referrer", ""), click_ms)
+    entry = touch_of(told.get("session_entry", ""), told.get("referrer", ""), _began_ms(told) or click_ms)
     utm = {name: told[_UTM + name][:_LONGEST_TEXT] for name in _KEPT_UTM if _is_told(told.get(_UTM + name, ""))}
     touch = Touch(**{**vars(entry), "utm": {**entry.utm, **utm}})
     return attribution_of(
@@ -60,6 +62,15 @@ def from_woocommerce_meta(meta: Mapping[str, str], *, click_ms: int = 0, consent
 def is_yes(text: str) -> bool:
     """Whether a note says that the buyer consents; anything else is a no."""
     return text.strip().lower() in _YES
+
+
+def _began_ms(told: Mapping[str, str]) -> int:
+    """When the session began; 0 where that is not told, or by a clock that is far off."""
+    try:
+        began = datetime.fromisoformat(told.get("session_start_time", "")).replace(tzinfo=UTC)
+    except ValueError:
+        return 0
+    return max(int(began.timestamp() * 1000), 0)
 
 
 def _is_told(text: str) -> bool:

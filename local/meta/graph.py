@@ -1,27 +1,43 @@
-"""A stand-in for the Graph API: takes events of the Conversions API and counts each purchase once."""
+"""A stand-in for the Graph API: takes events of the Conversions API and counts each purchase once, and keeps a
+catalogue that batches change some time after they were taken."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from local.marketplaces.faults import FaultDie
 
 _WEEK_S = 7 * 86_400
 _MOST_EVENTS = 1000
+_MOST_ITEMS = 5000
+_FIELDS = frozenset(("id", "title", "availability", "quantity_to_sell_on_facebook", "price", "link", "image_link"))
+_PRICE = re.compile(r"[0-9]+(\.[0-9]{1,3})? [A-Z]{3}")
 
 
 class Graph:
     """One app and its dataset. `events`: what has been counted, by name and id; `calls`: how often it was asked;
-    `failing`: an error code that is answered instead."""
+    `failing`: an error code that is answered instead. Of the catalogue: `items` by retailer id, `batches` as they were
+    sent, `busy` (no batch gets done), `failing_items` (come to nothing when a batch is carried out) and `invalid_items`
+    (do not even get into it)."""
 
-    def __init__(self, token: str, dataset_id: str, now_ms: int, die: FaultDie | None = None) -> None:
+    def __init__(
+        self, token: str, dataset_id: str, now_ms: int, die: FaultDie | None = None, catalogue_id: str = "c-1"
+    ) -> None:
         self.token, self.dataset_id, self.now_ms = token, dataset_id, now_ms
         self.die = die or FaultDie()
         self.events: dict[tuple[str, str], dict[str, Any]] = {}
         self.calls = 0
         self.failing = 0
+        self.catalogue_id = catalogue_id
+        self.items: dict[str, dict[str, Any]] = {}
+        self.batches: list[list[dict[str, Any]]] = []
+        self.busy = False
+        self.failing_items: set[str] = set()
+        self.invalid_items: set[str] = set()
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answers as Graph does; the die may lose the answer of a call that was carried out."""
@@ -38,20 +54,64 @@ class Graph:
             return _error(self.failing)
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return _error(190)
-        if request.method != "POST" or not request.url.endswith(f"/{self.dataset_id}/events"):
+        place = urlsplit(request.url)
+        edge = (request.method, *place.path.split("/")[2:])
+        if edge == ("POST", self.catalogue_id, "items_batch"):
+            return self._take_batch(json.loads(request.body))
+        if edge == ("GET", self.catalogue_id, "check_batch_request_status"):
+            return self._state_of(parse_qs(place.query).get("handle", [""])[0])
+        if edge != ("POST", self.dataset_id, "events"):
             return _error(100)
         events = json.loads(request.body)["data"]
         if not 0 < len(events) <= _MOST_EVENTS or not all(self._is_taken(event) for event in events):
             return _error(100)
         for event in events:
             self.events.setdefault((event["event_name"], event["event_id"]), event)
-        return HttpResponse(200, {}, json.dumps({"events_received": len(events)}).encode())
+        return _answer({"events_received": len(events)})
 
     def _is_taken(self, event: dict[str, Any]) -> bool:
         user = event["user_data"]
         recent = 0 <= self.now_ms // 1000 - int(event["event_time"]) < _WEEK_S
         web = bool(user.get("client_user_agent")) and event.get("event_source_url", "").startswith("http")
         return recent and web and {"currency", "value"} <= event["custom_data"].keys()
+
+    def _take_batch(self, body: dict[str, Any]) -> HttpResponse:
+        requests = body["requests"]
+        if body["item_type"] != "PRODUCT_ITEM" or not 0 < len(requests) <= _MOST_ITEMS:
+            return _error(100)
+        taken = [request for request in requests if request["data"]["id"] not in self.invalid_items]
+        refused = [request["data"]["id"] for request in requests if request not in taken]
+        self.batches.append(taken)
+        told = [{"retailer_id": name, "errors": [{"message": "as asked"}], "warnings": []} for name in refused]
+        return _answer({"handles": [f"h{len(self.batches)}"] if taken else [], "validation_status": told})
+
+    def _state_of(self, handle: str) -> HttpResponse:
+        """A batch is carried out when somebody asks after it, unless Meta is busy."""
+        number = handle.removeprefix("h")
+        if not number.isdecimal() or not 0 < int(number) <= len(self.batches):
+            return _error(100)
+        if self.busy:
+            return _answer({"data": [{"status": "started", "errors": [], "errors_total_count": 0}]})
+        errors = [error for request in self.batches[int(number) - 1] for error in self._carry_out(request)]
+        state = {"status": "finished", "errors": errors, "errors_total_count": len(errors)}
+        return _answer({"data": [state | {"warnings": [], "ids_of_invalid_requests": [e["id"] for e in errors]}]})
+
+    def _carry_out(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        data = request["data"]
+        name = data["id"]
+        if request["method"] == "DELETE":
+            self.items.pop(name, None)
+            return []
+        item = self.items.get(name, {}) | data
+        is_item = {"title", "availability"} <= item.keys() <= _FIELDS and _PRICE.fullmatch(item.get("price", "1 EUR"))
+        if name in self.failing_items or not is_item or item["availability"] not in ("in stock", "out of stock"):
+            return [{"line": 0, "id": name, "message": "as asked"}]
+        self.items[name] = item
+        return []
+
+
+def _answer(body: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(200, {}, json.dumps(body).encode())
 
 
 def _error(code: int) -> HttpResponse:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,6 +109,7 @@ def test_a_webhook_body_and_graphql_give_the_same_order() -> None:
             trade.pass_time(60)
         (told,) = read_orders(json.dumps(rest_order(shop, sale)), "shopify")
         (read,) = read_orders(client_for("shopify", trade.world.runtime).get_order(sale.order_id), "shopify")
-        assert told == read
+        # of the visit only the webhook tells at once; Shopify is not done with the journey yet
+        assert replace(told, attribution=None) == read
         seen.add((told.cancelled, bool(told.payment.captured_minor), bool(told.lines[0].fulfilled)))
     assert len(seen) >= 3

@@ -98,6 +98,32 @@ def test_a_recorded_order_without_one_of_its_fields_is_read_or_refused(name: str
                     continue
 
 
+def test_a_recorded_order_tells_how_its_buyer_came() -> None:
+    found = read(sample("order-with-attribution-info.json")).attribution
+    assert found
+    referral = found.referral
+    told = (referral.source, referral.medium, referral.campaign, referral.evidence, referral.consent)
+    assert told == ("woocommerce.com", "organic", "sale", "utm_source", False)
+    assert found.last
+    assert (found.last.host, found.last.path, found.last.referrer_host) == ("ddev.site", "/shop/", "woocommerce.com")
+    assert found.user_agent.startswith("Mozilla/5.0 (Macintosh")
+
+
+def test_a_click_counts_as_seen_when_its_session_began_and_odd_meta_data_says_nothing() -> None:
+    document = sample("docs.orders.list.json")[0]
+    assert read(document).attribution is None
+    entry = "https://shop.example/?fbclid=IwAbC" + "d" * 400
+    meta = {"_wc_order_attribution_session_entry": entry, "_meta_consent": "yes", "_fbp": ["fb.1.2.3"], "x": {"a": 1}}
+    listed = [{"id": 1, "key": key, "value": value} for key, value in meta.items()]
+    began = {"key": "_wc_order_attribution_session_start_time", "value": "2026-01-18 10:00:00"}
+    for more, seen_ms in (([], "1490210882000"), ([began, None, {"key": 3, "value": "x"}], "1768730400000")):
+        found = read({**document, "meta_data": listed + more}).attribution
+        assert found
+        assert found.fbc == f"fb.1.{seen_ms}.IwAbC" + "d" * 400
+        assert (found.fbp, found.referral.consent, found.referral.source) == ("", True, "facebook")
+    assert read({**document, "meta_data": {"_fbc": "fb.1.2.x"}}).attribution is None
+
+
 def test_refunds_name_the_lines_of_the_order() -> None:
     units = {
         refund["id"]: dict(refund_lines(Node(refund)))

@@ -156,7 +156,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
     kinds = ("Shopify", "Amazon", "Ebay", "Shop", "Woocommerce")
     of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
     of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
-    of_several.add("TellMeta")  # speaks to Meta with that account alone
+    of_several |= {"TellMeta", "FeedCatalogue"}  # speak to Meta with that account alone
     assert readers == of_one_kind | of_several
 
 

@@ -29,7 +29,7 @@ from tests.integration.test_lifecycle import document
 TOKEN = "a token for tests"
 SHOPIFY_SECRET = "the app's client secret"
 STOREFRONT_KEY = b"the storefront's key"
-GUARDED_ELSEWHERE = {"/", "/webhooks/{channel}", "/channels/{channel}/orders"}
+GUARDED_ELSEWHERE = {"/", "/webhooks/{channel}", "/channels/{channel}/orders", "/checkout/{channel}"}
 
 
 @pytest.fixture

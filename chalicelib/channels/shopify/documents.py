@@ -31,6 +31,12 @@ query Order($id: ID!, $after: String) {
     totalOutstandingSet { shopMoney { amount } }
     totalRefundedSet { shopMoney { amount } }
     customer { legacyResourceId firstName lastName }
+    customAttributes { key value }
+    customerJourneySummary {
+      ready
+      firstVisit { ...Visit }
+      lastVisit { ...Visit }
+    }
     shippingAddress { name company address1 address2 city provinceCode zip countryCodeV2 phone }
     shippingLines(first: 5) {
       nodes {
@@ -50,6 +56,10 @@ query Order($id: ID!, $after: String) {
       pageInfo { hasNextPage endCursor }
     }
   }
+}
+fragment Visit on CustomerVisit {
+  occurredAt landingPage referrerUrl
+  utmParameters { source medium campaign content term }
 }
 """
 

@@ -40,7 +40,27 @@ def rest_shape(node: Node) -> dict[str, Any]:
             "last_name": customer.text("lastName"),
         },
         "shipping_address": _place(place) if place else None,
+        "note_attributes": [
+            {"name": each.at("key").value, "value": each.at("value").value} for each in node.each("customAttributes")
+        ],
+        "visits": _visits(node.at("customerJourneySummary")),
     }
+
+
+def _visits(journey: Node) -> list[dict[str, Any]]:
+    """The first and the last visit, oldest first; nothing while Shopify is still at it, which no webhook ends."""
+    if journey.at("ready").value is not True:
+        return []
+    return [
+        {
+            "seen_at": visit.at("occurredAt").value,
+            "landing_site": visit.at("landingPage").value,
+            "referring_site": visit.at("referrerUrl").value,
+            "utm": visit.at("utmParameters").value,
+        }
+        for visit in (journey.at("firstVisit"), journey.at("lastVisit"))
+        if visit
+    ]
 
 
 def _line(line: Node) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from chalicelib.channels.fields import Amounts, Node, address, contact, distinct, parse, units
 from chalicelib.channels.shopify.graphql_reader import rest_shape
 from chalicelib.channels.touches import is_yes, touch_of
-from chalicelib.domain.attribution import Attribution, attribution_of
+from chalicelib.domain.attribution import Attribution, Touch, attribution_of
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -235,18 +235,30 @@ def _contact(order: Node, place: Node) -> Contact | None:
 
 def _attribution(order: Node) -> Attribution | None:
     """What the webhook body tells of the visit; the theme puts the cookies and the consent into the cart's attributes,
-    which become note attributes. Only the order's own time is told, so a click counts as seen then."""
+    which become note attributes. Its only time is the order's, so a click counts as seen then. GraphQL tells of the
+    first and the last visit, each with its time."""
     notes = {note.text("name").lower(): note.text("value") for note in order.each("note_attributes") if _is_text(note)}
-    landing_url = _long_text(order, "landing_site")
+    touches = [_touch(order, order.optional_time_ms("created_at")), *map(_visit, order.each("visits"))]
     client = order.at("client_details")
     return attribution_of(
-        [touch_of(landing_url, _long_text(order, "referring_site"), order.time_ms("created_at"))],
+        touches,
         fbc=notes.get("_fbc", ""),
         fbp=notes.get("_fbp", ""),
         consent=is_yes(notes.get("_meta_consent", "")),
         user_agent=client.text("user_agent"),
         ip=client.text("browser_ip"),
     )
+
+
+def _touch(told: Node, click_ms: int) -> Touch:
+    return touch_of(_long_text(told, "landing_site"), _long_text(told, "referring_site"), click_ms)
+
+
+def _visit(visit: Node) -> Touch:
+    """Of GraphQL: the words of its URL outrank those that Shopify has gathered."""
+    touch, utm = _touch(visit, visit.optional_time_ms("seen_at")), visit.at("utm")
+    gathered = {name: utm.text(name) for name in ("source", "medium", "campaign", "content", "term") if utm.text(name)}
+    return replace(touch, utm={**gathered, **touch.utm})
 
 
 def _is_text(note: Node) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
+from chalicelib.channels.touches import from_woocommerce_meta
+from chalicelib.domain.attribution import Attribution
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -66,6 +68,7 @@ def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | No
         country=place.text("country").upper()[:2],
         problems=tuple(problems),
         contact=_contact(root, place),
+        attribution=_attribution(root),
     )
     return (_rounded(order, len(root.each("tax_lines"))),)
 
@@ -194,3 +197,14 @@ def _contact(order: Node, place: Node) -> Contact | None:
 
 def _name(place: Node) -> str:
     return f"{place.text('first_name')} {place.text('last_name')}".strip()
+
+
+def _attribution(order: Node) -> Attribution | None:
+    """Plugins keep anything in meta data: what is no text says nothing, and no visit ever holds up an order."""
+    entries = order.at("meta_data").value
+    meta = {
+        entry["key"]: entry["value"]
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("key"), str) and isinstance(entry.get("value"), str)
+    }
+    return from_woocommerce_meta(meta, click_ms=order.optional_time_ms("date_created_gmt"))

@@ -134,10 +134,8 @@ def test_the_same_wish_of_two_payments_has_two_keys(what: str) -> None:
         stripe = Forgetful()
         stripe.intent["id"] = reference
         client = StripeClient(stripe, {}, {"api_key": "rk_test"}, 0)
+        wish: tuple[Any, ...] = (CaptureRequest("capture-1", 700, "EUR"),)
         with pytest.raises(Busy):
-            if what == "capture":
-                client.capture(reference, CaptureRequest("capture-1", 700, "EUR"))
-            else:
-                client.refund(reference, "refund-1", 300, "EUR", "")
+            getattr(client, what)(reference, *(wish if what == "capture" else ("refund-1", 300, "EUR", "")))
         keys += stripe.posts
     assert keys == [f"{what}/pi_1/{what}-1", f"{what}/pi_2/{what}-1"]

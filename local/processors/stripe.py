@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.wire import GATEWAY_PAGE, RefusalError, Request, Response, json_response, to_json
@@ -25,6 +25,7 @@ from local.processors.stripe_bodies import (
 )
 from local.processors.stripe_books import BOOKS, KEYS_LAST_S, Books, Intent, Refund, Remembered
 
+_Thing = TypeVar("_Thing")
 _CAPTURE_WITHIN_S = 7 * 86_400  # a card online
 
 
@@ -148,6 +149,12 @@ class Stripe:
         match request.path.strip("/").split("/"):
             case ["v1", "payment_intents", intent_id]:
                 return intent_body(books, self._intent(intent_id), expand)
+            case ["v1", "charges", charge_id]:
+                return charge_body(books, self._known(charge_id, {i.charge_id: i for i in books.intents.values()}))
+            case ["v1", "refunds", refund_id]:
+                return refund_body(books, self._known(refund_id, books.refunds))
+            case ["v1", "disputes", dispute_id]:
+                return dispute_body(books, self._known(dispute_id, books.disputes))
             case ["v1", "refunds"]:
                 about = query.get("payment_intent", "")
                 found = [each for each in books.refunds.values() if about in ("", each.intent_id)]
@@ -216,9 +223,12 @@ class Stripe:
         self._tell("refund.updated", refund_body(self.books, refund))
 
     def _intent(self, intent_id: str) -> Intent:
-        if intent_id not in self.books.intents:
+        return self._known(intent_id, self.books.intents)
+
+    def _known(self, name: str, things: Mapping[str, _Thing]) -> _Thing:
+        if name not in things:
             raise _refusal(404, "invalid_request_error", "resource_missing")
-        return self.books.intents[intent_id]
+        return things[name]
 
     # --- webhooks -----------------------------------------------------------------------------------------------
 

@@ -12,11 +12,13 @@ from chalicelib.channels.fields import Node
 from chalicelib.channels.port import CaptureRequest
 from chalicelib.channels.stripe.client import StripeClient
 from chalicelib.channels.stripe.events import read_event
+from chalicelib.channels.stripe.seen import dispute_of
 from chalicelib.channels.stripe.settlement import facts_of
 from chalicelib.channels.stripe.wire import form
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.orders import Dispute
 from tests.contract import test_stripe_signature_events
 from tests.contract.stripe_account import answering
 from tests.shared_data import shared
@@ -146,11 +148,10 @@ def test_a_payout_as_the_fixtures_have_it_is_read() -> None:
 
 def test_a_dispute_as_the_fixtures_have_it_is_open() -> None:
     dispute = fixture("dispute")
-    event = fixture("event") | {"type": "charge.dispute.created", "data": {"object": dispute}}
-    read = read_event(json.dumps(event).encode())
-    assert read
-    assert (read.dispute_id, read.dispute_minor, read.dispute_currency) == (dispute["id"], 1000, "USD")
-    assert (read.dispute_status, read.due_ms) == ("open", dispute["evidence_details"]["due_by"] * 1000)
+    due_ms = dispute["evidence_details"]["due_by"] * 1000
+    for status, ours in (("warning_needs_response", "open"), ("won", "won"), ("lost", "lost"), ("a new word", "open")):
+        assert dispute_of(Node(dispute | {"status": status})) == Dispute(1000, ours, due_ms)
+    assert answering(200, dispute | {"payment_intent": None}).seen(dispute["id"]) is None
 
 
 @pytest.mark.parametrize("name", UNASKED)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TextIO
 
-from chalicelib.channels.registry import kind_of
+from chalicelib.channels.registry import OWN_KINDS, PROCESSORS, kind_of
 from chalicelib.domain.errors import Refused
-from chalicelib.runtime.queues import SYNC_QUEUES, catching_up
+from chalicelib.runtime.queues import SYNC_QUEUES, asking_again, catching_up
 from chalicelib.store.accounts import (
     add_account,
     channels,
@@ -67,6 +68,8 @@ def check(channel: str, stage: Stage, findings: Findings, wishes: ebay.Wishes) -
 
 def resume(channel: str, stage: Stage, findings: Findings) -> int:
     """Take up a paused account again, once its credentials work."""
+    if kind_of(channel) in PROCESSORS:
+        return _resume_processor(channel, stage, findings)
     settings, credentials = _stored(channel, stage)
     tokens = OwnTokens()
     client: Any = stage.client(channel, settings, credentials, tokens)
@@ -83,6 +86,30 @@ def resume(channel: str, stage: Stage, findings: Findings) -> int:
             resume_account(stage.tables, channel)
         findings.add("pause", OK, "is over: it catches up within minutes" if was else "it was not paused")
     return findings.end(channel=channel, stage=stage.name)
+
+
+def _resume_processor(account: str, stage: Stage, findings: Findings) -> int:
+    """It has no SKUs: the orders of own shops are looked at, for what is to be asked of it."""
+    known = channels(stage.tables)
+    settings = read_account(stage.tables, account) if account in known else {}
+    remedy = f"put a valid key into the secret {account}/api"
+    secret = stage.read_secret(f"{account}/api")
+    probe = partial(_newest_payout, stage, account, settings, secret)
+    if findings.attempt("credentials", probe, remedy) is not None:
+        findings.add("credentials", OK)
+        was = read_pause(stage.tables, account)
+        if was:
+            shops = [name for name in known if kind_of(name) in OWN_KINDS]
+            stage.send(SYNC_QUEUES["shop"], asking_again(account, shops))
+            resume_account(stage.tables, account)
+        findings.add("pause", OK, "is over: it catches up within minutes" if was else "it was not paused")
+    return findings.end(channel=account, stage=stage.name)
+
+
+def _newest_payout(stage: Stage, account: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> bool:
+    """Whether the account takes the key: payouts from now on are few to read."""
+    next(iter(stage.processor(account, settings, secret).payouts(stage.clock())), None)
+    return True
 
 
 def show_all(stage: Stage, out: TextIO, *, as_json: bool) -> int:

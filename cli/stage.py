@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.channels.port import ChannelClient
-from chalicelib.channels.registry import client_class, kind_of
+from chalicelib.channels.processor_port import ProcessorClient
+from chalicelib.channels.registry import client_class, kind_of, processor_class
 from chalicelib.channels.transport import Transport, urllib3_transport
 from chalicelib.domain.errors import Refused
 from chalicelib.runtime.queues import Message, SqsQueues
@@ -69,6 +70,10 @@ class Stage:
         token from the workers."""
         make = client_class(kind_of(channel))
         return make(self.transport(), settings, secret, tokens or OwnTokens(), self.clock())
+
+    def processor(self, account: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> ProcessorClient:
+        """A client of a payment processor's account."""
+        return processor_class(kind_of(account))(self.transport(), settings, secret, self.clock())
 
     def _path(self, name: str) -> str:
         return f"/headrace/{self.name}/{name}"

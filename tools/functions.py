@@ -224,7 +224,7 @@ FUNCTIONS = (
     Function(
         "fetch",
         FromQueue("hints", window_s=1, max_concurrency=2),
-        (*writes("channels"), *sends("entry", "hints"), *puts_bodies(), *opens("*/api")),
+        (*writes("channels"), *sends("entry", "funding", "hints"), *puts_bodies(), *opens("*/api")),
         memory_mb=WAITING_MB,
         timeout_s=60,
     ),
@@ -293,7 +293,13 @@ FUNCTIONS = (
     _poll("ebay", 5),
     _poll("shop", 5),
     _poll("woocommerce", 5),
-    _looks_at_accounts("poll_money", 60, *writes("ledger"), *sends("funding", "settlement"), kinds=MARKETPLACES),
+    _looks_at_accounts(
+        "poll_money",
+        60,
+        *writes("ledger"),
+        *sends("funding", "settlement", "sync-shop"),
+        kinds=(*MARKETPLACES, "stripe"),
+    ),
     _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
     _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),

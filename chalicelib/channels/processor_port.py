@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.port import CaptureRequest
 from chalicelib.domain.channel_order import Payment
+from chalicelib.domain.orders import Dispute
 from chalicelib.domain.settlement import LedgerFact
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A payment that something has happened to: the order it pays (`channel:external id`), what has been given back in
+    all, in minor units of `currency`, and the dispute that was looked at, by its id."""
+
+    order_id: str
+    currency: str
+    refunded_minor: int
+    disputes: Mapping[str, Dispute] = field(default_factory=dict)
 
 
 class ProcessorClient(Protocol):
@@ -26,8 +39,11 @@ class ProcessorClient(Protocol):
     def refund(self, reference: str, refund_id: str, amount_minor: int, currency: str, reason: str) -> bool:
         """Give money back, once for each `refund_id`: True when it is done, False while it is pending."""
 
+    def seen(self, object_id: str) -> Seen | None:
+        """What the thing that a notification names is about, as it is now; None where that is no order of ours."""
+
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
-        """Every amount booked since then (Unix ms); `external_id` is the order's id where the payment tells it."""
+        """Every amount booked since then (Unix ms); `external_id` is the order's `channel:id` where that is told."""
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout that was paid since then (Unix ms), whole."""

@@ -30,6 +30,8 @@ _PROCESSORS = {"stripe": "StripeClient"}  # kinds of payment processors, each in
 _LIMITED = ("amazon", "ebay")
 
 KINDS = tuple(_ROOMS)
+PROCESSORS = tuple(_PROCESSORS)
+OWN_KINDS = ("storefront", "shop")  # own shops: both speak the JSON of docs/channels.md
 
 Reader = Callable[..., tuple[ChannelOrder, ...]]
 

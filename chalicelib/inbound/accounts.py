@@ -11,12 +11,13 @@ from chalice import Blueprint, Rate
 
 from chalicelib.channels.facts import ListedItem, Metric
 from chalicelib.channels.port import ChannelClient
-from chalicelib.channels.registry import kind_of
-from chalicelib.domain.errors import HeadraceError, Refused
+from chalicelib.channels.registry import PROCESSORS, kind_of
+from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised
 from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together
+from chalicelib.inbound.polls import resume
 from chalicelib.inbound.returns import read_returns
 from chalicelib.runtime.bodies import enclose
-from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.clients import client_for, pause, processor_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.log import event as log
@@ -51,7 +52,7 @@ _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
 
 # Each Lambda's work, for those who run it without Lambda too.
 JOBS: Mapping[str, Callable[[Runtime], None]] = {
-    "poll_money": lambda runtime: each_account("money_read", MARKETPLACES, read_money, runtime),
+    "poll_money": lambda runtime: each_account("money_read", (*MARKETPLACES, *PROCESSORS), read_money, runtime),
     "poll_returns": lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime),
     "check_accounts": lambda runtime: each_account("account_checked", MARKETPLACES, check_health, runtime),
     "check_listings": lambda runtime: each_account("listings_checked", SYNC_QUEUES, compare_listings, runtime),
@@ -96,7 +97,7 @@ def show_accounts(event: Any) -> None:
     """Lambda."""
 
 
-Work = Callable[[str, ChannelClient, Runtime], dict[str, int]]
+Work = Callable[[str, Any, Runtime], dict[str, int]]
 
 
 def each_account(done: str, kinds: Iterable[str], work: Work, runtime: Runtime) -> None:
@@ -107,7 +108,10 @@ def each_account(done: str, kinds: Iterable[str], work: Work, runtime: Runtime) 
         if kind_of(channel) not in kinds:
             continue
         try:
-            log(done, channel=channel, **work(channel, client_for(channel, runtime), runtime))
+            if kind_of(channel) in PROCESSORS:
+                log(done, channel=channel, **_of_processor(channel, work, runtime))
+            else:
+                log(done, channel=channel, **work(channel, client_for(channel, runtime), runtime))
         except HeadraceError as error:
             reason = error.reason if isinstance(error, Refused) else ""
             if reason != "not_supported":
@@ -117,6 +121,18 @@ def each_account(done: str, kinds: Iterable[str], work: Work, runtime: Runtime) 
             bugs.append(bug)
     if bugs:
         raise bugs[0]
+
+
+def _of_processor(account: str, work: Work, runtime: Runtime) -> dict[str, int]:
+    """Paused, it is tried all the same: where it answers again, it is resumed."""
+    try:
+        counted = work(account, processor_for(account, runtime, probing=True), runtime)
+    except Unauthorised as refused:
+        pause(account, refused.detail, runtime)
+        raise
+    if read_pause(runtime.tables, account):
+        resume(account, runtime)
+    return counted
 
 
 # --- how the channel rates the seller -------------------------------------------------------------------

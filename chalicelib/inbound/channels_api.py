@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from chalice import Blueprint, Response
 
-from chalicelib.channels.registry import kind_of
+from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import ALLOWANCE_MS
 from chalicelib.domain.money import to_text
@@ -71,13 +71,15 @@ def one_channel(channel: str) -> Response:
 @blueprint.route("/api/orders/{order_id}/money", methods=["GET"])
 @guarded
 def money(order_id: str) -> Response:
-    """What the channel has booked about one order: the sums by kind, each amount counted once, a page of the amounts,
-    oldest first, and what each payout said of it. Query: limit (1 to 100, default 25), cursor."""
+    """What the channel, or who takes the money for it, has booked about one order: sums by kind, each amount counted
+    once, a page of the amounts, oldest first, and what each payout said of it. Query: limit (1 to 100, default 25),
+    cursor."""
     ports = runtime()
     order = known_order(order_id, ports)
-    facts = sorted(
-        read_facts(ports.tables, order.channel, order.external_id), key=lambda fact: (fact.at_ms, fact.fact_id)
-    )
+    found = read_facts(ports.tables, order.channel, order.external_id)
+    if _payer(order) != order.channel:
+        found += read_facts(ports.tables, _payer(order), order.order_id)
+    facts = sorted(found, key=lambda fact: (fact.at_ms, fact.fact_id))
     page, cursor = _page(facts)
     booked, stated = told_ways(facts)
     return answer(
@@ -89,6 +91,12 @@ def money(order_id: str) -> Response:
             "payouts": [_payout_view(payout_id, order, ports) for payout_id in order.state.payouts],
         }
     )
+
+
+def _payer(order: Order) -> str:
+    """The account that pays the order's money out: a payment processor's, else the channel's."""
+    captor = order.state.payment.captor
+    return captor if kind_of(captor) in PROCESSORS else order.channel
 
 
 def _summary(channel: str, view: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], ports: Runtime) -> Any:
@@ -130,7 +138,7 @@ def _fact_view(fact: LedgerFact) -> dict[str, Any]:
 
 def _payout_view(payout_id: str, order: Order, ports: Runtime) -> dict[str, Any]:
     """What one payout said of the order, and what of it counts for the order and as fees."""
-    lines = read_payout_lines(ports.tables, order.channel, payout_id, order.order_id)
+    lines = read_payout_lines(ports.tables, _payer(order), payout_id, order.order_id)
     gross, fees = order.state.payouts[payout_id]
     currency = order.content.currency if order.content else ""
     return {

@@ -1,6 +1,7 @@
 """Fetch: a hint says which order has changed; read it as the channel has it now and hand it to entry.
 
-Messages: {channel, external_id}. Holds channel tokens; decides nothing about an order.
+Messages: {channel, external_id}. Of a payment processor it is the id of a payment, refund or dispute: what is found
+there goes to funding as commands. Holds channel tokens; decides nothing about an order.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from typing import Any
 
 from chalice import Blueprint
 
+from chalicelib.channels.processor_port import Seen
+from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.bodies import enclose
-from chalicelib.runtime.clients import client_for
+from chalicelib.runtime.clients import Processor, client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
+from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
 
@@ -34,5 +38,24 @@ def fetch(event: Any) -> None:
 def fetch_order(message: Message, runtime: Runtime) -> list[Message]:
     """One order as its channel has it now, raw, for entry."""
     channel = message["channel"]
+    if kind_of(channel) in PROCESSORS:
+        _look_at_payment(channel, message["external_id"], runtime)
+        return []
     raw = client_for(channel, runtime).get_order(message["external_id"])
     return [enclose(runtime.bodies, channel, raw, {})]
+
+
+def _look_at_payment(account: str, object_id: str, runtime: Runtime) -> None:
+    seen: Seen | None = Processor(account, runtime).seen(object_id)
+    if seen is None:
+        log("payment_of_no_order", account=account, about=object_id)
+        return
+    order = {"order": seen.order_id, "actor": account}
+    commands: list[Message] = []
+    if seen.refunded_minor:
+        fact = {"total_minor": seen.refunded_minor, "currency": seen.currency}
+        commands.append({**order, "do": "refunds_seen", "fact": fact})
+    for dispute_id, dispute in seen.disputes.items():
+        commands.append({**order, "do": "dispute", "fact": {"dispute_id": dispute_id, **vars(dispute)}})
+    if commands:
+        runtime.queues.send("funding", commands)

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.port import ChannelClient
+from chalicelib.channels.processor_port import ProcessorClient
+from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import Busy, HeadraceError
 from chalicelib.domain.settlement import STATED, LedgerFact, payout_lines, refunds_in
 from chalicelib.runtime.log import event as log
@@ -92,7 +94,7 @@ def _whole(facts: Iterable[LedgerFact]) -> Iterator[list[LedgerFact]]:
         raise trouble
 
 
-def read_money(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
+def read_money(channel: str, client: ChannelClient | ProcessorClient, runtime: Runtime) -> dict[str, int]:
     """Book what one account has booked since the last time, and work off its payouts; how many of each were news. What
     stops the one does not stop the other: orders are settled by payouts alone."""
     try:
@@ -127,7 +129,7 @@ class _Progress:
             move_cursor(self._tables, self._channel, Cursor(newest_ms), self._name)
 
 
-def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) -> int:
+def _read_transactions(channel: str, client: ChannelClient | ProcessorClient, runtime: Runtime) -> int:
     progress = _Progress(channel, MONEY, _MONEY_OVERLAP_MS, runtime)
     booked = 0
     try:
@@ -142,7 +144,7 @@ def _read_transactions(channel: str, client: ChannelClient, runtime: Runtime) ->
     return booked
 
 
-def _read_payouts(channel: str, client: ChannelClient, runtime: Runtime) -> int:
+def _read_payouts(channel: str, client: ChannelClient | ProcessorClient, runtime: Runtime) -> int:
     """Every payout is worked off wholly before the cursor passes it."""
     progress = _Progress(channel, PAYOUTS, _PAYOUT_OVERLAP_MS, runtime)
     worked_off = 0
@@ -190,10 +192,15 @@ def _settlement_messages(payout: Payout, facts: Sequence[LedgerFact], channel: s
             by_order[fact.external_id, fact.currency].append(fact)
     shared = {"channel": channel, "payout_id": payout.payout_id, "paid_ms": payout.paid_ms}
     return [
-        {"payout": {**shared, "order_id": f"{channel}:{external_id}", "currency": currency, "lines": lines}}
+        {"payout": {**shared, "order_id": _order_id(channel, external_id), "currency": currency, "lines": lines}}
         for (external_id, currency), about in by_order.items()
         if (lines := payout_lines(about))
     ]
+
+
+def _order_id(account: str, external_id: str) -> str:
+    """A payment processor names an order with the channel that sold it."""
+    return external_id if kind_of(account) in PROCESSORS and ":" in external_id else f"{account}:{external_id}"
 
 
 def _book(facts: Sequence[LedgerFact], channel: str, runtime: Runtime) -> int:
@@ -223,6 +230,6 @@ def _refund_messages(news: Sequence[News], channel: str, runtime: Runtime) -> li
             if not back.total_minor:
                 continue
             fact = {"total_minor": back.total_minor, "tax_minor": back.tax_minor, "currency": currency}
-            order = {"order": f"{channel}:{external_id}"}
+            order = {"order": _order_id(channel, external_id)}
             messages.append({**order, "do": "refunds_seen", "fact": fact, "actor": channel})
     return messages

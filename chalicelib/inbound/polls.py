@@ -10,13 +10,13 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.channels.registry import kind_of
+from chalicelib.channels.registry import OWN_KINDS, PROCESSORS, kind_of
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
-from chalicelib.runtime.queues import SYNC_QUEUES, Message, catching_up
+from chalicelib.runtime.queues import SYNC_QUEUES, Message, asking_again, catching_up
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
     Cursor,
@@ -176,7 +176,11 @@ def _poll_channel(channel: str, runtime: Runtime) -> int:
 
 def resume(channel: str, runtime: Runtime) -> None:
     """Take up the work of an account that answers again: every SKU of it is looked at, and every order that may have
-    something to be told."""
-    runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
+    something to be told. A payment processor has no SKUs, and the orders are those of own shops."""
+    if kind_of(channel) in PROCESSORS:
+        shops = [name for name in channels(runtime.tables) if kind_of(name) in OWN_KINDS]
+        runtime.queues.send(SYNC_QUEUES["shop"], asking_again(channel, shops))
+    else:
+        runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
     resume_account(runtime.tables, channel)
     log("channel_resumed", channel=channel)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from chalice import Blueprint, Response
 
-from chalicelib.channels.registry import kind_of, reader_for
-from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook, verify_woocommerce
+from chalicelib.channels.registry import OWN_KINDS, kind_of, reader_for
+from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook, verify_stripe, verify_woocommerce
+from chalicelib.channels.stripe.events import read_event
 from chalicelib.channels.woocommerce.webhooks import TOPICS, is_ping, told_of
 from chalicelib.domain.errors import Forged, Refused
 from chalicelib.inbound import ebay_door
@@ -21,8 +22,6 @@ from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import channels
 
 blueprint = Blueprint(__name__)
-
-OWN_KINDS = ("storefront", "shop")  # both speak the JSON of docs/channels.md
 
 SHOPIFY_TOPICS = {
     "orders/create",
@@ -53,7 +52,7 @@ def webhook_challenge(channel: str) -> Response:
 )
 @told
 def webhook(channel: str) -> Response:
-    """Deliveries of Shopify, eBay and WooCommerce, each signed in its own way. A forged one hears 401, eBay 412."""
+    """Deliveries of Shopify, eBay, WooCommerce and Stripe, each signed its own way. Forged ones hear 401, eBay 412."""
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
@@ -62,6 +61,8 @@ def webhook(channel: str) -> Response:
         return ebay_door.receive(channel, raw, request.headers.get("x-ebay-signature", ""), ports)
     if kind_of(channel) == "woocommerce":
         return _woocommerce(channel, raw, ports)
+    if kind_of(channel) == "stripe":
+        return _stripe(channel, raw, ports)
     return _shopify(channel, raw, ports)
 
 
@@ -82,6 +83,18 @@ def _woocommerce(channel: str, raw: bytes, ports: Runtime) -> Response:
         ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {"topic": topic})])
     else:
         ports.queues.send("hints", [{"channel": channel, "external_id": external_id}])
+    return answer({"accepted": True})
+
+
+def _stripe(channel: str, raw: bytes, ports: Runtime) -> Response:
+    """An event says where to look, and what is found there counts. Payouts are read on a schedule."""
+    _check_known(channel, ports)
+    signature = blueprint.current_request.headers.get("stripe-signature", "")
+    verify_stripe(raw, signature, _secrets(channel, ports), ports.clock() // 1000)
+    event = read_event(raw)
+    if event is None or event.kind == "payout":
+        return answer({"accepted": False, "reason": "this event is not used"})
+    ports.queues.send("hints", [{"channel": channel, "external_id": event.object_id}])
     return answer({"accepted": True})
 
 

@@ -2,8 +2,8 @@
 
 Messages: {sku} and {order} = look at it, {sku, again} whatever was acknowledged; {rule_of} = the rule of that channel
 has changed, look at all SKUs; {orders_of} = look at all open orders of that channel, and at closed ones of which it
-was not told all; {restocked_by} = the channel may have put that order's units back on sale by itself, say our numbers
-again.
+was not told all, {after} = once that payment processor is not paused; {restocked_by} = the channel may have put that
+order's units back on sale by itself, say our numbers again.
 """
 
 from __future__ import annotations
@@ -109,14 +109,14 @@ def spread_orders(queue: str, message: Message, runtime: Runtime) -> None:
     """Have one page of a channel's open orders looked at, and then the next, stage by stage; at last the closed ones of
     which it has not been told all."""
     channel = message["orders_of"]
-    if _is_paused(channel, message, runtime):
+    if _is_paused(message.get("after", channel), message, runtime):
         return
     stages = [*ALLOWANCE_MS, *CLOSED]
     where = message.get("stage", stages[0])
     ids, cursor = list_order_ids(runtime.tables, [channel], where, _PAGE, message.get("cursor", ""))
     following: list[Message] = []
     if cursor:
-        following = [{**message, "stage": where, "cursor": cursor, "rounds": 0}]
+        following = [{"orders_of": channel, "stage": where, "cursor": cursor}]
     elif where != stages[-1]:
         following = [{"orders_of": channel, "stage": stages[stages.index(where) + 1]}]
     runtime.queues.send(queue, [*({"order": order_id} for order_id in ids), *following])

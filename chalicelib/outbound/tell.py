@@ -24,7 +24,7 @@ from chalicelib.domain.lifecycle import (
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.shipping import CONFIRMATION_REFUSED, decide_confirmation, decide_return_told
 from chalicelib.runtime.batch import is_done_with
-from chalicelib.runtime.clients import Paused, client_for, pause, processor_for
+from chalicelib.runtime.clients import Paused, Processor, client_for
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
@@ -55,10 +55,10 @@ def tell(message: Message, runtime: Runtime) -> None:
     at_processor = _at_processor(order)
     troubles: list[HeadraceError] = []
     if of_money and at_processor:
-        order = _take(of_money, order, _Processor(order.state.payment.captor, runtime), runtime, troubles)
+        order = _take(of_money, order, Processor(order.state.payment.captor, runtime), runtime, troubles)
     elif of_money:
         steps = [*steps, *of_money]
-    if steps and (not at_processor or kind_of(order.channel) in SYNC_QUEUES):
+    if steps and kind_of(order.channel) in SYNC_QUEUES:
         _take(steps, order, client_for(order.channel, runtime), runtime, troubles)
     if troubles:
         raise next((trouble for trouble in troubles if isinstance(trouble, Busy)), troubles[0])
@@ -67,25 +67,6 @@ def tell(message: Message, runtime: Runtime) -> None:
 def _at_processor(order: Order) -> bool:
     """Whether the order's money is with a payment processor, and not with the channel that sold it."""
     return order.state.payment.captor not in ("", "channel")
-
-
-class _Processor:
-    """Speaks to a payment processor's account. One that takes our key no more is paused; a missing one is refused when
-    it is spoken to, so that the order shows it."""
-
-    def __init__(self, account: str, runtime: Runtime) -> None:
-        self._account = account
-        self._runtime = runtime
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            try:
-                return getattr(processor_for(self._account, self._runtime), name)(*args)
-            except Unauthorised as refused:
-                pause(self._account, refused.detail, self._runtime)
-                raise Paused("channel_paused", refused.detail) from None
-
-        return call
 
 
 def _take(

@@ -3,17 +3,18 @@ access tokens, the calls that it may still make, and whether it is paused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.channels.budgets import Plan
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import client_class, kind_of, plans_of, processor_class
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import Refused, Unauthorised
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
+    channels,
     claim_token,
     drop_token,
     keep_token,
@@ -132,14 +133,36 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
     )
 
 
-def processor_for(name: str, runtime: Runtime) -> ProcessorClient:
+def processor_for(name: str, runtime: Runtime, *, probing: bool = False) -> ProcessorClient:
     """The client of a payment processor's account; `stripe` and `stripe-de` are accounts of a `stripe`.
 
-    Raises as `client_for`. All that it needs stands in its secret, since it sells nothing.
+    Raises as `client_for`. It needs its secret only: an account is added to have its money and its events read.
     """
     make = processor_class(kind_of(name))
-    _check_open(name, runtime)
-    return make(runtime.transport(), {}, _secret(name, runtime), runtime.clock())
+    if not probing:
+        _check_open(name, runtime)
+    known = runtime.settled("channels", lambda: channels(runtime.tables))
+    account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name)) if name in known else {}
+    return make(runtime.transport(), account, _secret(name, runtime), runtime.clock())
+
+
+class Processor:
+    """Speaks to a payment processor's account. One that takes our key no more is paused; a missing one is refused when
+    it is spoken to, so that the order shows it."""
+
+    def __init__(self, account: str, runtime: Runtime) -> None:
+        self._account = account
+        self._runtime = runtime
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            try:
+                return getattr(processor_for(self._account, self._runtime), name)(*args)
+            except Unauthorised as refused:
+                pause(self._account, refused.detail, self._runtime)
+                raise Paused("channel_paused", refused.detail) from None
+
+        return call
 
 
 def _check_open(account: str, runtime: Runtime) -> None:

@@ -20,6 +20,12 @@ def catching_up(channel: str) -> list[Message]:
     return [{"rule_of": channel, "again": True}, {"orders_of": channel}]
 
 
+def asking_again(processor: str, shops: Sequence[str]) -> list[Message]:
+    """What has every order of own shops looked at that may have something to be asked of a payment processor's account,
+    once that is not paused any more."""
+    return [{"orders_of": shop, "after": processor} for shop in shops]
+
+
 _BATCH_MESSAGES = 10
 _BATCH_BYTES = 250_000
 _ATTEMPTS = 3

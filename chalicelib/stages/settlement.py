@@ -63,4 +63,5 @@ def settle(message: Message, runtime: Runtime) -> None:
 
 
 def _fits(line: PayoutLine, order: Order) -> bool:
-    return order.content is not None and line.channel == order.channel and line.currency == order.content.currency
+    pays = line.channel in (order.channel, order.state.payment.captor)
+    return order.content is not None and pays and line.currency == order.content.currency

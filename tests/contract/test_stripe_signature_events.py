@@ -123,4 +123,19 @@ def test_a_lost_answer_ends_in_one_effect(what: str) -> None:
     with pytest.raises(Busy):
         calls[what]()
     assert calls[what]() == {"capture": 700, "void": None, "refund": True}[what]
-    assert stripe.posts == [{"capture": "capture/cap-1", "void": "void/pi_1", "refund": "refund/ref-1"}[what]]
+    assert stripe.posts == [{"capture": "capture/pi_1/cap-1", "void": "void/pi_1", "refund": "refund/pi_1/ref-1"}[what]]
+
+
+@pytest.mark.parametrize("what", ["capture", "refund"])
+def test_the_same_wish_of_two_payments_has_two_keys(what: str) -> None:
+    """A wish is named within its order; a key that two payments shared would have Stripe do one of them only."""
+    keys = []
+    for reference in ("pi_1", "pi_2"):
+        stripe = Forgetful()
+        stripe.intent["id"] = reference
+        client = StripeClient(stripe, {}, {"api_key": "rk_test"}, 0)
+        wish: tuple[Any, ...] = (CaptureRequest("capture-1", 700, "EUR"),)
+        with pytest.raises(Busy):
+            getattr(client, what)(reference, *(wish if what == "capture" else ("refund-1", 300, "EUR", "")))
+        keys += stripe.posts
+    assert keys == [f"{what}/pi_1/{what}-1", f"{what}/pi_2/{what}-1"]

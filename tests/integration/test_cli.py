@@ -20,10 +20,11 @@ from app import app
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.standards import RateLimit
 from chalicelib.channels.facts import ListedItem
+from chalicelib.channels.stripe.client import StripeClient
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 from chalicelib.runtime import log, wiring
-from chalicelib.store.accounts import keep_token, pause_account, read_account, read_pause, read_token
+from chalicelib.store.accounts import add_account, keep_token, pause_account, read_account, read_pause, read_token
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.listings import Listing, listing_writes, listings_of, sku_writes
 from chalicelib.store.tables import Key
@@ -34,6 +35,7 @@ from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.wire import Request
 from local.marketplaces.world import Marketplaces
 from tests.aws import STAGE, create_bucket, create_queues, create_tables, mocked_aws
+from tests.contract.stripe_account import Account
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -430,6 +432,27 @@ def test_a_paused_account_is_shown_and_resumed_once_its_credentials_work(
     monkeypatch.setattr(Here, "amazon", FakeAmazon())
     assert box.states("resume", "amazon") == {"credentials": "ok", "pause": "ok"}
     assert read_pause(box.stage.tables, "amazon") is None
+
+
+def test_a_paused_payment_processor_is_resumed_and_own_shops_are_looked_at(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account()
+    sent: list[Any] = []
+    monkeypatch.setattr(
+        Stage, "processor", lambda _, account_, settings, secret: StripeClient(account.wire, {}, secret, 0)
+    )
+    monkeypatch.setattr(Stage, "send", lambda _, queue, messages: sent.extend((queue, each) for each in messages))
+    for name in ("stripe", "storefront", "shop-de", "shopify"):
+        add_account(box.stage.tables, name, {})
+    pause_account(box.stage.tables, "stripe", "the key is revoked", 1)
+    box.stage.write_secret("stripe/api", {"api_key": "rk_revoked"})
+    assert box.states("resume", "stripe") == {"credentials": "missing"}
+    assert (bool(read_pause(box.stage.tables, "stripe")), sent) == (True, [])
+    box.stage.write_secret("stripe/api", {"api_key": account.stripe.api_key})
+    assert box.states("resume", "stripe") == {"credentials": "ok", "pause": "ok"}
+    assert read_pause(box.stage.tables, "stripe") is None
+    assert sent == [("sync-shop", {"orders_of": name, "after": "stripe"}) for name in ("shop-de", "storefront")]
 
 
 def test_a_resume_gives_the_workers_its_token_since_they_keep_old_credentials_for_minutes(box: Box, file: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.port import CaptureRequest
+from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.stripe import payments, settlement
+from chalicelib.channels.stripe import seen as looks
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.channel_order import Payment
@@ -47,10 +49,13 @@ class StripeClient:
         """Give money back, once for each `refund_id`: True when it is done, False while it is pending."""
         return payments.refund(self._wire, reference, refund_id, amount_minor, currency, reason)
 
+    def seen(self, object_id: str) -> Seen | None:
+        """What a PaymentIntent, charge, refund or dispute is about, as it is now."""
+        return looks.seen(self._wire, self._order_key, object_id)
+
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount booked since then (Unix ms)."""
-        for fact in settlement.read_transactions(self._wire, self._order_key, since_ms):
-            yield LedgerFact(**vars(fact))
+        return settlement.read_transactions(self._wire, self._order_key, since_ms)
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every automatic payout that was paid since then, whole; manual ones cannot be itemised and are skipped."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.stripe.amounts import minor, stripe_int
+from chalicelib.channels.stripe.amounts import stripe_int
 
 _PAYMENT = ("amount_capturable_updated", "succeeded", "canceled", "payment_failed")
 _PAYOUT = ("paid", "failed", "reconciliation_completed")
 _OBJECTS = {"payment": "payment_intent", "refund": "refund", "dispute": "dispute", "payout": "payout"}
-_OVER = {"won": "won", "lost": "lost", "warning_closed": "won", "prevented": "won"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class StripeEvent:
     """`kind`: payment, refund, dispute or payout; `name`: Stripe's own. `object_id`: what it is about.
 
     `payment` (a PaymentIntent's id) and `order_id` are "" where the event does not tell them. `thin`: it carries its
-    object's id only. Of a dispute: amount in minor units, `dispute_status` open, won or lost, until when to answer.
+    object's id only.
     """
 
     event_id: str
@@ -31,11 +30,6 @@ class StripeEvent:
     object_id: str
     payment: str = ""
     order_id: str = ""
-    dispute_id: str = ""
-    dispute_minor: int = 0
-    dispute_currency: str = ""
-    dispute_status: str = ""
-    due_ms: int = 0
     thin: bool = False
 
 
@@ -57,23 +51,7 @@ def read_event(body: bytes, order_key: str = "order_id") -> StripeEvent | None:
     payment = found if kind == "payment" else _id(about.at("payment_intent"))
     order_id = about.at("metadata").text(order_key)
     at_ms = stripe_int(root, "created") * 1000
-    if kind != "dispute":
-        return StripeEvent(event_id, kind, name, at_ms, found, payment, order_id)
-    currency = about.currency("currency")
-    return StripeEvent(
-        event_id,
-        kind,
-        name,
-        at_ms,
-        found,
-        payment,
-        order_id,
-        dispute_id=found,
-        dispute_minor=minor(about, "amount", currency),
-        dispute_currency=currency,
-        dispute_status=_OVER.get(about.text("status"), "open"),
-        due_ms=stripe_int(about.at("evidence_details"), "due_by") * 1000,
-    )
+    return StripeEvent(event_id, kind, name, at_ms, found, payment, order_id)
 
 
 def _kind(name: str) -> str:

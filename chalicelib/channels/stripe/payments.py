@@ -80,7 +80,7 @@ def capture(wire: StripeWire, reference: str, wish: CaptureRequest) -> int:
     fields = {"amount_to_capture": amount, "metadata": {name: amount}}
     # Only where it may be said: `final_capture` is refused on a card that takes one capture.
     more = {"final_capture": wish.final} if _takes_many(intent) else {}
-    wire.post(f"{_path(reference)}/capture", {**fields, **more}, f"capture/{wish.capture_id}")
+    wire.post(f"{_path(reference)}/capture", {**fields, **more}, _key("capture", reference, wish.capture_id))
     return from_stripe(amount, currency)
 
 
@@ -112,7 +112,8 @@ def refund(wire: StripeWire, reference: str, refund_id: str, amount_minor: int, 
         fields["reason"] = reason
     elif reason:
         metadata["headrace_reason"] = reason[:_LONGEST_VALUE]
-    return _outcome(wire.post("/v1/refunds", {**fields, "metadata": metadata}, f"refund/{refund_id}"), refund_id)
+    key = _key("refund", reference, refund_id)
+    return _outcome(wire.post("/v1/refunds", {**fields, "metadata": metadata}, key), refund_id)
 
 
 def _outcome(found: Node, refund_id: str) -> bool:
@@ -171,6 +172,11 @@ def _charge(intent: Node) -> Node:
     """The latest charge where it came with the payment, else nothing."""
     charge = intent.at("latest_charge")
     return charge if isinstance(charge.value, dict) else Node(None, charge.path)
+
+
+def _key(what: str, reference: str, wish_id: str) -> str:
+    """Idempotency keys hold for the whole account, our wishes are named within one order: `capture-1` is in each."""
+    return f"{what}/{reference}/{wish_id}"
 
 
 def _capture_key(capture_id: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int
+from chalicelib.channels.stripe.seen import order_named
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.domain.settlement import LedgerFact
 
@@ -84,6 +85,6 @@ def _order_id(source: Node, order_key: str) -> str:
     """From the source itself (a charge has its payment's metadata), else from the charge that it is about."""
     if not isinstance(source.value, dict):
         return ""
-    own = source.at("metadata").text(order_key)
+    own = order_named(source.at("metadata"), order_key)
     charge = source.at("charge")
-    return own or (charge.at("metadata").text(order_key) if isinstance(charge.value, dict) else "")
+    return own or (order_named(charge.at("metadata"), order_key) if isinstance(charge.value, dict) else "")

@@ -31,6 +31,8 @@ query Order($id: ID!, $after: String) {
     totalOutstandingSet { shopMoney { amount } }
     totalRefundedSet { shopMoney { amount } }
     customer { legacyResourceId firstName lastName }
+    customAttributes { key value }
+    customerJourneySummary { ready lastVisit { landingPage referrerUrl } }
     shippingAddress { name company address1 address2 city provinceCode zip countryCodeV2 phone }
     shippingLines(first: 5) {
       nodes {

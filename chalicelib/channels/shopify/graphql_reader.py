@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from chalicelib.channels.fields import Node
 
@@ -11,6 +12,8 @@ def rest_shape(node: Node) -> dict[str, Any]:
     """The REST fields that the reader reads, from an order of `documents.ORDER`."""
     place = node.at("shippingAddress")
     customer = node.at("customer")
+    journey = node.at("customerJourneySummary")
+    visit = journey.at("lastVisit") if journey.flag("ready") else Node(None)
     return {
         "id": node.text("legacyResourceId"),
         "admin_graphql_api_id": node.text("id"),
@@ -40,7 +43,22 @@ def rest_shape(node: Node) -> dict[str, Any]:
             "last_name": customer.text("lastName"),
         },
         "shipping_address": _place(place) if place else None,
+        "landing_site": _within_shop(visit.at("landingPage").value),
+        "referring_site": visit.at("referrerUrl").value,
+        "note_attributes": [
+            {"name": each.at("key").value, "value": each.at("value").value} for each in node.each("customAttributes")
+        ],
     }
+
+
+def _within_shop(url: Any) -> str:
+    """A landing page as webhook bodies tell it, without the shop's own address; "" while no visit is told (`ready` is
+    false until Shopify has worked it out)."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _line(line: Node) -> dict[str, Any]:

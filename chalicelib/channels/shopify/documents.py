@@ -30,6 +30,10 @@ query Order($id: ID!, $after: String) {
     originalTotalAdditionalFeesSet { shopMoney { amount } }
     totalOutstandingSet { shopMoney { amount } }
     totalRefundedSet { shopMoney { amount } }
+    totalReceivedSet { shopMoney { amount } }
+    totalCapturableSet { shopMoney { amount } }
+    capturable
+    transactions(first: 10, capturable: true) { id authorizationExpiresAt }
     customer { legacyResourceId firstName lastName }
     customAttributes { key value }
     customerJourneySummary { ready lastVisit { landingPage referrerUrl } }

@@ -32,7 +32,7 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_payments
+from local.marketplaces import shopify_balance, shopify_payments
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
     find_order,
@@ -108,6 +108,7 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "refundCreate": functools.partial(refund_order, shop),
         "orderCancel": functools.partial(shopify_payments.cancel, shop),
         "job": functools.partial(shopify_payments.find_job, shop),
+        "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from local.marketplaces import shopify_balance
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.ebay import Ebay
@@ -133,10 +134,11 @@ class Marketplaces:
         return due
 
     def pay_out(self, now: datetime) -> None:
-        """Amazon and eBay pay what is due to the seller, with a statement of each."""
+        """Each marketplace that holds money pays what is due to the seller, with a statement of it."""
         self.paid_out_at = now
         self.amazon.close_settlement(now)
         self.ebay.pay_out(now)
+        shopify_balance.pay_out(self.shopify, now)
 
     def sell(self, marketplace: str, count: int = 1, sku: str | None = None) -> list[str]:
         """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out."""

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.channels.transport import HttpRequest, HttpResponse
-from chalicelib.domain.lifecycle import stage, unconfirmed_shipments
+from chalicelib.domain.lifecycle import outstanding_minor, stage, unconfirmed_shipments
 from chalicelib.domain.orders import Order
+from chalicelib.inbound.accounts import JOBS
 from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify_nodes import total_minor
 from local.marketplaces.shopify_payments import authorise, payments
@@ -82,6 +83,11 @@ def test_what_was_authorised_is_captured_once_when_goods_have_left(lost: list[st
     assert order.state.payment.captured_minor == total_minor(sale)
     assert [capture.status for capture in order.state.captures.values()] == ["confirmed"]
     assert stage(order) == "settlement"
+    trade.markets.pay_out(trade.now)
+    JOBS["poll_money"](trade.world.runtime)
+    trade.world.run()
+    assert (stage(held(trade)), outstanding_minor(held(trade).state)) == ("settled", 0)
+    assert trade.wrong() == []
 
 
 @pytest.mark.parametrize("lost", [[], ["Void"]])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.channels.budgets import Budget
-from chalicelib.channels.facts import Payout
+from chalicelib.channels.facts import ListedItem, Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
@@ -18,12 +18,13 @@ from chalicelib.channels.port import (
     Basic,
     CancellationRequest,
     CaptureRequest,
+    Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
     read_all,
 )
-from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds
+from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
 from chalicelib.channels.transport import Transport
@@ -51,6 +52,7 @@ class ShopifyClient(Basic):
         jobs: Jobs | None = None,
     ) -> None:
         self._wire = ShopifyWire(transport, account, credentials, tokens, now_ms)
+        self._location_id = str(account.get("location_id") or "")
         self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
@@ -227,6 +229,14 @@ class ShopifyClient(Basic):
         cancellations.call_off(self._wire, self._jobs, external_id, wish)
 
     # --- the account ----------------------------------------------------------------------------------
+
+    def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
+        """Set the prices of variants, product by product; one outcome for each."""
+        return variants.set_prices(self._wire, wanted)
+
+    def listings(self) -> Iterator[ListedItem]:
+        """Every variant with what is available of it at the account's `location_id`, or where alone it is stocked."""
+        return variants.read_listings(self._wire, self._location_id)
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount that Shopify Payments has booked since then; none without Shopify Payments."""

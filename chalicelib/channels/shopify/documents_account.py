@@ -31,4 +31,34 @@ query Payouts($query: String!, $after: String) {{
 }}
 """
 
-ALL = (BALANCE, PAYOUTS)
+VARIANTS = """
+query Variants($after: String) {
+  shop { currencyCode }
+  productVariants(first: 20, after: $after, sortKey: ID) {
+    nodes {
+      id sku displayName price
+      product { id status }
+      inventoryItem {
+        id tracked
+        inventoryLevels(first: 5) { nodes { location { id } quantities(names: ["available"]) { quantity } } }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+SHOP = """
+query Shop { shop { currencyCode } }
+"""
+
+SET_PRICES = """
+mutation SetPrices($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkUpdate(productId: $product, variants: $variants, allowPartialUpdates: true) {
+    productVariants { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+ALL = (BALANCE, PAYOUTS, VARIANTS, SHOP, SET_PRICES)

@@ -35,16 +35,16 @@ def read_listings(wire: ShopifyWire, location_id: str) -> Iterator[ListedItem]:
 
 
 def set_prices(wire: ShopifyWire, wanted: Sequence[Price]) -> list[HeadraceError | None]:
-    """One outcome for each, None when the shop has taken it. Prices in another currency than the shop's are refused, for
-    the shop would take the bare number."""
+    """One outcome for each, None when the shop has taken it. One in another currency than the shop's is refused: the shop
+    would take the bare number."""
     try:
         currency = Node(wire.ask(documents.SHOP, {})).at("shop").currency("currencyCode")
     except HeadraceError as error:
         return [error] * len(wanted)
     outcomes = {place: _wrong(each, currency) for place, each in enumerate(wanted)}
     by_product: dict[str, list[int]] = defaultdict(list)
-    for place, error in outcomes.items():
-        if error is None:
+    for place, wrong in outcomes.items():
+        if wrong is None:
             by_product[wanted[place].refs["product_id"]].append(place)
     for product_id, places in by_product.items():
         for start in range(0, len(places), _TOGETHER):
@@ -97,9 +97,9 @@ def _set(wire: ShopifyWire, product_id: str, wanted: Sequence[Price]) -> list[He
     except HeadraceError as error:
         return [error] * len(wanted)
     refused: dict[int, HeadraceError] = {}
-    for error in payload.get("userErrors") or []:
-        places = _places(error, len(wanted))
-        detail = f"Shopify refused the price: {error.get('code') or 'no code'}"
+    for told in payload.get("userErrors") or []:
+        places = _places(told, len(wanted))
+        detail = f"Shopify refused the price: {told.get('code') or 'no code'}"
         refused |= {place: Refused("price_refused", f"{wanted[place].channel_sku}: {detail}") for place in places}
     if not refused and payload.get("productVariants") is None:
         return [Busy("Shopify has not said whether prices are set", after_s=5)] * len(wanted)

@@ -66,7 +66,7 @@ class Marketplaces:
     """Shopify, Amazon and eBay with one catalogue.
 
     `rate_per_s`: orders a second over all three. `clock`: the time of API calls; by default the time of the last tick.
-    `payout_every_s`: how often Amazon and eBay pay the seller; 0: only when told to.
+    `payout_every_s`: how often Shopify, Amazon and eBay pay the seller; 0: only when told to.
     `woocommerce`: a WooCommerce shop sells beside them; `webhooks_on`: it tells of its orders, once.
     `ebay_limit_scale` multiplies eBay's limits of a day; by default as much as Amazon's rates are multiplied.
     """

@@ -35,7 +35,7 @@ def read_listings(wire: ShopifyWire, location_id: str) -> Iterator[ListedItem]:
 
 
 def set_prices(wire: ShopifyWire, wanted: Sequence[Price]) -> list[HeadraceError | None]:
-    """One outcome for each, None when the shop has taken it. One in another currency than the shop's is refused: the shop
+    """One outcome for each, None when the shop has taken it. Another currency than the shop's is refused, for the shop
     would take the bare number."""
     try:
         currency = Node(wire.ask(documents.SHOP, {})).at("shop").currency("currencyCode")

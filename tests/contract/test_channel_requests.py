@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from graphql import parse
 
 from chalicelib.channels.shopify import documents
 from chalicelib.channels.shopify.reader import read_orders
@@ -17,6 +18,7 @@ from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.lifecycle import unconfirmed_shipments
 from chalicelib.runtime.clients import client_for
 from local.marketplaces.catalogue import CATALOGUE
+from local.marketplaces.shopify_graphql import MAX_QUERY_COST, requested_cost
 from local.marketplaces.shopify_rest import rest_order
 from tests.contract.marketplaces_models import shopify_document, shopify_variables
 from tests.contract.official_models import Recorder
@@ -64,6 +66,7 @@ def check_shopify(request: HttpRequest, path: str) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("document", documents.ALL, ids=lambda text: re.search(r"(?:query|mutation) (\w+)", text)[1])  # type: ignore[index]
 def test_every_graphql_document_is_valid_in_the_pinned_version(document: str) -> None:
     assert shopify_document(document) == []
+    assert requested_cost(parse(document), {"first": 100}) < MAX_QUERY_COST / 2  # the stand-in only estimates
 
 
 def test_every_call_of_a_trading_day_is_allowed_by_its_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -173,7 +173,7 @@ def business(run: Run) -> Iterator[None]:
 
     with (
         Every(2, Warehouse(api, restock)),
-        Every(4, Bank(api, run.folder / "bank.json", ("shopify", "storefront"))),
+        Every(4, Bank(api, run.folder / "bank.json", ("storefront",))),
         Every(5, Desk(api)),
         Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon", "poll_woocommerce")),
         Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts")),

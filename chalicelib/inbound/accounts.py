@@ -39,7 +39,8 @@ from chalicelib.store.orders import read_order
 
 blueprint = Blueprint(__name__)
 
-MARKETPLACES = ("amazon", "ebay")  # they hold the money, take returns and rate their sellers
+MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+PAYERS = (*MARKETPLACES, "shopify", *PROCESSORS)  # they tell what they book and pay out
 
 _SETTLING_MS = 15 * 60_000  # what was acknowledged last may not be shown yet
 _UNDER_WAY_MS = 60 * 60_000  # what has just changed is still on its way to us
@@ -52,7 +53,7 @@ _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
 
 # Each Lambda's work, for those who run it without Lambda too.
 JOBS: Mapping[str, Callable[[Runtime], None]] = {
-    "poll_money": lambda runtime: each_account("money_read", (*MARKETPLACES, *PROCESSORS), read_money, runtime),
+    "poll_money": lambda runtime: each_account("money_read", PAYERS, read_money, runtime),
     "poll_returns": lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime),
     "check_accounts": lambda runtime: each_account("account_checked", MARKETPLACES, check_health, runtime),
     "check_listings": lambda runtime: each_account("listings_checked", SYNC_QUEUES, compare_listings, runtime),

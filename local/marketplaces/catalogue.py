@@ -60,6 +60,7 @@ def listing_ids(sku: str) -> dict[str, dict[str, str]]:
     """Marketplace -> the ids a seller must know to speak about this SKU there."""
     return {
         "shopify": {
+            "product_id": f"gid://shopify/Product/{shopify_product_id(sku)}",
             "variant_id": f"gid://shopify/ProductVariant/{shopify_variant_id(sku)}",
             "inventory_item_id": f"gid://shopify/InventoryItem/{shopify_inventory_item_id(sku)}",
         },

@@ -20,7 +20,10 @@ from local.marketplaces.wire import RefusalError, Request, Response, json_respon
 
 API_VERSION = "2026-10"
 TOKEN_LIFETIME_S = 86_399
-SCOPES = "read_orders,write_orders,read_inventory,write_inventory,write_merchant_managed_fulfillment_orders"
+SCOPES = (
+    "read_orders,write_orders,read_inventory,write_inventory,write_merchant_managed_fulfillment_orders,"
+    "read_products,write_products,read_shopify_payments_payouts"
+)
 # The standard plan: 2,000 points at most, 100 restored a second.
 COST_CEILING = 2000
 COST_RESTORED_PER_S = 100

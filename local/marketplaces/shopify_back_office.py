@@ -43,12 +43,38 @@ class CancelJob:
 
 
 @dataclass
+class Booking:
+    """One amount on the account's balance that no payment or refund has caused; `fee_minor` is taken from it."""
+
+    number: int
+    kind: str
+    amount_minor: int
+    at: datetime
+    fee_minor: int = 0
+    order_id: str = ""
+
+
+@dataclass
+class PayoutMade:
+    """What went to the seller's bank."""
+
+    number: int
+    at: datetime
+    amount_minor: int
+    status: str = "PAID"
+
+
+@dataclass
 class ShopOffice:
-    """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded."""
+    """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded. `payout_of`:
+    numbers of balance transactions to the payout's."""
 
     payments: dict[str, list[Payment]] = field(default_factory=dict)
     refunds: dict[str, list[RefundMade]] = field(default_factory=dict)
     jobs: dict[str, CancelJob] = field(default_factory=dict)
     unrefunded: list[str] = field(default_factory=list)
+    bookings: list[Booking] = field(default_factory=list)
+    payouts: list[PayoutMade] = field(default_factory=list)
+    payout_of: dict[str, int] = field(default_factory=dict)
     numbers: int = 0
     refund_status: str = "SUCCESS"  # how the money of the next refunds stands

@@ -32,7 +32,7 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_payments
+from local.marketplaces import shopify_balance, shopify_payments, shopify_variants
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
     find_order,
@@ -108,6 +108,10 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "refundCreate": functools.partial(refund_order, shop),
         "orderCancel": functools.partial(shopify_payments.cancel, shop),
         "job": functools.partial(shopify_payments.find_job, shop),
+        "shop": {"id": "gid://shopify/Shop/1", "currencyCode": shop.currency},
+        "productVariants": functools.partial(shopify_variants.find_variants, shop),
+        "productVariantsBulkUpdate": functools.partial(shopify_variants.set_prices, shop),
+        "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 
 

@@ -16,6 +16,7 @@ from local.marketplaces.shelf import Sale, SoldLine
 Item = TypeVar("Item")
 PAGE_LIMIT = 250
 GATEWAY = "shopify_payments"
+LANDING_SITE = "/"
 
 
 def connection(

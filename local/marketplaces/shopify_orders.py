@@ -8,6 +8,7 @@ from local.marketplaces.buyers import Buyer
 from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify_nodes import (
     GATEWAY,
+    LANDING_SITE,
     customer_number,
     email,
     fulfillment_status,
@@ -69,6 +70,7 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "note": None,
         "tags": [],
         "customAttributes": [],
+        "customerJourneySummary": _journey(shop, sale),
         "customerLocale": "en-US",
         "sourceName": "web",
         "paymentGatewayNames": [GATEWAY],
@@ -87,6 +89,18 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "fulfillments": lambda _info, first=None: [fulfillment_node(sale, each) for each in sale.parcels[:first]],
         "fulfillmentOrders": pages([fulfillment_order_node(shop, sale)]),
     }
+
+
+def _journey(shop: Shopify, sale: Sale) -> dict[str, Any]:
+    """CustomerJourneySummary"""
+    visit = {
+        "id": f"gid://shopify/CustomerVisit/{sale.order_id}",
+        "landingPage": f"https://{shop.shop_domain}{LANDING_SITE}",
+        "referrerUrl": None,
+        "occurredAt": stamp(sale.placed_at),
+        "source": "direct",
+    }
+    return {"ready": True, "lastVisit": visit}
 
 
 def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:

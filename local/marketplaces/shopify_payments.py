@@ -344,9 +344,17 @@ def find_job(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[str
 
 def order_fields(shop: Shopify, sale: Sale) -> dict[str, Any]:
     """What an Order says of its money."""
-    made = payments(shop, sale)
+
+    def transactions(info: GraphQLResolveInfo[Any], first: int | None = None, capturable: bool | None = None) -> Any:
+        made = payments(shop, sale)
+        if capturable is not None:
+            made = [
+                each for each in made if (each.kind == "AUTHORIZATION" and left_of(shop, sale, each) > 0) == capturable
+            ]
+        return listed([transaction_node(shop, sale, each) for each in made])(info, first)
+
     return {
-        "transactions": listed([transaction_node(shop, sale, each) for each in made]),
+        "transactions": transactions,
         "refunds": listed([refund_node(shop, sale, each) for each in refunds(shop, sale)]),
         "suggestedRefund": lambda _info, **_asked: suggested_refund(shop, sale),
     }

@@ -13,7 +13,7 @@ from local.marketplaces.catalogue import shopify_product_id, shopify_variant_id
 from local.marketplaces.money import amount_text
 from local.marketplaces.shelf import Parcel, Sale, SoldLine
 from local.marketplaces.shopify_back_office import RefundMade
-from local.marketplaces.shopify_nodes import GATEWAY, customer_number, email, total_minor
+from local.marketplaces.shopify_nodes import GATEWAY, LANDING_SITE, customer_number, email, total_minor
 from local.marketplaces.shopify_payments import (
     capturable_minor,
     financial_status,
@@ -73,7 +73,7 @@ def rest_order(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "estimated_taxes": False,
         "financial_status": financial_status(shop, sale).lower(),
         "fulfillment_status": _fulfillment_status(sale.shipped_units, complete=sale.fully_shipped),
-        "landing_site": "/",
+        "landing_site": LANDING_SITE,
         "landing_site_ref": None,
         "location_id": None,
         "merchant_of_record_app_id": None,

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from local.marketplaces import shopify_balance
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.ebay import Ebay
@@ -65,7 +66,7 @@ class Marketplaces:
     """Shopify, Amazon and eBay with one catalogue.
 
     `rate_per_s`: orders a second over all three. `clock`: the time of API calls; by default the time of the last tick.
-    `payout_every_s`: how often Amazon and eBay pay the seller; 0: only when told to.
+    `payout_every_s`: how often Shopify, Amazon and eBay pay the seller; 0: only when told to.
     `woocommerce`: a WooCommerce shop sells beside them; `webhooks_on`: it tells of its orders, once.
     `ebay_limit_scale` multiplies eBay's limits of a day; by default as much as Amazon's rates are multiplied.
     """
@@ -133,10 +134,11 @@ class Marketplaces:
         return due
 
     def pay_out(self, now: datetime) -> None:
-        """Amazon and eBay pay what is due to the seller, with a statement of each."""
+        """Each marketplace that holds money pays what is due to the seller, with a statement of it."""
         self.paid_out_at = now
         self.amazon.close_settlement(now)
         self.ebay.pay_out(now)
+        shopify_balance.pay_out(self.shopify, now)
 
     def sell(self, marketplace: str, count: int = 1, sku: str | None = None) -> list[str]:
         """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out."""

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.port import Availability, Basic, CancellationRequest, RefundRequest, ShipmentConfirmation
-from chalicelib.channels.registry import client_class
+from chalicelib.channels.port import Availability, CancellationRequest, RefundRequest, ShipmentConfirmation
 from chalicelib.channels.storefront.client import MOST_ITEMS, ShopClient
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unanswered
@@ -305,13 +304,3 @@ def test_a_token_is_never_sent_in_the_clear(on: Seller, base_url: str) -> None:
     with pytest.raises(Refused, match="https"):
         on.client_with(on.shop.secret, base_url=base_url)
     assert on.sent == []
-
-
-@pytest.mark.parametrize("kind", ["shopify"])
-def test_a_channel_that_cannot_refund_or_cancel_yet_says_what_to_do(kind: str) -> None:
-    client: Any = client_class(kind)
-    assert issubclass(client, Basic)
-    for call, wish in ((client.refund, refund()), (client.cancel, cancellation())):
-        with pytest.raises(Refused, match="seller pages") as refusal:
-            call(object.__new__(client), "1001", wish)
-        assert refusal.value.reason == "not_supported"

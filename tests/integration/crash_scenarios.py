@@ -608,7 +608,8 @@ def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
         only_the_shop(box)
         for step in steps:
             step(box)
-        box.patch.setattr(accounts, "MARKETPLACES", ("shop",))
+        for kinds in ("MARKETPLACES", "PAYERS"):
+            box.patch.setattr(accounts, kinds, ("shop",))
         box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
         return None
 

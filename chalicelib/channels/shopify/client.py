@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.channels.budgets import Budget
+from chalicelib.channels.facts import ListedItem, Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
@@ -17,16 +18,18 @@ from chalicelib.channels.port import (
     Basic,
     CancellationRequest,
     CaptureRequest,
+    Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
     read_all,
 )
-from chalicelib.channels.shopify import cancellations, documents, fulfilment, payments, refunds
+from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.domain.settlement import LedgerFact
 
 __all__ = ["USER_AGENT", "ShopifyClient"]
 
@@ -49,6 +52,7 @@ class ShopifyClient(Basic):
         jobs: Jobs | None = None,
     ) -> None:
         self._wire = ShopifyWire(transport, account, credentials, tokens, now_ms)
+        self._location_id = str(account.get("location_id") or "")
         self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
@@ -223,6 +227,24 @@ class ShopifyClient(Basic):
     def cancel(self, external_id: str, wish: CancellationRequest) -> None:
         """Call a whole order off, or units of it. `Busy` while Shopify's job runs."""
         cancellations.call_off(self._wire, self._jobs, external_id, wish)
+
+    # --- the account ----------------------------------------------------------------------------------
+
+    def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
+        """Set the prices of variants, product by product; one outcome for each."""
+        return variants.set_prices(self._wire, wanted)
+
+    def listings(self) -> Iterator[ListedItem]:
+        """Every variant with what is available of it at the account's `location_id`, or where alone it is stocked."""
+        return variants.read_listings(self._wire, self._location_id)
+
+    def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
+        """Every amount that Shopify Payments has booked since then; none without Shopify Payments."""
+        return balance.read_transactions(self._wire, since_ms)
+
+    def payouts(self, since_ms: int) -> Iterator[Payout]:
+        """Every payout issued since then that is paid, with all its transactions."""
+        return balance.read_payouts(self._wire, self._jobs, since_ms)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

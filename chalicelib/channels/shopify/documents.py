@@ -4,7 +4,7 @@ Shopify prices a query by what its nested lists could return and refuses one abo
 and the long ones are paged. Source: shopify.dev, API rate limits.
 """
 
-from chalicelib.channels.shopify import documents_money
+from chalicelib.channels.shopify import documents_account, documents_money
 
 VERSION = "2026-10"
 
@@ -30,6 +30,10 @@ query Order($id: ID!, $after: String) {
     originalTotalAdditionalFeesSet { shopMoney { amount } }
     totalOutstandingSet { shopMoney { amount } }
     totalRefundedSet { shopMoney { amount } }
+    totalReceivedSet { shopMoney { amount } }
+    totalCapturableSet { shopMoney { amount } }
+    capturable
+    transactions(first: 10, capturable: true) { id authorizationExpiresAt }
     customer { legacyResourceId firstName lastName }
     customAttributes { key value }
     customerJourneySummary {
@@ -150,4 +154,5 @@ def available(count: int) -> str:
 ALL = (
     *(ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2)),
     *documents_money.ALL,
+    *documents_account.ALL,
 )

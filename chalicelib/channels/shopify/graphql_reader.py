@@ -8,7 +8,8 @@ from chalicelib.channels.fields import Node
 
 
 def rest_shape(node: Node) -> dict[str, Any]:
-    """The REST fields that the reader reads, from an order of `documents.ORDER`."""
+    """The REST fields that the reader reads, from an order of `documents.ORDER`, and three of what only GraphQL tells:
+    total_received, total_capturable and authorizations, those that can be captured now."""
     place = node.at("shippingAddress")
     customer = node.at("customer")
     return {
@@ -26,6 +27,12 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "total_tax": _money(node, "totalTaxSet"),
         "total_tip_received": _money(node, "totalTipReceivedSet"),
         "total_outstanding": _money(node, "totalOutstandingSet"),
+        "total_received": _money(node, "totalReceivedSet"),
+        "total_capturable": _money(node, "totalCapturableSet") if node.flag("capturable") else None,
+        "authorizations": [
+            {"id": _number(each.text("id")), "expires_at": each.at("authorizationExpiresAt").value}
+            for each in node.each("transactions")
+        ],
         "original_total_duties_set": _set(node.at("originalTotalDutiesSet")),
         "original_total_additional_fees_set": _set(node.at("originalTotalAdditionalFeesSet")),
         "line_items": [_line(line) for line in node.at("lineItems").each("nodes")],

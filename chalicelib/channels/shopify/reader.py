@@ -196,16 +196,43 @@ def _payment(order: Node, total_minor: int, currency: str, problems: list[Proble
         return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)
     if status == "refunded":
         return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor or whole_minor)
-    if status == "authorized":
-        return Payment(authorised_minor=max(total_minor, 0))
-    if status == "partially_paid":
-        paid_minor = max(total_minor - order.minor("total_outstanding", currency), 0)
-        return Payment(captured_minor=max(paid_minor, refunded_minor), refunded_minor=refunded_minor)
+    if status in ("authorized", "partially_paid"):
+        return _partly(order, status, total_minor, refunded_minor, currency)
     if status in ("voided", "expired"):
         return Payment(lapsed=True)
     if status != "pending":
         problems.append(Problem("payment_unknown", f"financial_status is {status!r}: look at it in Shopify"))
     return Payment()
+
+
+def _partly(order: Node, status: str, total_minor: int, refunded_minor: int, currency: str) -> Payment:
+    """Money of which some is authorised or outstanding. Webhook bodies tell neither what was taken nor what is still
+    authorised, and what is authorised does not count as outstanding: who has paid a part and owes nothing has
+    authorised the rest."""
+    if order.has("total_received"):
+        received_minor = max(order.minor("total_received", currency), refunded_minor)
+        paid = Payment(captured_minor=received_minor, refunded_minor=refunded_minor)
+        open_minor = max(order.minor("total_capturable", currency), 0)
+        return _capturable(order, paid, received_minor + open_minor) if open_minor else paid
+    owed_minor = order.minor("total_outstanding", currency)
+    if status == "authorized" or owed_minor <= 0:
+        paid = Payment(captured_minor=refunded_minor, refunded_minor=refunded_minor)
+        return _capturable(order, paid, max(total_minor, 0))
+    paid_minor = max(total_minor - owed_minor, refunded_minor, 0)
+    return Payment(captured_minor=paid_minor, refunded_minor=refunded_minor)
+
+
+def _capturable(order: Node, paid: Payment, authorised_minor: int) -> Payment:
+    """With money that Shopify takes for us on request. Of several authorisations the first to lapse is told."""
+    found = order.each("authorizations")
+    ends_ms = [ms for each in found if (ms := each.optional_time_ms("expires_at"))]
+    return replace(
+        paid,
+        authorised_minor=authorised_minor,
+        captor="channel",
+        reference=found[0].text("id") if found else "",
+        expires_ms=min(ends_ms, default=0),
+    )
 
 
 def _refunded_minor(order: Node, currency: str, problems: list[Problem]) -> int:

@@ -128,3 +128,51 @@ def test_a_graphql_amount_that_is_no_number_is_refused_and_never_crashes(field: 
     body["shippingLines"]["nodes"][0][field] = {"shopMoney": {"amount": junk}}
     with pytest.raises(Unreadable):
         read(body)
+
+
+# --- authorised money ---------------------------------------------------------------------------------
+
+
+def paid_partly(status: str, received: str, capturable: str, *expires: str | None) -> Payment:
+    told = graphql_order() | {
+        "displayFinancialStatus": status,
+        "totalRefundedSet": bag("0.0"),
+        "totalOutstandingSet": bag("7.0"),
+        "totalReceivedSet": bag(received),
+        "totalCapturableSet": bag(capturable),
+        "capturable": capturable != "0.0",
+        "transactions": [
+            {"id": f"gid://shopify/OrderTransaction/{number}", "authorizationExpiresAt": ends}
+            for number, ends in enumerate(expires, start=81)
+        ],
+    }
+    return read({"order": told}).payment
+
+
+def test_what_can_be_captured_is_told_with_who_captures_it_and_until_when() -> None:
+    payment = paid_partly("AUTHORIZED", "0.0", "36.0", "2026-05-11T12:00:00Z")
+    assert payment == Payment(authorised_minor=3600, captor="channel", reference="81", expires_ms=1778500800000)
+
+
+def test_an_authorisation_beside_money_that_was_taken_comes_on_top_of_it() -> None:
+    payment = paid_partly("PARTIALLY_PAID", "10.0", "19.0", None, "2026-05-11T12:00:00Z")
+    assert (payment.captured_minor, payment.authorised_minor) == (1000, 2900)
+    assert (payment.reference, payment.expires_ms) == ("81", 1778500800000)
+
+
+def test_a_part_that_is_paid_is_what_was_received() -> None:
+    assert paid_partly("PARTIALLY_PAID", "10.0", "0.0") == Payment(captured_minor=1000)
+
+
+def test_a_webhook_of_a_part_paid_order_that_owes_nothing_tells_an_authorisation_and_no_capture() -> None:
+    found = read(order(financial_status="partially_paid", total_outstanding="0.00"))
+    assert found.payment == Payment(authorised_minor=2000, captor="channel")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_visit_counts_once_shopify_has_worked_it_out(ready: bool) -> None:
+    visit = {"landingPage": "https://mill.example/mugs?utm_source=newsletter", "referrerUrl": None}
+    found = read({"order": graphql_order() | {"customerJourneySummary": {"ready": ready, "lastVisit": visit}}})
+    told = read(order(landing_site="/mugs?utm_source=newsletter", created_at="2026-05-04T12:00:00Z"))
+    assert told.attribution
+    assert (found.attribution and found.attribution.referral) == (told.attribution.referral if ready else None)

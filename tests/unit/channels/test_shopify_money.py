@@ -105,7 +105,7 @@ def test_yen_have_no_decimals() -> None:
     ("status", "payment"),
     [
         ("pending", Payment()),
-        ("authorized", Payment(authorised_minor=2000)),
+        ("authorized", Payment(authorised_minor=2000, captor="channel")),
         ("partially_paid", Payment(captured_minor=1500)),
         ("paid", Payment(captured_minor=2000)),
         ("partially_refunded", Payment(captured_minor=2000)),

@@ -8,8 +8,8 @@ from chalicelib.channels.fields import Node
 
 
 def rest_shape(node: Node) -> dict[str, Any]:
-    """The REST fields that the reader reads, from an order of `documents.ORDER`, and three of what only GraphQL tells:
-    total_received, total_capturable and authorizations, those that can be captured now."""
+    """The REST fields that the reader reads, from an order of `documents.ORDER`, and of what only GraphQL tells:
+    total_received, total_capturable, capturable and authorizations, those that can be captured now."""
     place = node.at("shippingAddress")
     customer = node.at("customer")
     return {
@@ -28,7 +28,8 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "total_tip_received": _money(node, "totalTipReceivedSet"),
         "total_outstanding": _money(node, "totalOutstandingSet"),
         "total_received": _money(node, "totalReceivedSet"),
-        "total_capturable": _money(node, "totalCapturableSet") if node.flag("capturable") else None,
+        "total_capturable": _money(node, "totalCapturableSet"),
+        "capturable": node.at("capturable").value,
         "authorizations": [
             {"id": _number(each.text("id")), "expires_at": each.at("authorizationExpiresAt").value}
             for each in node.each("transactions")

@@ -211,24 +211,28 @@ def _partly(order: Node, status: str, total_minor: int, refunded_minor: int, cur
     authorised the rest."""
     if order.has("total_received"):
         received_minor = max(order.minor("total_received", currency), refunded_minor)
-        paid = Payment(captured_minor=received_minor, refunded_minor=refunded_minor)
         open_minor = max(order.minor("total_capturable", currency), 0)
-        return _capturable(order, paid, received_minor + open_minor) if open_minor else paid
+        if status == "authorized" and not open_minor:  # by a gateway of which Shopify knows no more
+            open_minor = max(total_minor, 0)
+        paid = Payment(captured_minor=received_minor, refunded_minor=refunded_minor)
+        if not open_minor:
+            return paid
+        paid = replace(paid, authorised_minor=received_minor + open_minor)
+        return _capturable(order, paid) if order.flag("capturable") else paid
     owed_minor = order.minor("total_outstanding", currency)
-    if status == "authorized" or owed_minor <= 0:
+    if status == "authorized" or (order.has("total_outstanding") and owed_minor <= 0):
         paid = Payment(captured_minor=refunded_minor, refunded_minor=refunded_minor)
-        return _capturable(order, paid, max(total_minor, 0))
+        return _capturable(order, replace(paid, authorised_minor=max(total_minor, 0)))
     paid_minor = max(total_minor - owed_minor, refunded_minor, 0)
     return Payment(captured_minor=paid_minor, refunded_minor=refunded_minor)
 
 
-def _capturable(order: Node, paid: Payment, authorised_minor: int) -> Payment:
+def _capturable(order: Node, paid: Payment) -> Payment:
     """With money that Shopify takes for us on request. Of several authorisations the first to lapse is told."""
     found = order.each("authorizations")
     ends_ms = [ms for each in found if (ms := each.optional_time_ms("expires_at"))]
     return replace(
         paid,
-        authorised_minor=authorised_minor,
         captor="channel",
         reference=found[0].text("id") if found else "",
         expires_ms=min(ends_ms, default=0),

@@ -154,6 +154,10 @@ def test_what_can_be_captured_is_told_with_who_captures_it_and_until_when() -> N
     assert payment == Payment(authorised_minor=3600, captor="channel", reference="81", expires_ms=1778500800000)
 
 
+def test_what_shopify_cannot_capture_is_authorised_and_nobody_is_asked_for_it() -> None:
+    assert paid_partly("AUTHORIZED", "0.0", "0.0") == Payment(authorised_minor=3600)
+
+
 def test_an_authorisation_beside_money_that_was_taken_comes_on_top_of_it() -> None:
     payment = paid_partly("PARTIALLY_PAID", "10.0", "19.0", None, "2026-05-11T12:00:00Z")
     assert (payment.captured_minor, payment.authorised_minor) == (1000, 2900)
@@ -176,3 +180,9 @@ def test_a_visit_counts_once_shopify_has_worked_it_out(ready: bool) -> None:
     told = read(order(landing_site="/mugs?utm_source=newsletter", created_at="2026-05-04T12:00:00Z"))
     assert told.attribution
     assert (found.attribution and found.attribution.referral) == (told.attribution.referral if ready else None)
+
+
+def test_an_old_body_that_tells_nothing_outstanding_tells_no_authorisation() -> None:
+    body = order(financial_status="partially_paid")
+    body.pop("total_outstanding", None)
+    assert read(body).payment == Payment(captured_minor=2000)

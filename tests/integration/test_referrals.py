@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
+from chalice.test import Client
 
+import chalicelib.inbound.guard
+import chalicelib.inbound.referrals
+from app import app
 from chalicelib.inbound.referrals import report
 from chalicelib.inbound.views import order_detail
 from chalicelib.store.accounts import add_account, read_pause, resume_account
@@ -163,3 +168,22 @@ def test_a_later_word_without_a_visit_keeps_what_is_known_of_it(stand: Stand) ->
     assert order.content
     assert order.content.referral
     assert order.content.referral.campaign == "spring"
+
+
+def test_the_report_is_asked_for_by_days_and_with_a_token(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand.sell()
+    stand.world.secrets.kept = {"api-tokens": {hashlib.sha256(b"a token").hexdigest(): "tests"}}
+    for module in (chalicelib.inbound.guard, chalicelib.inbound.referrals):
+        monkeypatch.setattr(module, "runtime", lambda: stand.world.runtime)
+    with Client(app) as client:
+
+        def asked(first: str, last: str, caller: str = "a token") -> Any:
+            path = f"/api/referrals?from={first}&to={last}"
+            return client.http.get(path, headers={"Authorization": f"Bearer {caller}"})
+
+        (row,) = asked("2026-02-01", "2026-03-01").json_body["referrals"]
+        assert (row["source"], row["orders"], row["revenue"]) == ("facebook", 1, "10.00")
+        assert asked("2026-03-02", "2026-03-02").json_body == {"referrals": []}
+        statuses = [asked("2026-03-01", "2026-02-01").status_code, asked("2026-01-01", "2026-02-01").status_code]
+        assert statuses == [400, 400]
+        assert asked("2026-03-01", "2026-03-01", "another").status_code == 401

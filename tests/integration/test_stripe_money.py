@@ -237,7 +237,10 @@ def test_a_reading_of_money_finds_out_that_the_key_is_revoked(paid: Paid) -> Non
     assert read_pause(paid.world.tables, "stripe")
 
 
-@pytest.mark.parametrize("named", [("storefront:1001", {}), ("1001", {"channel": "storefront"})])
+@pytest.mark.parametrize(
+    "named",
+    [("storefront:1001", {}), ("1001", {"channel": "storefront"}), ("storefront:1001", {"channel": "storefront"})],
+)
 def test_a_payment_names_its_order_whole_or_with_the_channel_beside(
     paid: Paid, named: tuple[str, dict[str, str]]
 ) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 from chalicelib.channels.transport import urllib3_transport
 from chalicelib.runtime.wiring import clock_ms
+from chalicelib.store.accounts import add_account
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
 from cli import commands
@@ -35,9 +36,11 @@ from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, i
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
-from local.marketplaces.faults import EVERYDAY
+from local.marketplaces.faults import EVERYDAY, FaultDie
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Marketplaces
+from local.processors.server import OwnShop, Processors, processor_accounts
+from local.processors.stripe import Stripe
 from local.proxy import Proxy
 from local.seed import add_accounts, add_catalogue, api_token, put_secrets
 from local.simulated import Bank, Desk, Every, Warehouse
@@ -49,6 +52,7 @@ RESTOCKED = CATALOGUE
 CONNECT_ATTEMPTS = 5  # the stand-ins fail now and then, as they do in life
 POLL_S = 10
 ACCOUNTS_S = 20
+SHOP_S = 6
 PAYOUT_S = 45.0
 MONEY_HELD_S = 15.0  # how long a marketplace keeps what a buyer has paid; days in life
 TICK = json.dumps(
@@ -181,6 +185,20 @@ def business(run: Run) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def own_shop(run: Run) -> Iterator[None]:
+    """An own shop whose buyers pay at the stand-in of Stripe: authorised when they order, captured when it ships."""
+    webhooks = f"{run.address}/webhooks/stripe"
+    stripe = Stripe(FaultDie(EVERYDAY), webhook_url=webhooks, payout_every_s=int(PAYOUT_S), start=utc_now())
+    server = MarketplaceServer(Processors(stripe), post_webhooks(), state=run.folder / "stripe.json")
+    connected = processor_accounts(stripe, f"http://127.0.0.1:{server.port}")
+    put_secrets(run.engine.client("ssm"), connected, run.token)
+    for name, account in connected.items():
+        add_account(run.tables(), name, {**account["settings"], "import_from_ms": clock_ms()})
+    with server, Every(SHOP_S, OwnShop(Api(run.address, run.token), stripe, server.lock, CATALOGUE)):
+        yield
+
+
 STEPS: tuple[Step, ...] = (front_door, marketplaces, connections, business)
 
 
@@ -247,7 +265,7 @@ def go(port: int) -> None:
         engine = running.enter_context(Engine(FOLDER / "engine"))
         print("deploying ...", flush=True)
         run = Run(port, FOLDER, package, engine, engine.deploy(package))
-        for step in STEPS:
+        for step in (*STEPS, own_shop):
             running.enter_context(step(run))
         print(greeting(run), flush=True)
         wait_for_ctrl_c(engine)
@@ -259,7 +277,7 @@ def greeting(run: Run) -> str:
     owner = " ".join(f"{name}={value}" for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}.items())
     news = "as you left it" if run.deployment.took_over else "deployed"
     return f"""
-Headrace is running ({news}). Orders come in from three stand-in marketplaces.
+Headrace is running ({news}). Orders come in from stand-in marketplaces and an own shop.
 
   console   {run.address}/#token={run.token}
   stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages

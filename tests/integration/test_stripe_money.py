@@ -17,7 +17,8 @@ from chalicelib.domain.orders import Order
 from chalicelib.inbound import webhooks
 from chalicelib.inbound.accounts import JOBS
 from chalicelib.inbound.polls import resume
-from chalicelib.store.accounts import add_account, read_pause
+from chalicelib.runtime.queues import asking_again
+from chalicelib.store.accounts import add_account, pause_account, read_pause, resume_account
 from chalicelib.store.orders import read_order
 from local.marketplaces.faults import FaultDie, Faults
 from local.memory.world import World
@@ -216,6 +217,43 @@ def test_a_resumed_processor_is_asked_again_for_what_was_left_undone(paid: Paid,
     assert read_pause(paid.world.tables, "stripe") is None
     assert [paid.stripe.books.intents[each].captures for each in references] == [[1000], [1000]]
     books(paid.world)
+
+
+def test_what_asks_again_waits_for_the_end_of_the_pause(paid: Paid) -> None:
+    """It is sent before the pause is taken away, and may be read before, too."""
+    reference = paid.sell()
+    pause_account(paid.world.tables, "stripe", "the key is revoked", 1)
+    paid.ship()
+    paid.world.queues.send("sync-shop", asking_again("stripe", ["storefront"]))
+    paid.world.run()
+    resume_account(paid.world.tables, "stripe")
+    paid.pass_time()
+    assert paid.stripe.books.intents[reference].captures == [1000]
+
+
+def test_a_reading_of_money_finds_out_that_the_key_is_revoked(paid: Paid) -> None:
+    paid.world.secrets.kept["stripe/api"] = {"api_key": "rk_revoked"}
+    JOBS["poll_money"](paid.world.runtime)
+    assert read_pause(paid.world.tables, "stripe")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [("storefront:1001", {}), ("1001", {"channel": "storefront"}), ("storefront:1001", {"channel": "storefront"})],
+)
+def test_a_payment_names_its_order_whole_or_with_the_channel_beside(
+    paid: Paid, named: tuple[str, dict[str, str]]
+) -> None:
+    reference = paid.stripe.authorise(1000, "EUR", named[0], **named[1])
+    send(paid.world, document(payment=paid.payment(reference)))
+    paid.ship()
+    refunded_there(paid, reference, 300)
+    paid.pass_time()
+    assert paid.order().state.payment.refunded_minor == 300
+    paid.pass_time(60)
+    paid.pass_time(60)
+    paid.read_money()
+    assert stage(paid.order()) == "settled"
 
 
 def captured_there(paid: Paid, reference: str) -> None:

@@ -13,9 +13,10 @@ from chalice import Blueprint
 
 from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.registry import PROCESSORS, kind_of
+from chalicelib.domain.errors import Busy
 from chalicelib.runtime.batch import Delivery, each_then_send
 from chalicelib.runtime.bodies import enclose
-from chalicelib.runtime.clients import Processor, client_for
+from chalicelib.runtime.clients import Paused, Processor, client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
@@ -46,7 +47,11 @@ def fetch_order(message: Message, runtime: Runtime) -> list[Message]:
 
 
 def _look_at_payment(account: str, object_id: str, runtime: Runtime) -> None:
-    seen: Seen | None = Processor(account, runtime).seen(object_id)
+    """A dispute is told once and found by no poll, so it waits for the end of a pause."""
+    try:
+        seen: Seen | None = Processor(account, runtime).seen(object_id)
+    except Paused:
+        raise Busy(f"{account} is paused", after_s=60) from None
     if seen is None:
         log("payment_of_no_order", account=account, about=object_id)
         return

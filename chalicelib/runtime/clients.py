@@ -14,7 +14,6 @@ from chalicelib.domain.errors import Refused, Unauthorised
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
-    channels,
     claim_token,
     drop_token,
     keep_token,
@@ -141,8 +140,10 @@ def processor_for(name: str, runtime: Runtime, *, probing: bool = False) -> Proc
     make = processor_class(kind_of(name))
     if not probing:
         _check_open(name, runtime)
-    known = runtime.settled("channels", lambda: channels(runtime.tables))
-    account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name)) if name in known else {}
+    try:
+        account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name))
+    except Refused:
+        account = {}
     return make(runtime.transport(), account, _secret(name, runtime), runtime.clock())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from app import app
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.lifecycle import stage
 from chalicelib.domain.orders import Order
-from chalicelib.inbound import webhooks
+from chalicelib.inbound import api, channels_api, guard, webhooks
 from chalicelib.inbound.accounts import JOBS
 from chalicelib.inbound.polls import resume
 from chalicelib.runtime.queues import asking_again
@@ -151,6 +152,35 @@ def test_a_dispute_and_its_end_reach_the_order(paid: Paid, won: bool) -> None:
     paid.pass_time()
     assert paid.order().state.disputes[dispute_id].status == ("won" if won else "lost")
     books(paid.world)
+
+
+def test_a_dispute_that_is_told_of_during_a_pause_is_not_lost(paid: Paid) -> None:
+    reference = paid.sell()
+    paid.ship()
+    paid.pass_time()
+    pause_account(paid.world.tables, "stripe", "the key is revoked", 1)
+    dispute_id = paid.stripe.dispute(reference, 1000)
+    paid.pass_time()
+    assert not paid.order().state.disputes
+    resume("stripe", paid.world.runtime)
+    paid.pass_time(60)
+    assert dispute_id in paid.order().state.disputes
+
+
+def test_the_api_shows_what_stripe_has_booked_about_an_order(paid: Paid, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid.sell()
+    paid.ship()
+    paid.pass_time(60)
+    paid.pass_time(60)
+    paid.read_money()
+    paid.world.secrets.kept["api-tokens"] = {hashlib.sha256(b"token").hexdigest(): "tests"}
+    for module in (api, channels_api, guard):
+        monkeypatch.setattr(module, "runtime", lambda: paid.world.runtime)
+    url = "/api/orders/storefront%3A1001/money"
+    money = paid.door.http.get(url, headers={"Authorization": "Bearer token"}).json_body
+    (payout,) = money["payouts"]
+    assert {each["kind"]: each["amount"] for each in money["sums"]} == {"sale": "10.00", "fee": "-0.40"}
+    assert (payout["settled"]["amount"], payout["fees"]["amount"], len(payout["lines"])) == ("10.00", "0.40", 2)
 
 
 def test_a_forged_event_changes_nothing_and_a_useless_one_is_acknowledged(paid: Paid) -> None:

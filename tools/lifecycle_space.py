@@ -44,7 +44,8 @@ from chalicelib.domain.lifecycle import (
 )
 from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor
 from chalicelib.domain.settlement import PayoutLine, decide_settlement
-from chalicelib.domain.shipping import decide_confirmation, decide_return_told
+from chalicelib.domain.parcels import TrackingEvent
+from chalicelib.domain.shipping import decide_confirmation, decide_return_told, decide_tracking
 from chalicelib.domain.sourcing import Available, Sourcing
 
 T0_MS = 1_700_000_000_000
@@ -396,6 +397,13 @@ def _sync(node: Node) -> Node | None:
     return replace(node, order=after) if after else None
 
 
+def _is_delivered(node: Node) -> Node | None:
+    shipments = node.order.state.shipments
+    event = TrackingEvent("n", "delivered", node.now_ms)
+    after = decide_tracking(node.order, shipments[0].shipment_id, event, node.now_ms) if shipments else None
+    return replace(node, order=after) if after else None
+
+
 def _sync_fails(node: Node) -> Node | None:
     """The channel will not."""
     order = node.order
@@ -453,6 +461,7 @@ STEPS: Mapping[str, Step] = {
     "ship from east": _ships("east"),
     "sync": _sync,
     "sync fails": _sync_fails,
+    "the carrier delivers": _is_delivered,
     "payout": _is_paid_out,
     "time passes": _time_passes,
     "paid": _says(_paid),

@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, Quantities, Return, Shipment
+from chalicelib.domain.parcels import TrackingEvent, advanced
 from chalicelib.domain.stock import StockMove
 
 CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
@@ -59,6 +60,28 @@ def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int)
     holds = tuple(hold for hold in order.state.holds if hold.reason != CONFIRMATION_REFUSED)
     cause = f"{order.channel} has {', '.join(sorted(shipment_ids))}"
     return moved(order, order.having(shipments=shipments, holds=holds), "confirm", now_ms=now_ms, cause=cause)
+
+
+def decide_tracking(order: Order, shipment_id: str, event: TrackingEvent, now_ms: int) -> Order | None:
+    """A carrier's report of a parcel; None when it brings the parcel no further, or the order does not have it (yet).
+
+    A large shipment was recorded in numbered parts, which are one parcel. An order that is put away stays so.
+    """
+    if order.state.archived:
+        return None
+    shipments = tuple(
+        _tracked(each, event) if each.shipment_id.partition("/")[0] == shipment_id else each
+        for each in order.state.shipments
+    )
+    if shipments == order.state.shipments:
+        return None
+    cause = f"{shipment_id} {event.status}"
+    return moved(order, order.having(shipments=shipments), "track", now_ms=now_ms, cause=cause)
+
+
+def _tracked(parcel: Shipment, event: TrackingEvent) -> Shipment:
+    delivered_ms = parcel.delivered_ms or (event.at_ms if event.status == "delivered" else 0)
+    return replace(parcel, tracking=advanced(parcel.tracking, event), delivered_ms=delivered_ms)
 
 
 def decide_fulfilment(order: Order, location: str, answer: str, actor: str, now_ms: int) -> Decided | None:

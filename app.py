@@ -10,21 +10,25 @@ from chalicelib.inbound import (
     ebay_notifications,
     erasure,
     fetch,
+    labels_api,
     notifications,
     polls,
     prices,
     referrals,
     stock_api,
+    tracking,
     webhooks,
 )
-from chalicelib.outbound import reconcile, relay, sweep, sync, tell_meta
+from chalicelib.outbound import labels, reconcile, relay, sweep, sync, tell_meta
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
 app = Chalice(app_name="headrace")
+app.api.binary_types.append("application/pdf")  # whoever fetches one says so in Accept
 
 for module in (
     api,
     commands,
+    labels_api,
     stock_api,
     prices,
     referrals,
@@ -44,6 +48,8 @@ for module in (
     relay,
     sync,
     tell_meta,
+    labels,
+    tracking,
     sweep,
     reconcile,
 ):

@@ -13,6 +13,9 @@ from chalicelib.domain.parcels import TrackingEvent, advanced
 from chalicelib.domain.stock import StockMove
 
 CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
+ADDRESS_UNDELIVERABLE = "address_undeliverable"  # hold: the carrier cannot deliver to the buyer's address
+NO_RATE = "no_rate"  # hold: no offer keeps the limits that were set for the label
+LABEL_REFUSED = "label_refused"  # hold: the carrier will not sell the label
 
 Decided = tuple[Order, list[StockMove]]
 
@@ -62,21 +65,24 @@ def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int)
     return moved(order, order.having(shipments=shipments, holds=holds), "confirm", now_ms=now_ms, cause=cause)
 
 
-def decide_tracking(order: Order, shipment_id: str, event: TrackingEvent, now_ms: int) -> Order | None:
-    """A carrier's report of a parcel; None when it brings the parcel no further, or the order does not have it (yet).
-
-    A large shipment was recorded in numbered parts, which are one parcel. An order that is put away stays so.
-    """
-    if order.state.archived:
-        return None
-    shipments = tuple(
-        _tracked(each, event) if each.shipment_id.partition("/")[0] == shipment_id else each
+def has_parcel(order: Order, label_id: str, tracking_number: str) -> bool:
+    """Whether the parcel of a label has been recorded: under the label's id, whole or in numbered parts, or by the
+    warehouse under an id of its own."""
+    return any(
+        each.shipment_id.partition("/")[0] == label_id or (tracking_number and each.tracking_number == tracking_number)
         for each in order.state.shipments
     )
-    if shipments == order.state.shipments:
+
+
+def decide_tracking(order: Order, event: TrackingEvent, now_ms: int) -> Order | None:
+    """A carrier's report of a parcel, which may be recorded in several parts; None when it brings the parcel no
+    further, or the order does not have it (yet). An order that is put away stays so."""
+    number = event.tracking_number
+    shipments = tuple(_tracked(s, event) if s.tracking_number == number else s for s in order.state.shipments)
+    if order.state.archived or not number or shipments == order.state.shipments:
         return None
-    cause = f"{shipment_id} {event.status}"
-    return moved(order, order.having(shipments=shipments), "track", now_ms=now_ms, cause=cause)
+    after = order.having(shipments=shipments)
+    return moved(order, after, "track", now_ms=now_ms, cause=f"{number} {event.status}")
 
 
 def _tracked(parcel: Shipment, event: TrackingEvent) -> Shipment:

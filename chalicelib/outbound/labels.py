@@ -138,7 +138,7 @@ def _bought(label: StoredLabel, order: Order, client: CarrierClient, runtime: Ru
 def _chosen(
     label: StoredLabel, order: Order, contact: Contact | None, client: CarrierClient, runtime: Runtime
 ) -> StoredLabel:
-    """The label with the offer that is to be bought. Raises `_HeldError` when the address or every offer will not do."""
+    """The label with the offer that is to be bought. Raises `_HeldError` when the address or no offer will do."""
     recipient = _recipient(contact)
     if recipient is None:
         raise _HeldError(ADDRESS_UNDELIVERABLE, "no address is kept")

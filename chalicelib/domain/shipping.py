@@ -16,6 +16,7 @@ CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will 
 ADDRESS_UNDELIVERABLE = "address_undeliverable"  # hold: the carrier cannot deliver to the buyer's address
 NO_RATE = "no_rate"  # hold: no offer keeps the limits that were set for the label
 LABEL_REFUSED = "label_refused"  # hold: the carrier will not sell the label
+LABEL_HOLDS = (ADDRESS_UNDELIVERABLE, NO_RATE, LABEL_REFUSED)
 
 Decided = tuple[Order, list[StockMove]]
 
@@ -63,6 +64,11 @@ def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int)
     holds = tuple(hold for hold in order.state.holds if hold.reason != CONFIRMATION_REFUSED)
     cause = f"{order.channel} has {', '.join(sorted(shipment_ids))}"
     return moved(order, order.having(shipments=shipments, holds=holds), "confirm", now_ms=now_ms, cause=cause)
+
+
+def may_be_labelled(order: Order) -> bool:
+    """Whether a label may be bought: the order is paid, and on hold for nothing but a label that could not be."""
+    return is_funded(order.state) and all(hold.reason in LABEL_HOLDS for hold in order.state.holds)
 
 
 def has_parcel(order: Order, label_id: str, tracking_number: str) -> bool:

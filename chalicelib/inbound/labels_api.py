@@ -17,11 +17,10 @@ from chalicelib.channels.carriers import CARRIER_KINDS
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.commands import items_of
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import is_funded
 from chalicelib.domain.money import currency_code, to_minor, to_text
 from chalicelib.domain.orders import Order
 from chalicelib.domain.parcels import is_taken
-from chalicelib.domain.shipping import has_parcel
+from chalicelib.domain.shipping import has_parcel, may_be_labelled
 from chalicelib.inbound.api import known_order
 from chalicelib.inbound.guard import answer, body_as, checked_size, guarded
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -201,7 +200,7 @@ def _wish(body: LabelBody, order: Order) -> dict[str, Any]:
 
 
 def _check_may_ship(order: Order) -> None:
-    if order.state.holds or not is_funded(order.state):
+    if not may_be_labelled(order):
         why = ", ".join(hold.reason for hold in order.state.holds) or "it is not paid"
         raise Refused("on_hold", f"{order.order_id} may not ship ({why})")
 

@@ -17,11 +17,17 @@ from chalicelib.channels.carrier_port import Address, CarrierClient, Label, Labe
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
-from chalicelib.domain.holds import decide_hold
-from chalicelib.domain.lifecycle import is_funded
+from chalicelib.domain.holds import decide_hold, decide_resolve
 from chalicelib.domain.orders import Order
 from chalicelib.domain.parcels import Rate, RateRule, choose_rate, is_taken
-from chalicelib.domain.shipping import ADDRESS_UNDELIVERABLE, LABEL_REFUSED, NO_RATE, has_parcel
+from chalicelib.domain.shipping import (
+    ADDRESS_UNDELIVERABLE,
+    LABEL_HOLDS,
+    LABEL_REFUSED,
+    NO_RATE,
+    has_parcel,
+    may_be_labelled,
+)
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.clients import carrier_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
@@ -57,10 +63,10 @@ def look_at(message: Message, runtime: Runtime) -> None:
     if "void" in message:
         _give_back(message["order"], message["void"], runtime)
         return
-    wanted = [_wanted(message, runtime)] if "label" in message else labels_of(runtime.tables, message["order"])
-    for label in wanted:
+    is_asked = "label" in message
+    for label in [_wanted(message, runtime)] if is_asked else labels_of(runtime.tables, message["order"]):
         if label.status in ("wanted", "bought"):
-            _drive(label, runtime)
+            _drive(label, runtime, resolves=is_asked)
 
 
 def _wanted(message: Message, runtime: Runtime) -> StoredLabel:
@@ -74,8 +80,12 @@ def _wanted(message: Message, runtime: Runtime) -> StoredLabel:
     return keep_label(runtime.tables, label, replace(label, account=account, wish=wish))
 
 
-def _drive(label: StoredLabel, runtime: Runtime) -> None:
-    """Bring a label as far as it comes now: chosen, bought, filed, its parcel recorded. Every step may be repeated."""
+def _drive(label: StoredLabel, runtime: Runtime, *, resolves: bool) -> None:
+    """Bring a label as far as it comes now: chosen, bought, filed, its parcel recorded. Every step may be repeated.
+
+    `resolves`: somebody has asked anew, so that its success ends the holds of labels. What is merely looked at again,
+    since a hold was resolved, never does: of two labels, the one would end what the other has just begun, for ever.
+    """
     order = read_order(runtime.tables, label.order_id, content=True)
     if order is None:
         raise Refused("unknown_order", f"no order {label.order_id!r}")
@@ -88,7 +98,19 @@ def _drive(label: StoredLabel, runtime: Runtime) -> None:
             return
     if label.status == "bought":
         label = label if label.file_key else _filed(label, client, runtime)
-        _record(label, order, runtime)
+        _record(label, _resolved(order, runtime) if resolves else order, runtime)
+
+
+def _resolved(order: Order, runtime: Runtime) -> Order:
+    """The order without the holds of labels that could not be bought: one was. Any other is looked at again, and holds
+    it anew."""
+    after = order
+    for hold in order.state.holds:
+        if hold.reason in LABEL_HOLDS:
+            after = decide_resolve(after, hold.reason, "labels", runtime.clock()) or after
+    if after is not order:
+        runtime.tables.write(*order_writes(order, after))
+    return after
 
 
 class _HeldError(Exception):
@@ -115,7 +137,7 @@ def _bought(label: StoredLabel, order: Order, client: CarrierClient, runtime: Ru
     purchase is asked for again, whatever has become of the order meanwhile."""
     contact = read_contact(runtime.tables, order.order_id)
     if not label.rate:
-        if order.state.holds or not is_funded(order.state):
+        if not may_be_labelled(order):
             raise Refused("on_hold", f"{order.order_id} may not ship")
         label = _chosen(label, order, contact, client, runtime)
     wish = _request(label, contact, runtime, label.ref)

@@ -19,16 +19,19 @@ import chalicelib.inbound.guard
 import chalicelib.inbound.labels_api
 import chalicelib.inbound.webhooks
 from app import app
+from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.orders import Order
 from chalicelib.domain.sourcing import Sourcing
 from chalicelib.inbound.tracking import LOST_MS, UNHEARD_MS, ask_carriers
 from chalicelib.store.accounts import add_account, set_sourcing
 from chalicelib.store.contacts import buyer_of, contact_write, read_contact, traces_of
-from chalicelib.store.labels import read_label, unheard_labels
+from chalicelib.store.labels import unheard_labels
 from chalicelib.store.listings import sku_writes
 from chalicelib.store.orders import read_order
 from chalicelib.store.stock import receipt_writes
 from local.carriers.desk import UNKNOWN_POSTCODE
+from local.marketplaces.shop import ShopStandIn
+from local.marketplaces.world import Delivery
 from local.memory.world import World
 from tests.contract.carrier_desks import BASE, KINDS, PURCHASES, SENDER, Counter, counter
 from tests.integration.test_api import TOKEN, call, queued
@@ -85,7 +88,8 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Tr
         monkeypatch.setattr(getattr(chalicelib.inbound, name), "runtime", lambda: world.runtime)
     send(world, document(ship_to=ADDRESS, customer={"name": "A Buyer", "email": "buyer@example.org"}))
     contact = read_contact(world.tables, ID)
-    assert contact and contact.address["postcode"] == "45402"
+    assert contact
+    assert contact.address["postcode"] == "45402"
     return world
 
 
@@ -117,7 +121,8 @@ def test_a_label_is_bought_filed_and_its_parcel_recorded(world: Trade, client: C
     assert call(client, "POST", f"{ORDER}/labels", WISH)[0] == 200
     answer = client.http.get("/api/labels/L1/file", headers={**_token(), "Accept": "application/pdf"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/pdf")
-    assert answer.body.startswith(b"%PDF") and label["tracking_number"].encode() in answer.body
+    assert answer.body.startswith(b"%PDF")
+    assert label["tracking_number"].encode() in answer.body
     assert world.sold() == 1
     books(world)
 
@@ -156,32 +161,25 @@ def test_an_address_that_nobody_delivers_to_holds_the_order_until_it_is_resolved
     (hold,) = world.order().state.holds
     assert (hold.reason, world.sold(), shown(client)["status"]) == ("address_undeliverable", 0, "wanted")
     assert "Elm" not in hold.detail
-    assert call(client, "POST", f"{ORDER}/labels", WISH)[1]["error"]["reason"] == "on_hold"
+    ask(client, world)
+    assert [hold.reason for hold in world.order().state.holds] == ["address_undeliverable"]
     assert call(client, "DELETE", f"{ORDER}/holds/address_undeliverable")[0] == 202
     world.run()
     assert (world.sold(), len(world.order().state.shipments)) == (1, 1)
 
 
-def test_a_corrected_address_is_the_one_on_the_label(world: Trade, client: Client) -> None:
+def test_a_label_that_no_offer_fits_is_asked_for_again_with_other_limits(world: Trade, client: Client) -> None:
+    """And goes to the address as it is by then, though the carrier was asked with the one before."""
     ask(client, world, most_amount="1.00", currency="USD")
-    assert [hold.detail for hold in world.order().state.holds] == ["too_dear"]
-    send(world, document(at="2026-01-05T11:00:00Z", ship_to={**ADDRESS, "line1": "3 Oak Street"}))
+    assert [(hold.reason, hold.detail) for hold in world.order().state.holds] == [("no_rate", "too_dear")]
     assert call(client, "DELETE", f"{ORDER}/holds/no_rate")[0] == 202
     world.run()
-    assert [hold.reason for hold in world.order().state.holds] == ["no_rate"]
-    contact = read_contact(world.tables, ID)
-    assert contact and contact.address["line1"] == "3 Oak Street"
-    world.queues.send("entry", [{"order": ID, "do": "resolve", "fact": {"reason": "no_rate"}}])
-    wish = {**(read_label(world.tables, ID, "L1") or pytest.fail()).wish}
-    del wish["most_amount_minor"]
-    world.queues.send("labels", [{"order": ID, "label": "L1", "account": world.at.kind, "wish": wish}])
-    world.run()
-    for _ in range(2):
-        world.later(minutes=1)
-    sold = world.at.desk.state.shipments[world.at.desk.state.labels[0]]
-    made = json.dumps([each.asked for each in world.at.desk.state.shipments.values()][1:])
-    assert "3 Oak Street" in made
-    assert world.sold() == 1 and sold.tracking_number == shown(client)["tracking_number"]
+    assert [hold.reason for hold in world.order().state.holds] == ["no_rate"]  # looked at again, and no better
+    send(world, document(at="2026-01-05T11:00:00Z", ship_to={**ADDRESS, "line1": "3 Oak Street"}))
+    ask(client, world)
+    assert (world.order().state.holds, world.sold(), len(world.order().state.shipments)) == ((), 1, 1)
+    addressed = [json.dumps(each.asked) for each in world.at.desk.state.shipments.values() if "rate" not in each.asked]
+    assert ["Oak" in asked for asked in addressed] == [False, True]
 
 
 def test_an_account_that_takes_no_key_makes_its_labels_wait(world: Trade, client: Client) -> None:
@@ -230,33 +228,26 @@ def test_a_refused_void_leaves_the_label_bought(world: Trade, client: Client) ->
     assert (shown(client)["status"], shown(client)["why"][:14]) == ("bought", "label_not_void")
 
 
-def tell(client: Client, world: Trade, **altered: Any) -> list[int]:
-    """The desk's webhooks, all of them in their order; what the door answered."""
+def tell(client: Client, world: Trade, webhooks: list[Delivery] | None = None) -> list[int]:
+    """The desk's webhooks as they are now, or these; what the door answered."""
     statuses = []
-    for told in [*_webhooks(world)]:
-        body, headers, url = told
-        path = f"/webhooks/{world.at.kind}"
-        query = urlsplit(url).query
-        answer = client.http.post(f"{path}?{query}" if query else path, headers=headers, body=altered.get("body", body))
-        statuses.append(answer.status_code)
+    for each in webhooks or reports(world):
+        path = f"/webhooks/{world.at.kind}?{urlsplit(each.url).query}"
+        statuses.append(client.http.post(path, headers=dict(each.headers), body=each.body).status_code)
     world.run()
     return statuses
 
 
-def _webhooks(world: Trade) -> list[tuple[bytes, dict[str, str], str]]:
-    """Every report of every parcel so far, each as its own webhook."""
+def reports(world: Trade) -> list[Delivery]:
+    """A webhook for each parcel that has moved, which tells of all that has happened to it."""
     desk = world.at.desk
-    deliveries = []
-    for shipment in desk.state.shipments.values():
-        if shipment.moves:
-            deliveries.append(desk._webhook(shipment, "unknown"))
-    return [(each.body, dict(each.headers), each.url) for each in deliveries]
+    return [desk._webhook(each, "unknown") for each in desk.state.shipments.values() if each.moves]
 
 
 def test_a_parcel_is_followed_until_it_is_delivered_and_never_back(world: Trade, client: Client) -> None:
     ask(client, world)
     world.later(hours=3)
-    early = _webhooks(world)
+    early = reports(world)
     assert tell(client, world) == [200]
     assert world.order().state.shipments[0].tracking == "in_transit"
     world.later(hours=40)
@@ -264,10 +255,7 @@ def test_a_parcel_is_followed_until_it_is_delivered_and_never_back(world: Trade,
     (parcel,) = world.order().state.shipments
     assert (parcel.tracking, world.now_ms - parcel.delivered_ms) == ("delivered", 7 * 3_600_000)
     version = world.order().state.version
-    for body, headers, url in early:
-        path = f"/webhooks/{world.at.kind}?{urlsplit(url).query}"
-        assert client.http.post(path, headers=headers, body=body).status_code == 200
-    world.run()
+    assert tell(client, world, early) == [200]
     assert (world.order().state.shipments, world.order().state.version) == ((parcel,), version)
     assert unheard_labels(world.tables, world.now_ms + LOST_MS, 9) == []
     view = call(client, "GET", ORDER)[1]["shipments"][0]
@@ -351,6 +339,37 @@ def test_a_wrong_wish_is_refused_by_name(
     found, answer = call(client, "POST", f"{ORDER}/labels", body)
     assert (found, queued(world)) == (status, 0), answer
     assert named in answer["error"]["detail"]
+
+
+def test_of_two_labels_the_one_that_nobody_sells_stops_no_other_for_ever(world: Trade, client: Client) -> None:
+    ask(client, world, label_id="dear", lines=ONE, most_amount="1.00", currency="USD")
+    ask(client, world, lines=ONE)
+    assert [hold.reason for hold in world.order().state.holds] == ["no_rate"]  # the dear one, looked at again
+    assert call(client, "POST", f"{ORDER}/labels/dear/void")[0] == 202
+    world.run()
+    assert call(client, "DELETE", f"{ORDER}/holds/no_rate")[0] == 202
+    world.run()
+    assert (shown(client, "dear")["status"], shown(client)["status"]) == ("voided", "bought")
+    assert ([each.shipment_id for each in world.order().state.shipments], world.order().state.holds) == (["L1"], ())
+
+
+def test_the_channel_is_told_of_the_parcel(world: Trade, client: Client) -> None:
+    shop = ShopStandIn(["MUG"], lambda: world.now_ms)
+
+    def wire(request: HttpRequest) -> HttpResponse:
+        return world.at.wire(request) if request.url.startswith(BASE) else shop.send(request)
+
+    object.__setattr__(world.runtime, "transport", lambda: wire)
+    add_account(world.tables, "shop", shop.account)
+    world.secrets.kept["shop/api"] = shop.secret
+    shop.place(document("7"))
+    world.queues.send("entry", [{"channel": "shop", "raw": json.dumps(document("7", ship_to=ADDRESS)), "hint": {}}])
+    world.run()
+    assert call(client, "POST", "/api/orders/shop:7/labels", WISH)[0] == 202
+    world.run()
+    order = read_order(world.tables, "shop:7", content=True)
+    assert order
+    assert [(each.tracking_number[:2], each.confirmed_ms) for each in order.state.shipments] == [("94", world.now_ms)]
 
 
 def test_an_id_is_the_label_of_one_order(world: Trade, client: Client) -> None:

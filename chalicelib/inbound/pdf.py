@@ -28,7 +28,7 @@ class Text:
 
 
 def pdf(pages: Sequence[Sequence[Text]]) -> bytes:
-    """The file; the same pages make the same bytes. What WinAnsi does not have is shown without its accents, or as ?."""
+    """The file; the same pages make the same bytes. What WinAnsi lacks is shown without its accents, or as ?."""
     width, height = A4_PT
     kids = " ".join(f"{_page_number(index)} 0 R" for index in range(len(pages)))
     fonts = " ".join(f"/F{index} {3 + index} 0 R" for index in range(len(_FONTS)))

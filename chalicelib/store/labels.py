@@ -104,14 +104,17 @@ def keep_new_label(tables: Tables, label: StoredLabel) -> StoredLabel:
 
 
 def keep_label(tables: Tables, before: StoredLabel, after: StoredLabel) -> StoredLabel:
-    """Write the label as it is now, with what finds it. Raises `Stale` when it has changed since it was read."""
+    """Write the label as it is now, with what finds it; nothing where that is how it was. Raises `Stale` when it has
+    changed since it was read."""
+    after = after if after.is_awaited else replace(after, heard_ms=0)
+    if after == before:
+        return before
     after = replace(after, version=before.version + 1)
     tables.write(*_writes(before, after))
     return after
 
 
 def _writes(before: StoredLabel | None, after: StoredLabel) -> list[Write]:
-    after = after if after.is_awaited else replace(after, heard_ms=0)
     when = When(version=before.version) if before else When(absent=True)
     named = {name: value for name, value in asdict(after).items() if name not in ("order_id", "label_id") and value}
     writes: list[Write] = [Put(_key(after.order_id, after.label_id), {**named, "schema": SCHEMA}, when)]

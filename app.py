@@ -8,24 +8,30 @@ from chalicelib.inbound import (
     channels_api,
     checkout,
     commands,
+    documents,
     ebay_notifications,
     erasure,
     fetch,
+    labels_api,
     notifications,
     polls,
     prices,
     referrals,
     stock_api,
+    tracking,
     webhooks,
 )
-from chalicelib.outbound import catalogue, reconcile, relay, sweep, sync, tell_meta
+from chalicelib.outbound import catalogue, labels, reconcile, relay, sweep, sync, tell_meta
 from chalicelib.stages import allocation, entry, funding, settlement, shipping
 
 app = Chalice(app_name="headrace")
+app.api.binary_types.append("application/pdf")  # whoever fetches one says so in Accept
 
 for module in (
     api,
     commands,
+    labels_api,
+    documents,
     stock_api,
     prices,
     referrals,
@@ -47,6 +53,8 @@ for module in (
     sync,
     tell_meta,
     catalogue,
+    labels,
+    tracking,
     sweep,
     reconcile,
 ):

@@ -14,9 +14,22 @@ STAGES = ("funding", "allocation", "shipping", "settlement")
 
 SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
 
+CARRIERS = ("easypost", "shippo")
+
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
-QUEUES = ("amazon-notifications", "ebay-notifications", "erasure", "hints", "entry", *STAGES, *SYNC_QUEUES, "meta")
+QUEUES = (
+    "amazon-notifications",
+    "ebay-notifications",
+    "erasure",
+    "hints",
+    "entry",
+    *STAGES,
+    *SYNC_QUEUES,
+    "meta",
+    "labels",
+    "tracking",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,15 @@ def reads_bodies() -> tuple[May, ...]:
     return (May("s3", "bodies", ("GetObject",)),)
 
 
+def reads_labels() -> tuple[May, ...]:
+    """The files of labels, and no other body."""
+    return (May("s3", "labels", ("GetObject",)),)
+
+
+def puts_labels() -> tuple[May, ...]:
+    return (May("s3", "labels", ("PutObject",)),)
+
+
 def puts_bodies() -> tuple[May, ...]:
     return (May("s3", "bodies", ("PutObject",)),)
 
@@ -92,6 +114,11 @@ def opens(*names: str) -> tuple[May, ...]:
 def opens_accounts_of(kind: str) -> tuple[May, ...]:
     """The credentials of every account of one kind; `shop*` alone would open those of shopify too."""
     return opens(f"{kind}/api", f"{kind}-*/api")
+
+
+def opens_carriers() -> tuple[May, ...]:
+    """The credentials of every account of a carrier's service."""
+    return tuple(one for kind in CARRIERS for one in opens_accounts_of(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +222,9 @@ FUNCTIONS = (
             *writes("stock", "listings"),
             *queries("open", "placed"),
             *sends("entry", "funding", "allocation", "shipping", "settlement", *SYNC_QUEUES),
-            *sends("ebay-notifications", "erasure", "hints"),
+            *sends("ebay-notifications", "erasure", "hints", "labels", "tracking"),
             *puts_bodies(),
+            *reads_labels(),
             *opens("*/webhook", "api-tokens"),
             *opens_accounts_of("ebay"),  # to fetch the keys with which eBay signs
         ),
@@ -258,7 +286,7 @@ FUNCTIONS = (
         FromStreams(("orders", "stock"), window_s=1),
         (
             *writes("channels", only=COUNTERS),
-            *sends("entry", "funding", "allocation", "meta", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
+            *sends("entry", "funding", "allocation", "meta", "labels", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
         ),
         memory_mb=WAITING_MB,
         timeout_s=60,
@@ -288,6 +316,34 @@ FUNCTIONS = (
         ),
         memory_mb=WAITING_MB,
         timeout_s=300,
+    ),
+    Function(
+        "buy_labels",
+        FromQueue("labels", max_concurrency=2),
+        (
+            *writes("orders", "channels"),
+            May(
+                "dynamodb", "contacts", ("GetItem", "PutItem")
+            ),  # reads where the parcel goes, and has the label's file erased with the buyer
+            *sends("labels", "shipping"),
+            *puts_labels(),
+            *opens_carriers(),
+        ),
+        memory_mb=WAITING_MB,
+        timeout_s=90,
+    ),
+    Function(
+        "tracking",
+        FromQueue("tracking", max_concurrency=2),
+        (*writes("orders"), *sends("tracking")),
+        memory_mb=WAITING_MB,
+    ),
+    Function(
+        "poll_tracking",
+        Every(30),
+        (*reads("orders"), *reads("channels"), *sends("tracking", "labels"), *opens_carriers()),
+        memory_mb=WAITING_MB,
+        timeout_s=120,
     ),
     _poll("shopify", 5),
     _poll("amazon", 15),

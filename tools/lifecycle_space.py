@@ -43,8 +43,9 @@ from chalicelib.domain.lifecycle import (
     untold_returns,
 )
 from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor
+from chalicelib.domain.parcels import TrackingEvent
 from chalicelib.domain.settlement import PayoutLine, decide_settlement
-from chalicelib.domain.shipping import decide_confirmation, decide_return_told
+from chalicelib.domain.shipping import decide_confirmation, decide_return_told, decide_tracking
 from chalicelib.domain.sourcing import Available, Sourcing
 
 T0_MS = 1_700_000_000_000
@@ -333,7 +334,8 @@ def _ships(place: str) -> Step:
         name = f"p{len(state.shipments)}"
         if not lines:
             return None
-        return _asks("ship", shipment_id=name, location=place, shipped_ms=node.now_ms, lines=lines)(node)
+        parcel = {"shipment_id": name, "tracking_number": _NUMBER, "location": place, "shipped_ms": node.now_ms}
+        return _asks("ship", **parcel, lines=lines)(node)
 
     return step
 
@@ -396,6 +398,11 @@ def _sync(node: Node) -> Node | None:
     return replace(node, order=after) if after else None
 
 
+def _is_delivered(node: Node) -> Node | None:
+    after = decide_tracking(node.order, TrackingEvent(_NUMBER, "delivered", node.now_ms), node.now_ms)
+    return replace(node, order=after) if after else None
+
+
 def _sync_fails(node: Node) -> Node | None:
     """The channel will not."""
     order = node.order
@@ -443,6 +450,7 @@ def _goods_are_here(node: Node) -> Node | None:
     return _asks("resolve", reason=AWAITS_RETURN)(node)
 
 
+_NUMBER = "1Z"
 _REFUND = {"refund_id": "f", "amount_minor": 100}
 _DISPUTE = {"dispute_id": "d", "amount_minor": 100}
 
@@ -453,6 +461,7 @@ STEPS: Mapping[str, Step] = {
     "ship from east": _ships("east"),
     "sync": _sync,
     "sync fails": _sync_fails,
+    "the carrier delivers": _is_delivered,
     "payout": _is_paid_out,
     "time passes": _time_passes,
     "paid": _says(_paid),

@@ -44,7 +44,8 @@ def _resource(may: May, stage: Stage) -> Json:
         case "sqs":
             return arn_of(queue_id(may.name))
         case "s3":
-            return {"Fn::Sub": "${BodiesBucket.Arn}/*"}
+            prefix = "" if may.name == "bodies" else f"{may.name}/"
+            return {"Fn::Sub": f"${{BodiesBucket.Arn}}/{prefix}*"}
         case "ssm":
             path = f"parameter/{APP}/{stage.name}/{may.name}"
             return {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:{path}"}

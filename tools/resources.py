@@ -8,6 +8,9 @@ from tools.names import APP, Json, arn_of, camel, dlq_id, function_id, queue_id
 MAX_RECEIVES = 5
 TWO_WEEKS_S = 1_209_600
 
+KEPT_DAYS = {"claims": 30, "held": 30, "labels": 90}
+"""How long the bucket keeps bodies, by the first word of their key. What has another first word is kept for ever."""
+
 AMAZON_NOTIFIER_ACCOUNT = "437568002678"
 """The AWS account that delivers SP-API notifications.
 Source: SP-API documentation, "Set up notifications with Amazon SQS"."""
@@ -120,19 +123,24 @@ def _document(statements: list[Json], service: str, targets: list[Json]) -> Json
 
 
 def bodies_bucket(stage: Stage) -> Json:
-    """Claim check for bodies larger than a queue message, and raw payloads of held orders."""
+    """Claim check for bodies larger than a queue message, raw payloads of held orders, and labels, which are printed
+    again as long as a parcel may be lost. A rule names its prefix, since the shortest that fits an object decides."""
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    expiry = {
-        "Id": "forget",
-        "Status": "Enabled",
-        "ExpirationInDays": 30,
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
-    }
+    rules = [
+        {
+            "Id": f"forget-{prefix}",
+            "Status": "Enabled",
+            "Prefix": f"{prefix}/",
+            "ExpirationInDays": days,
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        }
+        for prefix, days in KEPT_DAYS.items()
+    ]
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     properties = {
         "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
         "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
-        "LifecycleConfiguration": {"Rules": [expiry]},
+        "LifecycleConfiguration": {"Rules": rules},
     }
     found = {
         "BodiesBucket": {"Type": "AWS::S3::Bucket", **_on_removal(stage), "Properties": properties},

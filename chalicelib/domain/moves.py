@@ -231,6 +231,9 @@ _SHIPPING = {
         until="the payout",
     ),
     "confirm": Move("sync", "a parcel that the channel has not acknowledged", lambda state: bool(state.shipments)),
+    "track": Move(
+        "tracking", "a parcel of which its carrier says something further", lambda state: bool(state.shipments)
+    ),
     "cancel_told": Move("sync", "units called off by us, no location asked", lambda state: bool(state.cancellations)),
     "return_told": Move("sync", "a return that came further than the channel knows", _returning),
     "request_return": Move("shipping", "units that are out", _some("shipped"), until="the goods"),

@@ -122,7 +122,11 @@ class Hold:
 
 @dataclass(frozen=True)
 class Shipment:
-    """What left. `items` maps line index to units; `confirmed_ms` is 0 until the selling channel acknowledged it."""
+    """What left. `items` maps line index to units; `confirmed_ms` is 0 until the selling channel acknowledged it.
+
+    tracking      how the parcel stands, one of `parcels.TRACKING`; "" until its carrier has said anything
+    delivered_ms  when it was delivered, by the carrier's own clock (Unix ms); 0 until then
+    """
 
     shipment_id: str
     location: str
@@ -131,6 +135,8 @@ class Shipment:
     shipped_ms: int
     items: Mapping[int, int]
     confirmed_ms: int = 0
+    tracking: str = ""
+    delivered_ms: int = 0
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,11 @@ def advanced(status_before: str, event: TrackingEvent) -> str:
     return max(status_before, event.status, key=_rank)
 
 
+def is_taken(status: str) -> bool:
+    """Whether the carrier has the parcel: its label cannot be given back any more."""
+    return _rank(status) > _rank("label_created") and status != "cancelled"
+
+
 def in_order(events: Iterable[TrackingEvent]) -> tuple[TrackingEvent, ...]:
     """The reports by the carrier's own time, oldest first, each once; at one time the further one comes last."""
     return tuple(sorted(set(events), key=lambda event: (event.at_ms, _rank(event.status), event.status, event.detail)))

@@ -9,9 +9,14 @@ from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, Quantities, Return, Shipment
+from chalicelib.domain.parcels import TrackingEvent, advanced
 from chalicelib.domain.stock import StockMove
 
 CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will not take a parcel
+ADDRESS_UNDELIVERABLE = "address_undeliverable"  # hold: the carrier cannot deliver to the buyer's address
+NO_RATE = "no_rate"  # hold: no offer keeps the limits that were set for the label
+LABEL_REFUSED = "label_refused"  # hold: the carrier will not sell the label
+LABEL_HOLDS = (ADDRESS_UNDELIVERABLE, NO_RATE, LABEL_REFUSED)
 
 Decided = tuple[Order, list[StockMove]]
 
@@ -59,6 +64,36 @@ def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int)
     holds = tuple(hold for hold in order.state.holds if hold.reason != CONFIRMATION_REFUSED)
     cause = f"{order.channel} has {', '.join(sorted(shipment_ids))}"
     return moved(order, order.having(shipments=shipments, holds=holds), "confirm", now_ms=now_ms, cause=cause)
+
+
+def may_be_labelled(order: Order) -> bool:
+    """Whether a label may be bought: the order is paid, and on hold for nothing but a label that could not be."""
+    return is_funded(order.state) and all(hold.reason in LABEL_HOLDS for hold in order.state.holds)
+
+
+def has_parcel(order: Order, label_id: str, tracking_number: str) -> bool:
+    """Whether the parcel of a label has been recorded: under the label's id, whole or in numbered parts, or by the
+    warehouse under an id of its own."""
+    return any(
+        each.shipment_id.partition("/")[0] == label_id or (tracking_number and each.tracking_number == tracking_number)
+        for each in order.state.shipments
+    )
+
+
+def decide_tracking(order: Order, event: TrackingEvent, now_ms: int) -> Order | None:
+    """A carrier's report of a parcel, which may be recorded in several parts; None when it brings the parcel no
+    further, or the order does not have it (yet). An order that is put away stays so."""
+    number = event.tracking_number
+    shipments = tuple(_tracked(s, event) if s.tracking_number == number else s for s in order.state.shipments)
+    if order.state.archived or not number or shipments == order.state.shipments:
+        return None
+    after = order.having(shipments=shipments)
+    return moved(order, after, "track", now_ms=now_ms, cause=f"{number} {event.status}")
+
+
+def _tracked(parcel: Shipment, event: TrackingEvent) -> Shipment:
+    delivered_ms = parcel.delivered_ms or (event.at_ms if event.status == "delivered" else 0)
+    return replace(parcel, tracking=advanced(parcel.tracking, event), delivered_ms=delivered_ms)
 
 
 def decide_fulfilment(order: Order, location: str, answer: str, actor: str, now_ms: int) -> Decided | None:

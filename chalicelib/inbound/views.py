@@ -102,6 +102,8 @@ def order_detail(order: Order) -> dict[str, Any]:
                 "tracking_number": s.tracking_number,
                 "shipped_ms": s.shipped_ms,
                 "confirmed_ms": s.confirmed_ms,
+                "tracking": s.tracking,
+                "delivered_ms": s.delivered_ms,
                 "lines": _units_of(order, s.items),
             }
             for s in state.shipments

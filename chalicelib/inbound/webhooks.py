@@ -9,13 +9,22 @@ from collections.abc import Mapping
 
 from chalice import Blueprint, Response
 
+from chalicelib.channels.carriers import CARRIER_KINDS, tracking_reader
 from chalicelib.channels.registry import OWN_KINDS, kind_of, reader_for
-from chalicelib.channels.signatures import verify_shopify, verify_standard_webhook, verify_stripe, verify_woocommerce
+from chalicelib.channels.signatures import (
+    verify_easypost,
+    verify_shopify,
+    verify_standard_webhook,
+    verify_stripe,
+    verify_token,
+    verify_woocommerce,
+)
 from chalicelib.channels.stripe.events import read_event
 from chalicelib.channels.woocommerce.webhooks import TOPICS, is_ping, told_of
-from chalicelib.domain.errors import Forged, Refused
+from chalicelib.domain.errors import Forged, Refused, Unreadable
 from chalicelib.inbound import ebay_door
 from chalicelib.inbound.guard import answer, check_token, checked_size, told
+from chalicelib.inbound.tracking import messages_of
 from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime, runtime
@@ -52,7 +61,8 @@ def webhook_challenge(channel: str) -> Response:
 )
 @told
 def webhook(channel: str) -> Response:
-    """Deliveries of Shopify, eBay, WooCommerce and Stripe, each signed its own way. Forged ones hear 401, eBay 412."""
+    """Deliveries of Shopify, eBay, WooCommerce, Stripe and carriers, each signed its own way. A forged one hears 401, of
+    eBay 412."""
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
@@ -63,7 +73,28 @@ def webhook(channel: str) -> Response:
         return _woocommerce(channel, raw, ports)
     if kind_of(channel) == "stripe":
         return _stripe(channel, raw, ports)
+    if kind_of(channel) in CARRIER_KINDS:
+        return _carrier(channel, raw, ports)
     return _shopify(channel, raw, ports)
+
+
+def _carrier(account: str, raw: bytes, ports: Runtime) -> Response:
+    """What a carrier says of parcels. Only how far each has come goes on: the rest may name whoever took it in."""
+    request = blueprint.current_request
+    _check_known(account, ports)
+    if kind_of(account) == "easypost":
+        verify_easypost(raw, request.headers.get("x-hmac-signature", ""), _secrets(account, ports))
+    else:
+        query: Mapping[str, str] = request.query_params or {}
+        verify_token(query.get("token", ""), _secrets(account, ports))
+    try:
+        messages = messages_of(tracking_reader(kind_of(account))(raw))
+    except Unreadable as unread:  # they would only send it again
+        log("tracking_unread", channel=account, reason=unread.reason)
+        return answer({"accepted": False, "reason": "this cannot be read"})
+    if messages:
+        ports.queues.send("tracking", messages)
+    return answer({"accepted": bool(messages)})
 
 
 def _woocommerce(channel: str, raw: bytes, ports: Runtime) -> Response:

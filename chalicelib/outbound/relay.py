@@ -91,6 +91,8 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
         due.append("allocation")
     if unsaid_to_channel(order):
         due.append(sync or (SYNC_QUEUES["shop"] if asks_processor(order.state) else ""))
+    if before and before.state.holds and not order.state.holds:
+        due.append("labels")  # one that is wanted may have waited for this
     if _is_purchase(order) and not (before and _is_purchase(before)):
         due.append("meta")
     follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]

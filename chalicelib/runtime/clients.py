@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.channels.budgets import Plan
+from chalicelib.channels.carrier_port import CarrierClient
+from chalicelib.channels.carriers import carrier_class
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import client_class, kind_of, plans_of, processor_class
@@ -164,6 +166,18 @@ class Processor:
                 raise Paused("channel_paused", refused.detail) from None
 
         return call
+
+
+def carrier_for(name: str, runtime: Runtime) -> CarrierClient:
+    """The client of a carrier's account; `easypost` and `easypost-eu` are accounts of an `easypost`.
+
+    It is never paused: a label that is wanted waits until the account works, and nothing else has to be looked up
+    again. Raises `Refused` when the kind, the account or its secret is missing.
+    """
+    make = carrier_class(kind_of(name))
+    account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name))
+    secret = runtime.secrets.get(f"{name}/api")
+    return make(runtime.transport(), account, secret, StoredJobs(runtime.tables, name), runtime.clock())
 
 
 def _check_open(account: str, runtime: Runtime) -> None:

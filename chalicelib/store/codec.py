@@ -89,10 +89,7 @@ def encode_state(state: State) -> list[Any]:
             state.placed_ms,
             _encode_timeline(state.timeline),
             {name: list(amounts) for name, amounts in state.payouts.items()},
-            [
-                [s.shipment_id, s.location, s.carrier, s.tracking_number, s.shipped_ms, _out(s.items), s.confirmed_ms]
-                for s in state.shipments
-            ],
+            [_encode_shipment(shipment) for shipment in state.shipments],
             state.ship_by_ms,
             state.reserved_until_ms,
             [[h.reason, h.detail, h.since_ms, h.owner] for h in state.holds],
@@ -295,9 +292,16 @@ def _decode_units(data: Sequence[Any]) -> Quantities:
     )
 
 
+def _encode_shipment(parcel: Shipment) -> list[Any]:
+    """How it is tracked comes last, and only where that is known."""
+    named = [parcel.shipment_id, parcel.location, parcel.carrier, parcel.tracking_number]
+    tracked = [parcel.tracking, parcel.delivered_ms] if parcel.tracking else []
+    return [*named, parcel.shipped_ms, _out(parcel.items), parcel.confirmed_ms, *tracked]
+
+
 def _decode_shipment(data: Sequence[Any]) -> Shipment:
-    shipment_id, location, carrier, tracking_number, shipped_ms, items, confirmed_ms = data
-    return Shipment(shipment_id, location, carrier, tracking_number, shipped_ms, _in(items), confirmed_ms)
+    shipment_id, location, carrier, tracking_number, shipped_ms, items, *rest = data
+    return Shipment(shipment_id, location, carrier, tracking_number, shipped_ms, _in(items), *rest)
 
 
 def _encode_timeline(timeline: Sequence[Happening]) -> list[Any]:

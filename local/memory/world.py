@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from chalicelib.domain.errors import Refused
-from chalicelib.inbound import ebay_notifications, erasure, fetch, notifications
-from chalicelib.outbound import relay, sync, tell_meta
+from chalicelib.inbound import ebay_notifications, erasure, fetch, notifications, tracking
+from chalicelib.outbound import labels, relay, sync, tell_meta
 from chalicelib.runtime.batch import Delivery, Work
 from chalicelib.runtime.queues import SYNC_QUEUES, Message, batches
 from chalicelib.runtime.wiring import Runtime
@@ -33,6 +33,8 @@ WORK: Mapping[str, Work] = {
     "shipping": shipping.work,
     "settlement": settlement.work,
     "meta": tell_meta.work,
+    "labels": labels.work,
+    "tracking": tracking.work,
     **{queue: sync.work_for(kind) for kind, queue in SYNC_QUEUES.items()},
 }
 LISTENERS = {f.trigger.queue: f for f in FUNCTIONS if isinstance(f.trigger, FromQueue)}

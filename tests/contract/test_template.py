@@ -157,6 +157,7 @@ def test_only_functions_that_speak_to_channels_may_open_their_credentials(resour
     of_one_kind = {f"{work}{kind}" for work in ("Sync", "Poll") for kind in kinds}
     of_several = {"APIHandler", "Fetch", "PollMoney", "PollReturns", "CheckAccounts", "CheckListings", "CheckOrders"}
     of_several |= {"TellMeta", "FeedCatalogue"}  # speak to Meta with that account alone
+    of_several |= {"BuyLabels", "PollTracking"}  # speak to carriers' services alone
     assert readers == of_one_kind | of_several
 
 
@@ -178,6 +179,18 @@ def secrets_opened_by(resources: Json, function: str) -> list[str]:
     reading = [s for s in statements(resources, function) if "ssm:GetParameter" in s["Action"]]
     paths = [resource["Fn::Sub"].partition(":parameter/headrace/")[2] for s in reading for resource in s["Resource"]]
     return [path.partition("/")[2] for path in paths]
+
+
+@pytest.mark.parametrize("function", ["BuyLabels", "PollTracking"])
+def test_what_speaks_to_carriers_opens_no_channels_credentials(resources: Json, function: str) -> None:
+    patterns = secrets_opened_by(resources, function)
+    assert any(fnmatch("easypost-eu/api", pattern) for pattern in patterns)
+    assert not [each for each in ACCOUNTS if any(fnmatch(f"{each}/api", pattern) for pattern in patterns)]
+
+
+def test_what_is_open_to_the_world_reads_no_body_but_labels(resources: Json) -> None:
+    reading = [s["Resource"] for s in statements(resources, "APIHandler") if "s3:GetObject" in s["Action"]]
+    assert reading == [[{"Fn::Sub": "${BodiesBucket.Arn}/labels/*"}]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -221,7 +234,8 @@ def test_only_entry_and_erasing_handle_buyers_data(resources: Json) -> None:
         for statement in statements(resources, function)
         if {"Fn::GetAtt": ["ContactsTable", "Arn"]} in statement["Resource"]
     }
-    assert readers == {"Entry", "Erase", "TellMeta"}  # a purchase is told with its buyer, hashed, where he consents
+    # a purchase is told with its buyer, hashed, where he consents; a label bears his address
+    assert readers == {"Entry", "Erase", "TellMeta", "BuyLabels"}
 
 
 def test_channels_access_tokens_are_out_of_reach_of_those_that_only_count(resources: Json) -> None:
@@ -272,7 +286,8 @@ def test_buyers_data_expires(resources: Json) -> None:
     contacts = of_type(resources, "DynamoDB::Table")["ContactsTable"]
     assert contacts["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     rules = of_type(resources, "S3::Bucket")["BodiesBucket"]["LifecycleConfiguration"]["Rules"]
-    assert [(rule["Status"], rule["ExpirationInDays"]) for rule in rules] == [("Enabled", 30)]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules} == {"claims/": 30, "held/": 30, "labels/": 90}
 
 
 def test_the_bucket_is_private_and_encrypted(resources: Json) -> None:

@@ -31,6 +31,7 @@ from chalicelib.store.dynamo import image_to_plain
 from chalicelib.store.listings import Listing, kit_writes, listing_writes, read_entry, sku_writes
 from chalicelib.store.places import open_places
 from chalicelib.store.stock import receipt_writes
+from local.carriers.easypost import Easypost
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.wire import Request
@@ -79,6 +80,7 @@ class Sandbox:
             amazon_rate_scale=100_000,
             woocommerce=True,
         )
+        self.carrier = Easypost(base_url="https://carrier.example", start=START)
         for bucket in self.markets.amazon.buckets.values():  # time stands still, so nothing would be restored
             bucket.burst = bucket.tokens = 1_000_000
         self.calls = 0
@@ -105,10 +107,15 @@ class Sandbox:
         door = {"verification_token": "t" * 32, "endpoint": "https://oms.example/webhooks/ebay"}
         connected["ebay"]["webhook"] = {**door, "base_url": connected["ebay"]["settings"]["base_url"]}
         meta = {"enabled": True, "dataset_id": "d-1", "shop_url": "https://shop.example/"}
+        meta |= {"catalogue_id": "c-1", "shop": "shop"}
         connected["meta"] = {"settings": meta, "api": {"access_token": "t", "app_secret": "s"}}
         connected["shop"] = {"settings": {"base_url": "https://shop.example"}, "api": {"token": "t"}}
         put_secrets(ssm, connected, TOKEN)
+        key = json.dumps({"api_key": self.carrier.api_key})
+        ssm.put_parameter(Name=f"/headrace/{STAGE}/easypost/api", Value=key, Type="SecureString")
         tables = self.ports().tables
+        sender = {"name": "Store", "line1": "1 Dock Road", "city": "Springfield", "postcode": "62701", "country": "US"}
+        add_account(tables, "easypost", {"base_url": self.carrier.base_url, "sender": sender})
         add_accounts(tables, connected, self.now_ms)
         set_locations(tables, ("main", "east"))
         add_catalogue(tables, OFFERS, self.markets.shopify.location_id, self.now_ms, woocommerce=True)
@@ -134,10 +141,17 @@ class Sandbox:
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         self._before()
-        answers = {"shop.example": self.shop, "graph.facebook.com": self.graph.handle}
+        answers = {"shop.example": self.shop, "graph.facebook.com": self.graph.handle, "carrier.example": self._carry}
         answer = answers.get(urlsplit(request.url).netloc, self._market)(request)
         self._after()
         return answer
+
+    def _carry(self, request: HttpRequest) -> HttpResponse:
+        split = urlsplit(request.url)
+        query = dict(parse_qsl(split.query))
+        self.carrier.tick(self.now)
+        answer = self.carrier.handle(Request(request.method, split.path, query, request.headers, request.body))
+        return HttpResponse(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
 
     def _market(self, request: HttpRequest) -> HttpResponse:
         split = urlsplit(request.url)
@@ -218,7 +232,7 @@ class Sandbox:
     def saved(self) -> Any:
         """All state, to be handed to `restore`."""
         items = {name: copy.deepcopy(table.items) for name, table in _tables().items()}
-        return items, self._bodies(), copy.deepcopy((self.shop, self.graph, self.markets)), self.now
+        return items, self._bodies(), copy.deepcopy((self.shop, self.graph, self.markets, self.carrier)), self.now
 
     def restore(self, saved: Any) -> None:
         """Put everything back as it was; queues and streams are empty."""
@@ -231,7 +245,7 @@ class Sandbox:
             bodies.delete(key)
         for key in objects.keys() - there.keys():
             bodies.put(key, objects[key])
-        self.shop, self.graph, self.markets = copy.deepcopy(channels)
+        self.shop, self.graph, self.markets, self.carrier = copy.deepcopy(channels)
         self.calls, self.crash_at = 0, None
 
     def begin(self) -> None:
@@ -245,7 +259,8 @@ class Sandbox:
             **{f"queue {name}": _waiting(name, queue) for name, queue in _queues().items()},
             "bodies": self._objects(),
             "shop": {name: value for name, value in vars(self.shop).items() if not name.startswith("_")},
-            "told to meta": self.graph.events,
+            "told to meta": (self.graph.events, self.graph.items),
+            "labels sold": list(self.carrier.state.labels),
             **{f"market {name}": _shelf(market.shelf) for name, market in self.markets.markets.items()},
         }
 

@@ -21,6 +21,7 @@ from chalicelib.store.codec import SCHEMA
 from chalicelib.store.contacts import buyer_of, contact_write, index_writes
 from chalicelib.store.stock import receipt_writes, stock_writes
 from chalicelib.store.tables import Key, Put
+from local.carriers.desk import UNKNOWN_POSTCODE
 from local.marketplaces.ebay_notifications import message, signed
 from local.marketplaces.shelf import Change
 from local.simulation.shop import PRICE
@@ -670,7 +671,55 @@ def referred(box: Sandbox) -> Event:
     return look()
 
 
+BOX = {"weight_g": 500, "length_mm": 250, "width_mm": 150, "height_mm": 100}
+WISH = {"location": "main", "lines": [{"line_id": "1", "units": 2}], "package": BOX, "ship": True}
+LABEL = [{"order": ORDER, "label": "L1", "account": "easypost", "wish": WISH}]
+ADDRESS = {"name": "A Buyer", "line1": "2 Elm Street", "city": "Dayton", "postcode": "45402", "country": "US"}
+
+
+def addressed(postcode: str = "45402") -> Callable[[Sandbox], Any]:
+    """An order that may ship, with a buyer who lives somewhere."""
+    contact = Contact(name="A Buyer", buyer_ref="buyer-7", address={**ADDRESS, "postcode": postcode})
+
+    def prepare(box: Sandbox) -> None:
+        allocate(box)
+        box.deliver("funding", look())
+        box.deliver("allocation", look())
+        box.ports().tables.write(contact_write(ORDER, contact, box.now_ms))
+
+    return prepare
+
+
+def labelled(box: Sandbox) -> None:
+    addressed()(box)
+    box.deliver("buy_labels", LABEL)
+    lines = WISH["lines"]
+    parcel_of_label = {"shipment_id": "L1", "tracking_number": number_of(box), "lines": lines}
+    box.deliver("shipping", parcel(**parcel_of_label))
+
+
+def number_of(box: Sandbox) -> str:
+    return next(each.tracking_number for each in box.carrier.state.shipments.values() if each.tracking_number)
+
+
+def tracked(status: str) -> Callable[[Sandbox], Event]:
+    return lambda box: [{"tracking_number": number_of(box), "status": status, "at_ms": box.now_ms}]
+
+
+LABELS = [
+    Scenario("a label, bought and filed", after(addressed(), then=LABEL)),
+    Scenario("an address that nobody delivers to", after(addressed(UNKNOWN_POSTCODE), then=LABEL)),
+    Scenario("a label given back", after(labelled, then=[{"order": ORDER, "void": "L1"}])),
+]
+TRACKING = [
+    Scenario("under way", after(labelled, then=tracked("in_transit"))),
+    Scenario("delivered", after(labelled, then=tracked("delivered"))),
+]
+
 SCENARIOS: dict[str, list[Scenario]] = {
+    "buy_labels": LABELS,
+    "tracking": TRACKING,
+    "poll_tracking": [Scenario("a parcel unheard of", after(labelled, later(hours=40), then=None))],
     "api_handler": API,
     "amazon_notifications": [Scenario("two orders", notified)],
     "ebay_notifications": [
@@ -685,6 +734,9 @@ SCENARIOS: dict[str, list[Scenario]] = {
     "shipping": SHIPPING,
     "settlement": SETTLEMENT,
     "relay": RELAY,
+    "feed_catalogue": [
+        Scenario("what was sent is asked after", after(lambda box: box.deliver("feed_catalogue", None), then=None))
+    ],
     "tell_meta": [Scenario("a purchase", referred)],
     "sync_shop": SHOP,
     **{f"sync_{channel}": marketplace(channel) for channel in SOLD_AT},

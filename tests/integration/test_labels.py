@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +21,12 @@ import chalicelib.inbound.webhooks
 from app import app
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.domain.orders import Order
+from chalicelib.domain.parcels import TrackingEvent
+from chalicelib.domain.shipping import decide_tracking
 from chalicelib.domain.sourcing import Sourcing
 from chalicelib.inbound.tracking import LOST_MS, UNHEARD_MS, ask_carriers
 from chalicelib.store.accounts import add_account, set_sourcing
+from chalicelib.store.codec import decode_state, encode_state
 from chalicelib.store.contacts import buyer_of, contact_write, read_contact, traces_of
 from chalicelib.store.labels import unheard_labels
 from chalicelib.store.listings import sku_writes
@@ -154,6 +157,16 @@ def test_the_purchase_that_was_begun_is_ended_though_the_order_is_held_meanwhile
     assert (world.sold(), len(world.order().state.shipments)) == (1, 1)
 
 
+def test_what_is_being_bought_does_not_change(world: Trade, client: Client) -> None:
+    world.at.lose = lambda request: request.method == "POST" and request.url.endswith(PURCHASES[world.at.kind])
+    ask(client, world)
+    ask(client, world, format="png", lines=ONE)
+    for _ in range(3):
+        world.later(minutes=2)
+    assert (world.sold(), shown(client)["format"]) == (1, "pdf")
+    assert dict(world.order().state.shipments[0].items) == {0: 2}
+
+
 def test_an_address_that_nobody_delivers_to_holds_the_order_until_it_is_resolved(world: Trade, client: Client) -> None:
     bad = {**ADDRESS, "postcode": UNKNOWN_POSTCODE}
     send(world, document(at="2026-01-05T11:00:00Z", ship_to=bad))
@@ -263,6 +276,39 @@ def test_a_parcel_is_followed_until_it_is_delivered_and_never_back(world: Trade,
     books(world)
 
 
+def test_a_parcel_of_the_order_never_goes_back(world: Trade, client: Client) -> None:
+    ask(client, world)
+    number = world.order().state.shipments[0].tracking_number
+    arrived = decide_tracking(world.order(), TrackingEvent(number, "delivered", 7), world.now_ms)
+    assert arrived
+    assert decide_tracking(arrived, TrackingEvent(number, "in_transit", 8), world.now_ms) is None
+    back = decide_tracking(arrived, TrackingEvent(number, "return_to_sender", 9), world.now_ms)
+    assert back
+    assert (back.state.shipments[0].tracking, back.state.shipments[0].delivered_ms) == ("return_to_sender", 7)
+    assert decide_tracking(world.order(), TrackingEvent("another", "delivered", 7), world.now_ms) is None
+
+
+def test_what_was_said_of_another_parcel_with_that_number_is_not_believed(world: Trade, client: Client) -> None:
+    ask(client, world)
+    number = world.order().state.shipments[0].tracking_number
+    report = {"tracking_number": number, "status": "delivered", "at_ms": world.now_ms - 90 * 86_400_000}
+    world.queues.send("tracking", [report])
+    world.run()
+    assert (world.order().state.shipments[0].tracking, shown(client)["tracking"]) == ("", "")
+
+
+def test_a_state_of_before_tracking_is_read(world: Trade, client: Client) -> None:
+    ask(client, world)
+    state = world.order().state
+    stored = encode_state(state)
+    assert [len(parcel) for parcel in stored[8]] == [7]  # as it was written before
+    again = decode_state(stored, version=state.version, since_ms=state.since_ms, due_ms=state.due_ms)
+    assert again.shipments == state.shipments
+    tracked = replace(state, shipments=(replace(state.shipments[0], tracking="delivered", delivered_ms=7),))
+    again = decode_state(encode_state(tracked), version=1, since_ms=0, due_ms=0)
+    assert again.shipments == tracked.shipments
+
+
 def test_a_forged_report_is_not_heard(world: Trade, client: Client) -> None:
     ask(client, world)
     world.later(hours=40)
@@ -342,14 +388,14 @@ def test_a_wrong_wish_is_refused_by_name(
 
 
 def test_of_two_labels_the_one_that_nobody_sells_stops_no_other_for_ever(world: Trade, client: Client) -> None:
-    ask(client, world, label_id="dear", lines=ONE, most_amount="1.00", currency="USD")
+    ask(client, world, label_id="A-dear", lines=ONE, most_amount="1.00", currency="USD")
     ask(client, world, lines=ONE)
     assert [hold.reason for hold in world.order().state.holds] == ["no_rate"]  # the dear one, looked at again
-    assert call(client, "POST", f"{ORDER}/labels/dear/void")[0] == 202
+    assert call(client, "POST", f"{ORDER}/labels/A-dear/void")[0] == 202
     world.run()
     assert call(client, "DELETE", f"{ORDER}/holds/no_rate")[0] == 202
     world.run()
-    assert (shown(client, "dear")["status"], shown(client)["status"]) == ("voided", "bought")
+    assert (shown(client, "A-dear")["status"], shown(client)["status"]) == ("voided", "bought")
     assert ([each.shipment_id for each in world.order().state.shipments], world.order().state.holds) == (["L1"], ())
 
 
@@ -377,10 +423,17 @@ def test_an_id_is_the_label_of_one_order(world: Trade, client: Client) -> None:
     send(world, document("1002", ship_to=ADDRESS))
     status, answer = call(client, "POST", "/api/orders/storefront:1002/labels", WISH)
     assert (status, answer["error"]["reason"]) == (409, "label_id_taken")
+    wish = {"location": "main", "lines": [{"line_id": "1", "units": 2}], "package": BOX}
+    message = {"order": "storefront:1002", "label": "L1", "account": world.at.kind, "wish": wish}
+    world.queues.send("labels", [message])  # both were asked for at the same moment
+    world.run()
+    assert world.sold() == 1
+    books(world)
 
 
 def test_two_boxes_of_one_order_are_two_parcels(world: Trade, client: Client) -> None:
     ask(client, world, lines=ONE)
+    assert dict(world.order().state.fulfilment) == {}  # the other unit has no label yet
     ask(client, world, label_id="L2", lines=ONE)
     assert [each.shipment_id for each in world.order().state.shipments] == ["L1", "L2"]
     assert world.sold() == 2

@@ -61,8 +61,8 @@ def webhook_challenge(channel: str) -> Response:
 )
 @told
 def webhook(channel: str) -> Response:
-    """Deliveries of Shopify, eBay, WooCommerce, Stripe and carriers, each signed its own way. A forged one hears 401, eBay
-    412."""
+    """Deliveries of Shopify, eBay, WooCommerce, Stripe and carriers, each signed its own way. A forged one hears 401,
+    of eBay 412."""
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()

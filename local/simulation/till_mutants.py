@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.domain import authorisation, capture, lifecycle, moves, orders
+from chalicelib.domain import capture, lifecycle, moves, orders
 from chalicelib.domain.authorisation import open_authorisation_minor
 from chalicelib.domain.orders import State, total_units
 from chalicelib.outbound import tell
@@ -57,17 +57,6 @@ def void_after_shipment() -> Any:
     return planted(*_decided("wants_void", careless))
 
 
-def voided_money_secures() -> Any:
-    """An authorisation that was given free is good for the order when it is wanted again."""
-    from chalicelib.domain import entry
-
-    pay = entry._payment
-    return planted(
-        (authorisation, "GIVEN_FREE", ()),
-        (entry, "_payment", lambda before, now: replace(pay(before, now), lapsed=now.lapsed)),
-    )
-
-
 def capture_forgotten() -> Any:
     """Nobody is asked for the money when goods have left."""
     return planted(*_decided("wants_capture", lambda state: False))
@@ -77,6 +66,5 @@ TILL_PLANTS: tuple[Plant, ...] = (
     capture_without_key,
     capture_at_allocation,
     void_after_shipment,
-    voided_money_secures,
     capture_forgotten,
 )

@@ -81,10 +81,11 @@ class Desk:
     def _take_back(self, order: dict[str, Any]) -> None:
         prices = {line["line_id"]: line for line in order["lines"]}
         for return_id, back in order["returns"].items():
-            if back["status"] not in ("requested", "approved"):
-                continue
             step = {"return_id": return_id, "location": LOCATION}
-            self._post(order["id"], "returns", {**step, "step": "receive"})
+            if back["status"] in ("requested", "approved"):
+                self._post(order["id"], "returns", {**step, "step": "receive"})
+            if back["status"] != "received":  # a queue keeps no order: what is not known to have come is not inspected
+                continue
             self._post(order["id"], "returns", {**step, "step": "inspect"})
             currency = order["money"]["currency"]
             worth_minor = sum(

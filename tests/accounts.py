@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.port import Basic, Skip
 from chalicelib.domain.errors import HeadraceError
@@ -76,8 +77,8 @@ def connected(world: World, patch: pytest.MonkeyPatch, *channels: str) -> dict[s
         add_account(world.tables, channel, {"account": channel})
         world.secrets.kept[f"{channel}/api"] = {"secret": "s"}
 
-    def made(transport: Any, settings: Any, *more: Any) -> Account:
-        return accounts[settings["account"]]
+    def made(access: Access) -> Account:
+        return accounts[access.account["account"]]
 
     patch.setattr(clients, "client_class", lambda kind: made)
     return accounts

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.budgets import Plan
 from chalicelib.channels.carrier_port import CarrierClient
 from chalicelib.channels.carriers import carrier_class
@@ -123,7 +124,7 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
         _check_open(channel, runtime)
     account = runtime.settled(f"account/{channel}", lambda: read_account(runtime.tables, channel))
     secret = _secret(channel, runtime)
-    return make(
+    access = Access(
         runtime.transport(),
         account,
         secret,
@@ -132,6 +133,7 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
         SharedBudget(channel, plans_of(kind), runtime),
         StoredJobs(runtime.tables, channel),
     )
+    return make(access)
 
 
 def processor_for(name: str, runtime: Runtime, *, probing: bool = False) -> ProcessorClient:

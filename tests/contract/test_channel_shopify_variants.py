@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.port import Price
 from chalicelib.channels.shopify.client import ShopifyClient
@@ -67,7 +68,7 @@ def listed(*nodes: dict[str, Any], location_id: str = "") -> list[ListedItem]:
     told = {"data": {"shop": {"currencyCode": "JPY"}, "productVariants": page}}
     on.wire.instead["Variants"] = [answer(told)]
     settings = account() | {"location_id": location_id}
-    return list(ShopifyClient(on.wire, settings, secret(on.market), on.tokens, START_MS).listings())
+    return list(ShopifyClient(Access(on.wire, settings, secret(on.market), on.tokens, START_MS)).listings())
 
 
 @pytest.mark.parametrize(

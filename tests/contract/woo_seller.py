@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.channels.woocommerce.client import WooClient
@@ -67,7 +68,7 @@ class Seller:
         """A new one for each piece of work, as a Lambda has it."""
         keys = {"consumer_key": self.shop.consumer_key, "consumer_secret": self.shop.consumer_secret}
         return WooClient(
-            self.send, self.account, keys, self.tokens, self.now_ms, None, self.jobs, lambda _: ["93.184.215.14"]
+            Access(self.send, self.account, keys, self.tokens, self.now_ms, jobs=self.jobs), lambda _: ["93.184.215.14"]
         )
 
     def send(self, request: HttpRequest) -> HttpResponse:

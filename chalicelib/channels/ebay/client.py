@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from chalicelib.channels.budgets import Budget, Unlimited
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay import (
     cancellations,
     listings,
@@ -29,7 +29,6 @@ from chalicelib.channels.ebay.refunds import ORDERS, order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -41,7 +40,6 @@ from chalicelib.channels.port import (
     id_in,
     read_all,
 )
-from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
 from chalicelib.domain.settlement import LedgerFact
 
@@ -58,20 +56,11 @@ class EbayClient(Basic):
                  signing_key {jwe, private_key, expires_ms} for sellers in the EU and the UK
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget | None = None,
-        jobs: Jobs | None = None,
-    ) -> None:
-        self._wire = EbayWire(transport, account, credentials, tokens, now_ms, budget or Unlimited())
-        self._bulk_skus = min(max(int(account.get("bulk_skus") or MOST_ENTRIES), 1), MOST_ENTRIES)
-        self._now_ms = now_ms
-        self._jobs = jobs or JobsInMemory()
+    def __init__(self, access: Access) -> None:
+        self._wire = EbayWire(access)
+        self._bulk_skus = min(max(int(access.account.get("bulk_skus") or MOST_ENTRIES), 1), MOST_ENTRIES)
+        self._now_ms = access.now_ms
+        self._jobs = access.jobs
 
     # --- orders ---------------------------------------------------------------------------------------
 

@@ -6,13 +6,12 @@ What comes after a sale and what concerns the account stands in a module each.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chalicelib.channels.budgets import Budget
+from chalicelib.channels.access import Access
 from chalicelib.channels.facts import ListedItem, Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -27,7 +26,6 @@ from chalicelib.channels.port import (
 from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
-from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
 from chalicelib.domain.settlement import LedgerFact
 
@@ -41,19 +39,10 @@ _LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILE
 class ShopifyClient(Basic):
     """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget | None = None,  # noqa: ARG002 the shop tells its own bucket of points, see wire.py
-        jobs: Jobs | None = None,
-    ) -> None:
-        self._wire = ShopifyWire(transport, account, credentials, tokens, now_ms)
-        self._location_id = str(account.get("location_id") or "")
-        self._jobs = jobs or JobsInMemory()
+    def __init__(self, access: Access) -> None:
+        self._wire = ShopifyWire(access)
+        self._location_id = str(access.account.get("location_id") or "")
+        self._jobs = access.jobs
 
     def get_order(self, external_id: str) -> bytes:
         """One order with all its lines, as GraphQL gives it. Raises `Refused` when the shop does not have it."""

@@ -14,6 +14,7 @@ from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.orders import Order
 from chalicelib.domain.parcels import Rate, RateRule, choose_rate
 from chalicelib.domain.shipping import ADDRESS_UNDELIVERABLE, LABEL_REFUSED, NO_RATE, may_be_labelled
+from chalicelib.runtime.clients import carrier_for
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime
@@ -46,10 +47,10 @@ def hold_order(label: StoredLabel, order: Order, held: HeldError, runtime: Runti
     log("label_held", order=order.order_id, label=label.label_id, reason=held.reason)
 
 
-def buy(label: StoredLabel, order: Order, client: CarrierClient, runtime: Runtime) -> StoredLabel:
+def buy(label: StoredLabel, order: Order, runtime: Runtime) -> StoredLabel:
     """The label once it is bought. The offer is written down before it is taken: when the answer is lost, the very same
     purchase is asked for again, whatever has become of the order meanwhile."""
-    contact = read_contact(runtime.tables, order.order_id)
+    client, contact = client_of(label, runtime), read_contact(runtime.tables, order.order_id)
     if not label.rate:
         if not may_be_labelled(order):
             raise Refused("on_hold", f"{order.order_id} may not ship")
@@ -92,6 +93,11 @@ def _chosen(
         raise HeldError(NO_RATE, choice.why)
     rate = {**asdict(choice.rate), "refs": dict(choice.rate.refs)}
     return keep_label(runtime.tables, label, replace(label, rate=rate, ref=wish.label_id, why=""))
+
+
+def client_of(label: StoredLabel, runtime: Runtime) -> CarrierClient:
+    """Who speaks for the label's account. Raises `Busy` while there is none."""
+    return asked(label.account, lambda: carrier_for(label.account, runtime))
 
 
 def asked(account: str, call: Callable[[], T]) -> T:

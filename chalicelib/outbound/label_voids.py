@@ -5,15 +5,36 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.domain.errors import Busy, Refused
+from chalicelib.domain.orders import Order
 from chalicelib.domain.parcels import is_taken
-from chalicelib.outbound.label_purchase import asked, sold_label
-from chalicelib.runtime.clients import carrier_for
+from chalicelib.domain.shipping import has_parcel, lacks_units
+from chalicelib.outbound.label_purchase import asked, client_of, sold_label
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.labels import StoredLabel, keep_label, labels_of, read_label
 from chalicelib.store.orders import read_order
 
+UNITS_CALLED_OFF = "units_called_off"  # why a label has ended: cancelled, shipped otherwise or allocated elsewhere
+
 _BEING_BOUGHT_S = 60
+
+
+def is_called_off(label: StoredLabel, order: Order) -> bool:
+    """Whether units of the label are gone: cancelled, shipped otherwise or allocated elsewhere. Those that have left as
+    its own parcel are not."""
+    has_left = label.bought and has_parcel(order, label.label_id, label.bought["tracking_number"])
+    return not has_left and lacks_units(order, label.wish["location"], label.wish["lines"])
+
+
+def call_off(label: StoredLabel, runtime: Runtime) -> None:
+    """End a label that is for nothing any more; one that is bought goes back to the carrier."""
+    if label.status == "wanted":
+        keep_label(runtime.tables, label, replace(label, status="voided", why=UNITS_CALLED_OFF, rate={}, ref=""))
+    else:
+        now_ms = runtime.clock()
+        keep_label(runtime.tables, label, replace(label, status="voiding", why=UNITS_CALLED_OFF, heard_ms=now_ms))
+        runtime.queues.send("labels", [{"order": label.order_id, "void": label.label_id}])
+    log("label_called_off", order=label.order_id, label=label.label_id, was=label.status)
 
 
 def give_back(order_id: str, label_id: str, runtime: Runtime) -> None:
@@ -29,9 +50,9 @@ def give_back(order_id: str, label_id: str, runtime: Runtime) -> None:
         return
     if label.status == "voided" or (label.status == "bought" and is_taken(label.tracking)):
         return
-    now_ms = runtime.clock()
-    label = keep_label(runtime.tables, label, replace(label, status="voiding", why="", heard_ms=now_ms))
-    client = asked(label.account, lambda: carrier_for(label.account, runtime))
+    now_ms, why = runtime.clock(), label.why if label.status == "voiding" else ""
+    label = keep_label(runtime.tables, label, replace(label, status="voiding", why=why, heard_ms=now_ms))
+    client = client_of(label, runtime)
     try:
         is_void = asked(label.account, lambda: client.void(sold_label(label)))
     except Refused as refused:

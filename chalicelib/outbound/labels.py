@@ -12,16 +12,14 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.channels.carrier_port import CarrierClient
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.holds import decide_resolve
 from chalicelib.domain.orders import Order
 from chalicelib.domain.shipping import LABEL_HOLDS, has_parcel
-from chalicelib.outbound.label_purchase import HeldError, asked, buy, hold_order, sold_label
-from chalicelib.outbound.label_voids import give_back
+from chalicelib.outbound.label_purchase import HeldError, asked, buy, client_of, hold_order, sold_label
+from chalicelib.outbound.label_voids import call_off, give_back, is_called_off
 from chalicelib.runtime.batch import Delivery, each
-from chalicelib.runtime.clients import carrier_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
@@ -70,23 +68,32 @@ def _wanted(message: Message, runtime: Runtime) -> StoredLabel:
 
 def _drive(label: StoredLabel, runtime: Runtime, *, resolves: bool) -> None:
     """Bring a label as far as it comes now: chosen, bought, filed, its parcel recorded. Every step may be repeated.
+    One whose units are gone is not bought; a purchase that was begun is ended, and then given back.
 
     `resolves`: somebody has asked anew, so that its success ends the holds of labels. What is merely looked at again,
     since a hold was resolved, never does: of two labels, the one would end what the other has just begun, for ever.
     """
+    order = _order(label, runtime)
+    if label.status == "wanted" and (label.rate or not is_called_off(label, order)):
+        try:
+            label = buy(label, order, runtime)
+            order = _order(label, runtime)
+        except HeldError as held:
+            if not is_called_off(label, order):
+                hold_order(label, order, held, runtime)
+                return
+    if not label.file_key and is_called_off(label, order):  # nobody can have printed it yet
+        call_off(label, runtime)
+        return
+    label = label if label.file_key else _filed(label, runtime)
+    _record(label, _resolved(order, runtime) if resolves else order, runtime)
+
+
+def _order(label: StoredLabel, runtime: Runtime) -> Order:
     order = read_order(runtime.tables, label.order_id, content=True)
     if order is None:
         raise Refused("unknown_order", f"no order {label.order_id!r}")
-    client = asked(label.account, lambda: carrier_for(label.account, runtime))
-    if label.status == "wanted":
-        try:
-            label = buy(label, order, client, runtime)
-        except HeldError as held:
-            hold_order(label, order, held, runtime)
-            return
-    if label.status == "bought":
-        label = label if label.file_key else _filed(label, client, runtime)
-        _record(label, _resolved(order, runtime) if resolves else order, runtime)
+    return order
 
 
 def _resolved(order: Order, runtime: Runtime) -> Order:
@@ -101,7 +108,7 @@ def _resolved(order: Order, runtime: Runtime) -> Order:
     return after
 
 
-def _filed(label: StoredLabel, client: CarrierClient, runtime: Runtime) -> StoredLabel:
+def _filed(label: StoredLabel, runtime: Runtime) -> StoredLabel:
     """The label's file among the bodies. It names the buyer, so it is first made to be found when he is erased."""
     key = f"labels/{label.order_id}/{label.label_id}.{label.wish.get('format', 'pdf')}"
     contact = read_contact(runtime.tables, label.order_id)
@@ -109,6 +116,7 @@ def _filed(label: StoredLabel, client: CarrierClient, runtime: Runtime) -> Store
         kind = kind_of(label.order_id.partition(":")[0])
         for write in index_writes(kind, label.order_id, contact, runtime.clock(), claim=key):
             runtime.tables.write(write)
+    client = client_of(label, runtime)
     try:
         body = asked(label.account, lambda: client.fetch_file(sold_label(label)))
     except Refused as refused:

@@ -29,7 +29,7 @@ class StoredLabel:
     wish      as it was asked for: location, lines, package, prefer, services, latest_days, most_amount_minor,
               currency, format, ship
     status    wanted -> bought -> voiding -> voided; a label that the carrier will not take back is bought again
-    why       one word and details, where something is in the way
+    why       one word and details, where something is in the way, or units_called_off
     rate      the offer that is being bought, written down before it is
     ref       what the carrier's service knows that purchase by
     bought    of the label: carrier, service, tracking_number, amount_minor, currency, file_url, refs

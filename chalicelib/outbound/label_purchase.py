@@ -14,7 +14,7 @@ from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.orders import Order
 from chalicelib.domain.parcels import Rate, RateRule, choose_rate
 from chalicelib.domain.shipping import ADDRESS_UNDELIVERABLE, LABEL_REFUSED, NO_RATE, may_be_labelled
-from chalicelib.runtime.clients import carrier_for
+from chalicelib.runtime.clients import carrier_for, is_of_account
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime
@@ -105,7 +105,7 @@ def asked(account: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except Refused as refused:
-        if not isinstance(refused, Unauthorised) and refused.reason not in ("no_secret", "unknown_channel"):
+        if not is_of_account(refused):
             raise
         alarm("carrier_account_broken", channel=account, reason=refused.reason)
         raise Busy(f"{account} cannot be asked: {refused.reason}", after_s=_ACCOUNT_BROKEN_S) from None

@@ -1,7 +1,8 @@
 """Labels as desired state: bought once, filed, and their parcel recorded; given back while the carrier has not come.
 
-Messages: {order, label, account, wish} = this label is wanted · {order} = look at the labels that are wanted ·
-{order, void} = this label is not wanted any more. See `store/labels.py` for the wish.
+Messages: {order, label, account, wish} = this label is wanted · {order} = look at the labels that are wanted, each by a
+message of its own, {order, only}, so that none waits for another · {order, void} = this label is not wanted any more.
+See `store/labels.py` for the wish.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from chalicelib.store.orders import order_writes, read_order
 blueprint = Blueprint(__name__)
 
 _NOT_MADE_S = 60
+_OPEN = ("wanted", "bought")
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -49,10 +51,17 @@ def look_at(message: Message, runtime: Runtime) -> None:
     if "void" in message:
         give_back(message["order"], message["void"], runtime)
         return
-    is_asked = "label" in message
-    for label in [_wanted(message, runtime)] if is_asked else labels_of(runtime.tables, message["order"]):
-        if label.status in ("wanted", "bought"):
-            _drive(label, runtime, resolves=is_asked)
+    if "label" in message:
+        label = _wanted(message, runtime)
+        if label.status in _OPEN:
+            _drive(label, runtime, resolves=True)
+    elif "only" in message:
+        found = read_label(runtime.tables, message["order"], message["only"])
+        if found and found.status in _OPEN:
+            _drive(found, runtime, resolves=False)
+    else:
+        names = [label.label_id for label in labels_of(runtime.tables, message["order"]) if label.status in _OPEN]
+        runtime.queues.send("labels", [{"order": message["order"], "only": name} for name in names])
 
 
 def _wanted(message: Message, runtime: Runtime) -> StoredLabel:

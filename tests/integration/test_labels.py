@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from chalice.test import Client
 from chalicelib.channels.transport import HttpRequest, HttpResponse
 from chalicelib.store.accounts import add_account
 from chalicelib.store.contacts import buyer_of, contact_write, read_contact, traces_of
+from chalicelib.store.labels import StoredLabel, keep_new_label
 from chalicelib.store.orders import read_order
 from local.carriers.desk import UNKNOWN_POSTCODE
 from local.marketplaces.shop import ShopStandIn
@@ -167,6 +169,24 @@ def test_of_two_labels_the_one_that_nobody_sells_stops_no_other_for_ever(world: 
     world.run()
     assert (shown(client, "A-dear")["status"], shown(client)["status"]) == ("voided", "bought")
     assert ([each.shipment_id for each in world.order().state.shipments], world.order().state.holds) == (["L1"], ())
+
+
+@pytest.mark.parametrize("trouble", ["busy", "refused", "bug"])
+def test_one_label_keeps_no_other_of_its_order_from_its_turn(world: Trade, client: Client, trouble: str) -> None:
+    wish = {"location": "main", "lines": ONE, "package": BOX}
+    first = StoredLabel(ID, "A", world.at.kind, wish)
+    begun = {"carrier": "", "service": "", "amount_minor": 1, "currency": "USD", "refs": {}}
+    troubled = {
+        "busy": replace(first, account="easypost-lost"),
+        "refused": replace(first, wish={**wish, "location": "nowhere"}, rate=begun),
+        "bug": replace(first, wish={**wish, "package": {"weight": "heavy"}}),
+    }
+    keep_new_label(world.tables, troubled[trouble])
+    keep_new_label(world.tables, StoredLabel(ID, "B", world.at.kind, wish))
+    world.queues.send("labels", [{"order": ID}])
+    world.run()
+    assert (shown(client, "A")["status"], shown(client, "B")["status"], world.sold()) == ("wanted", "bought", 1)
+    assert len(world.queues.dead["labels"]) == (trouble == "bug")
 
 
 def test_the_channel_is_told_of_the_parcel(world: Trade, client: Client) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+import pytest
 from chalice.test import Client
 
+from chalicelib.channels.transport import HttpRequest, HttpResponse
+from chalicelib.domain.errors import Refused, Unanswered
 from chalicelib.domain.parcels import TrackingEvent
 from chalicelib.domain.shipping import decide_tracking
 from chalicelib.inbound.tracking import LOST_MS, UNHEARD_MS, ask_carriers
+from chalicelib.store.accounts import add_account
 from chalicelib.store.codec import decode_state, encode_state
-from chalicelib.store.labels import unheard_labels
+from chalicelib.store.labels import StoredLabel, keep_new_label, unheard_labels
+from tests.contract.carrier_desks import BASE
 from tests.integration.label_trade import (
+    BOX,
+    ID,
+    ONE,
     ORDER,
     Trade,
     ask,
@@ -38,7 +47,7 @@ def test_a_parcel_is_followed_until_it_is_delivered_and_never_back(world: Trade,
     version = world.order().state.version
     assert tell(client, world, early) == [200]
     assert (world.order().state.shipments, world.order().state.version) == ((parcel,), version)
-    assert unheard_labels(world.tables, world.now_ms + LOST_MS, 9) == []
+    assert not list(unheard_labels(world.tables, world.now_ms + LOST_MS))
     view = call(client, "GET", ORDER)[1]["shipments"][0]
     assert (view["tracking"], view["delivered_ms"]) == ("delivered", parcel.delivered_ms)
     books(world)
@@ -95,7 +104,7 @@ def test_a_carrier_that_says_nothing_is_asked(world: Trade, client: Client) -> N
     ask_carriers(world.runtime)
     world.run()
     assert world.order().state.shipments[0].tracking == "in_transit"
-    assert unheard_labels(world.tables, world.now_ms - 1, 9) == []
+    assert not list(unheard_labels(world.tables, world.now_ms - 1))
     world.later(hours=40)
     ask_carriers(world.runtime)
     world.run()
@@ -117,3 +126,48 @@ def test_a_report_before_the_parcel_is_recorded_is_not_lost(world: Trade, client
     ask_carriers(world.runtime)
     world.run()
     assert [each.tracking for each in world.order().state.shipments] == ["delivered"]
+
+
+def silent(world: Trade, count: int, account: str) -> None:
+    """So many parcels under way, of which nothing was heard since; the first by their ids."""
+    for number in range(count):
+        name = f"A-{number:03}"
+        sold = {"carrier": "USPS", "service": "Ground", "tracking_number": name, "amount_minor": 1, "currency": "USD"}
+        label = StoredLabel(ID, name, account, {"location": "main", "lines": ONE, "package": BOX}, status="bought")
+        keep_new_label(world.tables, replace(label, bought=sold, bought_ms=world.now_ms, heard_ms=world.now_ms))
+
+
+@pytest.mark.parametrize(
+    ("count", "account", "trouble"),
+    [
+        (130, "-unknown", None),  # more than are asked about at once
+        (130, "-two", Unanswered("no answer", after_s=5)),
+        (7, "", Unanswered("no answer", after_s=5)),
+        (130, "", Refused("not_found", "no such parcel")),
+        (130, "", ValueError("a bug")),
+    ],
+)
+def test_parcels_that_cannot_be_asked_about_keep_no_other_from_its_turn(
+    world: Trade, client: Client, count: int, account: str, trouble: Exception | None
+) -> None:
+    add_account(world.tables, f"{world.at.kind}-two", {"base_url": BASE})
+    world.secrets.kept[f"{world.at.kind}-two/api"] = {"api_key": world.at.desk.api_key}
+    silent(world, count, world.at.kind + account)
+    ask(client, world, carrier_account=world.at.kind)
+    world.later(hours=7)
+    tried: list[str] = []
+
+    def wire(request: HttpRequest) -> HttpResponse:
+        tried.append(f"{request.url} {request.body.decode()}")
+        if trouble and "A-" in tried[-1]:
+            raise trouble
+        return world.at.wire(request)
+
+    object.__setattr__(world.runtime, "transport", lambda: wire)
+    for _ in range(4):
+        with suppress(ValueError):
+            ask_carriers(world.runtime)
+        world.run()
+        world.now_ms += 1_800_000
+    assert world.order().state.shipments[0].tracking == "in_transit"
+    assert len({name for name in tried if "A-" in name}) == (0 if trouble is None else 12 if account else count)

@@ -193,6 +193,14 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
 
 
+def is_early(order: Order, return_id: str, step: str) -> bool:
+    """Whether a step is only refused because one before it is not there yet, which may be on its way."""
+    known = order.state.returns.get(return_id)
+    was = known.status if known else ""
+    froms, _ = RETURN_STEPS[step]
+    return was not in froms and any(_order_of(status) > _order_of(was) for status in froms)
+
+
 def decide_return_told(order: Order, return_id: str, now_ms: int) -> Order | None:
     """The channel knows how a return stands; None when it did before."""
     back = order.state.returns.get(return_id)

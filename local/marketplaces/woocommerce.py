@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import Any, ClassVar
 
 from local.marketplaces.catalogue import Listing, derived_digits
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
-from local.marketplaces.shelf import Change, Parcel, Sale, SoldLine
+from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.shopify_webhooks import Webhook, sign
 from local.marketplaces.visits import facebook_visit
 from local.marketplaces.wire import RefusalError, Request, Response, json_response, to_json
 from local.marketplaces.woo_back_office import WooOffice
 from local.marketplaces.woo_gateway import Gateway
+from local.marketplaces.woo_hooks import list_webhooks, make_webhook, update_webhook
+from local.marketplaces.woo_order_body import order_body, stamp
 from local.marketplaces.woo_products import (
-    OWN,
     change_products,
     change_variations,
     error,
@@ -30,8 +31,6 @@ from local.marketplaces.woo_products import (
     list_variations,
     money,
     page,
-    product_id,
-    variation_ids,
 )
 
 WC = "/wp-json/wc/v3"
@@ -162,50 +161,8 @@ class WooCommerce(Market):
     # --- orders -------------------------------------------------------------------------------------
 
     def order(self, sale: Sale) -> dict[str, Any]:
-        """An order as REST and webhooks show it. Amounts of lines never include tax."""
-        town, refunds = sale.buyer.town, self.refunds.get(sale.order_id, [])
-        shipping = money(sale.shipping_minor)
-        place = {
-            "first_name": sale.buyer.first_name,
-            "last_name": sale.buyer.last_name,
-            "address_1": sale.buyer.street,
-            "address_2": sale.buyer.street_2,
-            "city": town.name,
-            "state": town.state_code,
-            "postcode": town.postal_code,
-            "country": "US",
-            "phone": sale.buyer.phone,
-        }
-        completed, payment = self.office.completed.get(sale.order_id), self.office.payments.get(sale.order_id)
-        paid = sale.placed_at if not payment else payment.captured_at or completed
-        return {
-            "id": int(sale.order_id),
-            "number": sale.order_id,
-            "status": self.status(sale),
-            "currency": sale.currency,
-            "date_created_gmt": _stamp(sale.placed_at),
-            "date_modified_gmt": _stamp(sale.updated_at),
-            "date_paid_gmt": _stamp(paid) if paid and sale.paid else None,
-            "date_completed_gmt": _stamp(completed) if completed else None,
-            "shipping_total": shipping,
-            "total": money(self.total_minor(sale)),
-            "total_tax": money(sale.tax_minor),
-            "prices_include_tax": False,
-            "customer_id": 0,
-            "payment_method": "stripe" if payment else "bacs",
-            "transaction_id": payment.charge_id if payment else "",
-            "meta_data": self._meta_data(sale),
-            "billing": {**place, "email": f"{sale.buyer.handle}@example.com"},
-            "shipping": place,
-            "line_items": [_line(line, self.variable.get(line.sku, "")) for line in sale.lines],
-            "tax_lines": [],
-            "shipping_lines": [{"id": 1, "method_title": "Flat rate", "total": shipping, "total_tax": "0.00"}],
-            "fee_lines": [],
-            "coupon_lines": [{"id": 2, "code": sale.discount_code}] if sale.discount_code else [],
-            "refunds": [
-                {"id": each["id"], "reason": each["reason"], "total": f"-{each['amount']}"} for each in refunds
-            ],
-        }
+        """An order as REST and webhooks show it."""
+        return order_body(self, sale)
 
     def status(self, sale: Sale) -> str:
         """The word for where an order is."""
@@ -220,21 +177,14 @@ class WooCommerce(Market):
             return "completed"
         return "processing" if sale.paid else "on-hold" if payment else "pending"
 
-    def _meta_data(self, sale: Sale) -> list[dict[str, Any]]:
-        meta, payment = dict(self.office.visits.get(sale.order_id, {})), self.office.payments.get(sale.order_id)
-        if payment:
-            captured = "yes" if payment.captured_at else "no"
-            meta |= {"_stripe_intent_id": payment.intent_id, "_stripe_charge_captured": captured}
-        return [{"id": 70_000 + n, "key": key, "value": value} for n, (key, value) in enumerate(meta.items())]
-
     def list_orders(self, request: Request, names: dict[str, str]) -> Response:
         """`modified_after` is exclusive; it is the shop's own time unless `dates_are_gmt` is sent."""
         del names
         if request.query.get("dates_are_gmt") != "true" or request.query.get("orderby") != "modified":
             return error(400, "rest_invalid_param")
         after = request.query.get("modified_after", "")
-        found = [sale for sale in self.shelf.sales.values() if _stamp(sale.updated_at) > after]
-        found.sort(key=lambda sale: (_stamp(sale.updated_at), int(sale.order_id)))
+        found = [sale for sale in self.shelf.sales.values() if stamp(sale.updated_at) > after]
+        found.sort(key=lambda sale: (stamp(sale.updated_at), int(sale.order_id)))
         return page(request, [self.order(sale) for sale in found])
 
     def show_order(self, request: Request, names: dict[str, str]) -> Response:
@@ -281,8 +231,8 @@ class WooCommerce(Market):
     ) -> dict[str, Any]:
         """A refund of the order; its money is the gateway's business."""
         made = {
-            "id": self._next_id(),
-            "date_created_gmt": _stamp(now),
+            "id": self.next_id(),
+            "date_created_gmt": stamp(now),
             "amount": money(amount_minor),
             "reason": reason,
             "refunded_payment": by_gateway,
@@ -318,32 +268,11 @@ class WooCommerce(Market):
 
     def _added(self, kept: dict[str, list[dict[str, Any]]], names: dict[str, str], body: dict[str, Any]) -> Response:
         sale = self._sale(names)
-        made = {"id": self._next_id(), "date_created_gmt": _stamp(self.clock()), **body}
+        made = {"id": self.next_id(), "date_created_gmt": stamp(self.clock()), **body}
         kept.setdefault(sale.order_id, []).append(made)
         return json_response(201, made)
 
     # --- webhooks -----------------------------------------------------------------------------------
-
-    def list_webhooks(self, request: Request, names: dict[str, str]) -> Response:
-        """Their secrets are not shown."""
-        del names
-        return page(request, list(self.hooks.values()))
-
-    def make_webhook(self, request: Request, names: dict[str, str]) -> Response:
-        """A new subscription."""
-        del names
-        body = request.json()
-        hook = {"id": self._next_id(), **{key: value for key, value in body.items() if key != "secret"}}
-        self.hooks[hook["id"]] = hook
-        return json_response(201, hook)
-
-    def update_webhook(self, request: Request, names: dict[str, str]) -> Response:
-        """Enables or disables it."""
-        hook = self.hooks.get(int(names["hook"]))
-        if hook is None:
-            return error(404, "woocommerce_rest_shop_webhook_invalid_id")
-        hook["status"] = request.json().get("status", hook["status"])
-        return json_response(200, hook)
 
     def webhook(self, change: Change) -> Webhook:
         """The delivery of one change, with the order as it is when it is delivered."""
@@ -357,7 +286,7 @@ class WooCommerce(Market):
                 "X-WC-Webhook-Event": event,
                 "X-WC-Webhook-Signature": sign(self.webhook_secret, body),
                 "X-WC-Webhook-ID": "10",
-                "X-WC-Webhook-Delivery-ID": derived_digits(f"10{_stamp(change.at)}", 32),  # one for all of a second
+                "X-WC-Webhook-Delivery-ID": derived_digits(f"10{stamp(change.at)}", 32),  # one for all of a second
             },
             body,
         )
@@ -368,7 +297,8 @@ class WooCommerce(Market):
             raise RefusalError(error(404, "woocommerce_rest_shop_order_invalid_id"))
         return sale
 
-    def _next_id(self) -> int:
+    def next_id(self) -> int:
+        """Of a refund, a note, a webhook."""
         self.office.ids += 1
         return 90_000 + self.office.ids
 
@@ -390,24 +320,3 @@ class WooCommerce(Market):
         Route("POST", rf"{WC}/webhooks", "make_webhook", make_webhook),
         Route("PUT", rf"{WC}/webhooks/(?P<hook>\d+)", "update_webhook", update_webhook),
     )
-
-
-def _line(line: SoldLine, managed_by: str) -> dict[str, Any]:
-    """A variation without a SKU of its own shows its product's, which has none here."""
-    return {
-        "id": int(line.line_id),
-        "name": line.title,
-        "product_id": product_id(line.sku),
-        "variation_id": next(iter(variation_ids(line.sku, managed_by)), 0),
-        "quantity": line.quantity,
-        "subtotal": money(line.gross_minor),
-        "total": money(line.net_minor),
-        "total_tax": money(line.tax_minor),
-        "meta_data": [],
-        "sku": line.sku if managed_by in ("", OWN) else "",
-        "price": line.net_minor / line.quantity / 100,
-    }
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

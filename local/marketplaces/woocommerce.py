@@ -31,7 +31,10 @@ from local.marketplaces.woo_products import (
     list_variations,
     money,
     page,
+    product_id,
 )
+
+__all__ = ["WC", "WooCommerce", "product_id"]
 
 WC = "/wp-json/wc/v3"
 _CONSENTS = 0.8
@@ -86,6 +89,11 @@ class WooCommerce(Market):
     def trackings(self) -> dict[str, list[dict[str, Any]]]:
         """Of the plugin, by order id."""
         return self.office.trackings
+
+    @property
+    def completed(self) -> dict[str, datetime]:
+        """By order id, when."""
+        return self.office.completed
 
     # --- buyers -------------------------------------------------------------------------------------
 
@@ -173,7 +181,7 @@ class WooCommerce(Market):
             return "failed"
         if self.refunded_minor(sale) >= self.total_minor(sale):
             return "refunded"
-        if sale.order_id in self.office.completed:
+        if sale.order_id in self.completed:
             return "completed"
         return "processing" if sale.paid else "on-hold" if payment else "pending"
 
@@ -197,9 +205,9 @@ class WooCommerce(Market):
         sale, status = self._sale(names), request.json().get("status")
         if status == "cancelled":
             self.cancel(sale, self.clock())
-        elif status == "completed" and sale.order_id not in self.office.completed:
+        elif status == "completed" and sale.order_id not in self.completed:
             sale.touch(self.clock())
-            self.office.completed[sale.order_id] = sale.updated_at
+            self.completed[sale.order_id] = sale.updated_at
             if self.gateway:
                 self.gateway.capture(sale)
             sale.paid = True  # with the status, whatever became of the money

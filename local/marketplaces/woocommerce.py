@@ -24,8 +24,9 @@ from local.marketplaces.woo_gateway import Gateway
 from local.marketplaces.woo_hooks import list_webhooks, make_webhook, update_webhook
 from local.marketplaces.woo_order_body import order_body, stamp
 from local.marketplaces.woo_products import (
-    change_products,
+    batch,
     change_variations,
+    changed_product,
     error,
     list_products,
     list_variations,
@@ -280,7 +281,15 @@ class WooCommerce(Market):
         kept.setdefault(sale.order_id, []).append(made)
         return json_response(201, made)
 
-    # --- webhooks -----------------------------------------------------------------------------------
+    # --- products, webhooks -------------------------------------------------------------------------
+
+    def change_products(self, request: Request, names: dict[str, str]) -> Response:
+        """Quantities and prices."""
+        del names
+        return batch(request, self._changed_product)
+
+    def _changed_product(self, wish: dict[str, Any]) -> dict[str, Any]:
+        return changed_product(self, wish)
 
     def webhook(self, change: Change) -> Webhook:
         """The delivery of one change, with the order as it is when it is delivered."""

@@ -1,7 +1,8 @@
 """Serves the marketplaces over HTTP and lets time pass: sells, delivers, saves.
 
 Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_control/state, POST /_control/sell
-{"marketplace", "n"?, "sku"?}, POST /_control/pause, /_control/resume, /_control/faults {field of Faults: value},
+{"marketplace", "n"?, "sku"?, "referral"?: "facebook" (woocommerce)}, POST /_control/pause, /_control/resume,
+/_control/faults {field of Faults: value},
 /_control/ask_to_cancel and /_control/send_back {"marketplace", "order_id"} for a buyer of Amazon or eBay,
 /_control/pay_out.
 """
@@ -109,7 +110,9 @@ class MarketplaceServer:
             body: dict[str, Any] = request.json() if request.body else {}
             if call == "POST /_control/sell":
                 self.world.now = utc_now()
-                ids = self.world.sell(body["marketplace"], int(body.get("n", 1)), body.get("sku"))
+                ids = self.world.sell(
+                    body["marketplace"], int(body.get("n", 1)), body.get("sku"), body.get("referral", "")
+                )
                 return json_response(200, {"order_ids": ids})
             if call in {"POST /_control/ask_to_cancel", "POST /_control/send_back"}:
                 return json_response(200, self._of_a_buyer(call.rpartition("/")[2], body))

@@ -8,30 +8,48 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from random import Random
 from typing import Any, ClassVar
 
 from local.marketplaces.catalogue import Listing, derived_digits
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
-from local.marketplaces.shelf import Change, Parcel, Sale, SoldLine
+from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.shopify_webhooks import Webhook, sign
+from local.marketplaces.visits import facebook_visit
 from local.marketplaces.wire import RefusalError, Request, Response, json_response, to_json
+from local.marketplaces.woo_back_office import WooOffice
+from local.marketplaces.woo_gateway import Gateway
+from local.marketplaces.woo_hooks import list_webhooks, make_webhook, update_webhook
+from local.marketplaces.woo_order_body import order_body, stamp
+from local.marketplaces.woo_products import (
+    batch,
+    change_variations,
+    changed_product,
+    error,
+    list_products,
+    list_variations,
+    money,
+    page,
+    product_id,
+)
+
+__all__ = ["WC", "WooCommerce", "product_id"]
 
 WC = "/wp-json/wc/v3"
+_CONSENTS = 0.8
 _BOT_PAGE = Response(403, {"Content-Type": "text/html"}, b"<html><body>Checking your browser</body></html>")
 _ORDER = rf"{WC}/orders/(?P<order>\d+)"
+_PRODUCT = rf"{WC}/products/(?P<product>\d+)"
 _TRACKINGS = r"/wp-json/wc-shipment-tracking/v3/orders/(?P<order>\d+)/shipment-trackings"
 
 
-def product_id(sku: str) -> int:
-    """The shop's number of a product."""
-    return int(derived_digits(f"woo/{sku}", 5))
-
-
 class WooCommerce(Market):
-    """One shop of simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`: refunds
-    that ask for the gateway's money fail."""
+    """One shop. `variable`: the SKUs that are variations, and whether each has its stock (own) or its product manages
+    it (parent); others are simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`:
+    refunds that ask for the gateway's money fail. `gateway`: Stripe's, where a `stripe_share` of the buyers pays; other
+    orders are paid at once. `facebook_share`: of the buyers, those who come from there; most of them consent."""
 
     name: ClassVar[str] = "woocommerce"
     habits: ClassVar[Habits] = Habits(pending=0.1, pending_cancelled=0.2, cancelled=0.03, discounted=0.2)
@@ -43,12 +61,86 @@ class WooCommerce(Market):
         super().__init__(catalogue, clock, die)
         self.has_tracking = has_tracking
         self.gateway_refuses = False
-        self.hooks: dict[int, dict[str, Any]] = {}
-        self.refunds: dict[str, list[dict[str, Any]]] = {}
-        self.notes: dict[str, list[dict[str, Any]]] = {}
-        self.trackings: dict[str, list[dict[str, Any]]] = {}
-        self.completed: dict[str, datetime] = {}
-        self._ids = 0
+        self.gateway: Gateway | None = None
+        self.stripe_share, self.facebook_share = 0.5, 0.0
+        self.variable: dict[str, str] = {}
+
+    @property
+    def office(self) -> WooOffice:
+        """What is saved with the shelf, which a restart replaces."""
+        self.shelf.woo = self.shelf.woo or WooOffice()
+        return self.shelf.woo
+
+    @property
+    def hooks(self) -> dict[int, dict[str, Any]]:
+        """Webhooks by their id."""
+        return self.office.hooks
+
+    @property
+    def refunds(self) -> dict[str, list[dict[str, Any]]]:
+        """By order id, oldest first."""
+        return self.office.refunds
+
+    @property
+    def notes(self) -> dict[str, list[dict[str, Any]]]:
+        """By order id."""
+        return self.office.notes
+
+    @property
+    def trackings(self) -> dict[str, list[dict[str, Any]]]:
+        """Of the plugin, by order id."""
+        return self.office.trackings
+
+    @property
+    def completed(self) -> dict[str, datetime]:
+        """By order id, when."""
+        return self.office.completed
+
+    # --- buyers -------------------------------------------------------------------------------------
+
+    def sell(self, rng: Random, now: datetime, sku: str | None = None) -> Sale | None:
+        """An order; who pays at Stripe has it authorised."""
+        sale = super().sell(rng, now, sku)
+        if sale and self.gateway and rng.random() < self.stripe_share:
+            sale.paid = False
+            self.shelf.due = [due for due in self.shelf.due if (due.order_id, due.action) != (sale.order_id, "pay")]
+            self.gateway.authorise(sale)
+        if sale and self.facebook_share and rng.random() < self.facebook_share:
+            self.came_from(sale, "facebook", rng, consents=rng.random() < _CONSENTS)
+        return sale
+
+    def came_from(self, sale: Sale, referral: str, rng: Random, *, consents: bool = True) -> None:
+        """Where the buyer was before: Facebook is all that is known here."""
+        if referral != "facebook":
+            raise ValueError(f"no buyer comes from {referral!r}")
+        self.office.visits[sale.order_id] = facebook_visit(rng, sale.placed_at, consents=consents)
+
+    def advance(self, now: datetime) -> None:
+        """What is due, and what the gateway hears of Stripe."""
+        super().advance(now)
+        if self.gateway:
+            self.gateway.hear(now)
+
+    def cancel(self, sale: Sale, now: datetime) -> None:
+        """The gateway gives free what is only authorised."""
+        super().cancel(sale, now)
+        if self.gateway and sale.cancelled_at:
+            self.gateway.void(sale)
+
+    def total_minor(self, sale: Sale) -> int:
+        """What the order costs; less where only a part was captured."""
+        payment = self.office.payments.get(sale.order_id)
+        lowered_minor = payment.lowered_minor if payment else None
+        return sale.before_tax_minor + sale.tax_minor if lowered_minor is None else lowered_minor
+
+    def refunded_minor(self, sale: Sale) -> int:
+        """All refunds of an order."""
+        return sum(round(float(each["amount"]) * 100) for each in self.refunds.get(sale.order_id, []))
+
+    def note_change(self, sale: Sale, kind: str, now: datetime) -> None:
+        """The order has changed."""
+        sale.touch(now)
+        self.changed(sale, kind)
 
     def order_id(self, number: int) -> str:
         """Post ids rise, with gaps."""
@@ -64,13 +156,13 @@ class WooCommerce(Market):
 
     def not_found(self, _request: Request, /) -> Response:
         """No such route."""
-        return _error(404, "rest_no_route")
+        return error(404, "rest_no_route")
 
     def carry_out(self, route: Route, request: Request, names: dict[str, str]) -> Response:
         """Every call needs the key and secret."""
         pair = base64.b64encode(f"{self.consumer_key}:{self.consumer_secret}".encode()).decode()
         if request.header("authorization") != f"Basic {pair}":
-            return _error(401, "woocommerce_rest_cannot_view")
+            return error(401, "woocommerce_rest_cannot_view")
         if "tracking" in route.operation and not self.has_tracking:
             return self.not_found(request)
         return super().carry_out(route, request, names)
@@ -78,64 +170,31 @@ class WooCommerce(Market):
     # --- orders -------------------------------------------------------------------------------------
 
     def order(self, sale: Sale) -> dict[str, Any]:
-        """An order as REST and webhooks show it. Amounts of lines never include tax."""
-        town, refunds = sale.buyer.town, self.refunds.get(sale.order_id, [])
-        shipping = _money(sale.shipping_minor)
-        place = {
-            "first_name": sale.buyer.first_name,
-            "last_name": sale.buyer.last_name,
-            "address_1": sale.buyer.street,
-            "address_2": sale.buyer.street_2,
-            "city": town.name,
-            "state": town.state_code,
-            "postcode": town.postal_code,
-            "country": "US",
-            "phone": sale.buyer.phone,
-        }
-        completed = self.completed.get(sale.order_id)
-        return {
-            "id": int(sale.order_id),
-            "number": sale.order_id,
-            "status": self.status(sale),
-            "currency": sale.currency,
-            "date_created_gmt": _stamp(sale.placed_at),
-            "date_modified_gmt": _stamp(sale.updated_at),
-            "date_paid_gmt": _stamp(sale.placed_at) if sale.paid else None,
-            "date_completed_gmt": _stamp(completed) if completed else None,
-            "shipping_total": shipping,
-            "total": _money(sale.before_tax_minor + sale.tax_minor),
-            "total_tax": _money(sale.tax_minor),
-            "prices_include_tax": False,
-            "customer_id": 0,
-            "billing": {**place, "email": f"{sale.buyer.handle}@example.com"},
-            "shipping": place,
-            "line_items": [_line(line) for line in sale.lines],
-            "tax_lines": [],
-            "shipping_lines": [{"id": 1, "method_title": "Flat rate", "total": shipping, "total_tax": "0.00"}],
-            "fee_lines": [],
-            "coupon_lines": [{"id": 2, "code": sale.discount_code}] if sale.discount_code else [],
-            "refunds": [
-                {"id": each["id"], "reason": each["reason"], "total": f"-{each['amount']}"} for each in refunds
-            ],
-        }
+        """An order as REST and webhooks show it."""
+        return order_body(self, sale)
 
     def status(self, sale: Sale) -> str:
         """The word for where an order is."""
+        payment = self.office.payments.get(sale.order_id)
         if sale.cancelled_at:
             return "cancelled"
-        if sum(float(each["amount"]) for each in self.refunds.get(sale.order_id, [])) * 100 >= _total(sale) - 0.5:
+        if payment and payment.failed:
+            return "failed"
+        if self.refunded_minor(sale) >= self.total_minor(sale):
             return "refunded"
-        return "completed" if sale.order_id in self.completed else "processing" if sale.paid else "pending"
+        if sale.order_id in self.completed:
+            return "completed"
+        return "processing" if sale.paid else "on-hold" if payment else "pending"
 
     def list_orders(self, request: Request, names: dict[str, str]) -> Response:
         """`modified_after` is exclusive; it is the shop's own time unless `dates_are_gmt` is sent."""
         del names
         if request.query.get("dates_are_gmt") != "true" or request.query.get("orderby") != "modified":
-            return _error(400, "rest_invalid_param")
+            return error(400, "rest_invalid_param")
         after = request.query.get("modified_after", "")
-        found = [sale for sale in self.shelf.sales.values() if _stamp(sale.updated_at) > after]
-        found.sort(key=lambda sale: (_stamp(sale.updated_at), int(sale.order_id)))
-        return _page(request, [self.order(sale) for sale in found])
+        found = [sale for sale in self.shelf.sales.values() if stamp(sale.updated_at) > after]
+        found.sort(key=lambda sale: (stamp(sale.updated_at), int(sale.order_id)))
+        return page(request, [self.order(sale) for sale in found])
 
     def show_order(self, request: Request, names: dict[str, str]) -> Response:
         """One order."""
@@ -150,6 +209,9 @@ class WooCommerce(Market):
         elif status == "completed" and sale.order_id not in self.completed:
             sale.touch(self.clock())
             self.completed[sale.order_id] = sale.updated_at
+            if self.gateway:
+                self.gateway.capture(sale)
+            sale.paid = True  # with the status, whatever became of the money
             units = {line.line_id: line.quantity for line in sale.lines}
             told = self.trackings.get(sale.order_id) or [{}]
             number, carrier = told[-1].get("tracking_number", ""), told[-1].get("tracking_provider", "")
@@ -160,30 +222,40 @@ class WooCommerce(Market):
 
     def list_refunds(self, request: Request, names: dict[str, str]) -> Response:
         """Whole refunds, newest first."""
-        return _page(request, self.refunds.get(self._sale(names).order_id, [])[::-1])
+        return page(request, self.refunds.get(self._sale(names).order_id, [])[::-1])
 
     def make_refund(self, request: Request, names: dict[str, str]) -> Response:
         """Takes no key: the same again is a second refund. The gateway's refusal is a 500."""
         sale, body = self._sale(names), request.json()
-        known = self.refunds.setdefault(sale.order_id, [])
-        so_far = sum(round(float(each["amount"]) * 100) for each in known)
-        amount_minor = round(float(body["amount"]) * 100)
-        if amount_minor + so_far > _total(sale):
-            return _error(400, "woocommerce_rest_invalid_order_refund")
-        if body.get("api_refund", True) and self.gateway_refuses:
-            return _error(500, "woocommerce_rest_cannot_create_order_refund")
+        amount_minor, by_gateway = round(float(body["amount"]) * 100), bool(body.get("api_refund", True))
+        if amount_minor + self.refunded_minor(sale) > self.total_minor(sale):
+            return error(400, "woocommerce_rest_invalid_order_refund")
+        if by_gateway and not self._paid_back(sale, amount_minor):
+            return error(500, "woocommerce_rest_cannot_create_order_refund")
+        reason = body.get("reason", "")
+        return json_response(201, self.note_refund(sale, amount_minor, reason, self.clock(), by_gateway=by_gateway))
+
+    def note_refund(
+        self, sale: Sale, amount_minor: int, reason: str, now: datetime, *, by_gateway: bool
+    ) -> dict[str, Any]:
+        """A refund of the order; its money is the gateway's business."""
         made = {
-            "id": self._next_id(),
-            "date_created_gmt": _stamp(self.clock()),
-            "amount": _money(amount_minor),
-            "reason": body.get("reason", ""),
-            "refunded_payment": bool(body.get("api_refund", True)),
+            "id": self.next_id(),
+            "date_created_gmt": stamp(now),
+            "amount": money(amount_minor),
+            "reason": reason,
+            "refunded_payment": by_gateway,
             "line_items": [],
         }
-        known.append(made)
-        sale.touch(self.clock())
-        self.changed(sale, "updated")
-        return json_response(201, made)
+        self.refunds.setdefault(sale.order_id, []).append(made)
+        self.note_change(sale, "updated", now)
+        return made
+
+    def _paid_back(self, sale: Sale, amount_minor: int) -> bool:
+        if self.gateway_refuses:
+            return False
+        at_stripe = self.gateway and sale.order_id in self.office.payments
+        return self.gateway.refund(sale, amount_minor) if self.gateway and at_stripe else True
 
     def list_notes(self, request: Request, names: dict[str, str]) -> Response:
         """All of them: notes have no pages."""
@@ -205,76 +277,19 @@ class WooCommerce(Market):
 
     def _added(self, kept: dict[str, list[dict[str, Any]]], names: dict[str, str], body: dict[str, Any]) -> Response:
         sale = self._sale(names)
-        made = {"id": self._next_id(), "date_created_gmt": _stamp(self.clock()), **body}
+        made = {"id": self.next_id(), "date_created_gmt": stamp(self.clock()), **body}
         kept.setdefault(sale.order_id, []).append(made)
         return json_response(201, made)
 
-    # --- products -----------------------------------------------------------------------------------
-
-    def product(self, sku: str) -> dict[str, Any]:
-        """A simple product."""
-        listing = self.shelf.listings[sku]
-        return {
-            "id": product_id(sku),
-            "name": listing.title,
-            "type": "simple",
-            "status": "publish",
-            "sku": sku,
-            "regular_price": _money(listing.price_minor),
-            "virtual": False,
-            "manage_stock": True,
-            "stock_quantity": listing.quantity,
-            "variations": [],
-        }
-
-    def list_products(self, request: Request, names: dict[str, str]) -> Response:
-        """All, or those of `include`."""
-        del names
-        wanted = request.query.get("include", "").split(",") if request.query.get("include") else None
-        found = [self.product(sku) for sku in self.shelf.listings]
-        return _page(request, [each for each in found if wanted is None or str(each["id"]) in wanted])
+    # --- products, webhooks -------------------------------------------------------------------------
 
     def change_products(self, request: Request, names: dict[str, str]) -> Response:
-        """At most 100, each judged alone inside a 200."""
+        """Quantities and prices."""
         del names
-        wishes = request.json().get("update", [])
-        if len(wishes) > 100:
-            return _error(413, "woocommerce_rest_request_entity_too_large")
-        return json_response(200, {"update": [self._changed_product(wish) for wish in wishes]})
+        return batch(request, self._changed_product)
 
     def _changed_product(self, wish: dict[str, Any]) -> dict[str, Any]:
-        sku = next((sku for sku in self.shelf.listings if product_id(sku) == wish["id"]), "")
-        if not sku or self.die.hits(self.die.faults.partial):
-            problem = {"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": {"status": 400}}
-            return {"id": wish["id"], "error": problem}
-        listing = self.shelf.listings[sku]
-        listing.quantity = int(wish.get("stock_quantity", listing.quantity))
-        if "regular_price" in wish:
-            listing.price_minor = round(float(wish["regular_price"]) * 100)
-        return self.product(sku)
-
-    # --- webhooks -----------------------------------------------------------------------------------
-
-    def list_webhooks(self, request: Request, names: dict[str, str]) -> Response:
-        """Their secrets are not shown."""
-        del names
-        return _page(request, list(self.hooks.values()))
-
-    def make_webhook(self, request: Request, names: dict[str, str]) -> Response:
-        """A new subscription."""
-        del names
-        body = request.json()
-        hook = {"id": self._next_id(), **{key: value for key, value in body.items() if key != "secret"}}
-        self.hooks[hook["id"]] = hook
-        return json_response(201, hook)
-
-    def update_webhook(self, request: Request, names: dict[str, str]) -> Response:
-        """Enables or disables it."""
-        hook = self.hooks.get(int(names["hook"]))
-        if hook is None:
-            return _error(404, "woocommerce_rest_shop_webhook_invalid_id")
-        hook["status"] = request.json().get("status", hook["status"])
-        return json_response(200, hook)
+        return changed_product(self, wish)
 
     def webhook(self, change: Change) -> Webhook:
         """The delivery of one change, with the order as it is when it is delivered."""
@@ -288,7 +303,7 @@ class WooCommerce(Market):
                 "X-WC-Webhook-Event": event,
                 "X-WC-Webhook-Signature": sign(self.webhook_secret, body),
                 "X-WC-Webhook-ID": "10",
-                "X-WC-Webhook-Delivery-ID": derived_digits(f"10{_stamp(change.at)}", 32),  # one for all of a second
+                "X-WC-Webhook-Delivery-ID": derived_digits(f"10{stamp(change.at)}", 32),  # one for all of a second
             },
             body,
         )
@@ -296,12 +311,13 @@ class WooCommerce(Market):
     def _sale(self, names: dict[str, str]) -> Sale:
         sale = self.shelf.sales.get(names["order"])
         if sale is None:
-            raise RefusalError(_error(404, "woocommerce_rest_shop_order_invalid_id"))
+            raise RefusalError(error(404, "woocommerce_rest_shop_order_invalid_id"))
         return sale
 
-    def _next_id(self) -> int:
-        self._ids += 1
-        return 90_000 + self._ids
+    def next_id(self) -> int:
+        """Of a refund, a note, a webhook."""
+        self.office.ids += 1
+        return 90_000 + self.office.ids
 
     routes: ClassVar[tuple[Route, ...]] = (
         Route("GET", rf"{WC}/orders", "list_orders", list_orders),
@@ -315,45 +331,9 @@ class WooCommerce(Market):
         Route("POST", _TRACKINGS, "make_tracking", make_tracking),
         Route("GET", rf"{WC}/products", "list_products", list_products),
         Route("POST", rf"{WC}/products/batch", "change_products", change_products),
+        Route("GET", rf"{_PRODUCT}/variations", "list_variations", list_variations),
+        Route("POST", rf"{_PRODUCT}/variations/batch", "change_variations", change_variations),
         Route("GET", rf"{WC}/webhooks", "list_webhooks", list_webhooks),
         Route("POST", rf"{WC}/webhooks", "make_webhook", make_webhook),
         Route("PUT", rf"{WC}/webhooks/(?P<hook>\d+)", "update_webhook", update_webhook),
     )
-
-
-def _total(sale: Sale) -> int:
-    return sale.before_tax_minor + sale.tax_minor
-
-
-def _line(line: SoldLine) -> dict[str, Any]:
-    return {
-        "id": int(line.line_id),
-        "name": line.title,
-        "product_id": product_id(line.sku),
-        "variation_id": 0,
-        "quantity": line.quantity,
-        "subtotal": _money(line.gross_minor),
-        "total": _money(line.net_minor),
-        "total_tax": _money(line.tax_minor),
-        "meta_data": [],
-        "sku": line.sku,
-        "price": line.net_minor / line.quantity / 100,
-    }
-
-
-def _money(amount_minor: int) -> str:
-    return f"{amount_minor // 100}.{amount_minor % 100:02}"
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _page(request: Request, found: list[dict[str, Any]]) -> Response:
-    size, page = min(int(request.query.get("per_page", "10")), 100), int(request.query.get("page", "1"))
-    counts = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(-(-len(found) // size))}
-    return json_response(200, found[(page - 1) * size : page * size], counts)
-
-
-def _error(status: int, code: str) -> Response:
-    return json_response(status, {"code": code, "message": "", "data": {"status": status}})

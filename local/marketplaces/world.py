@@ -140,11 +140,17 @@ class Marketplaces:
         self.ebay.pay_out(now)
         shopify_balance.pay_out(self.shopify, now)
 
-    def sell(self, marketplace: str, count: int = 1, sku: str | None = None) -> list[str]:
-        """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out."""
-        rng = self.dice["sales"].rng
-        sales = [self.markets[marketplace].sell(rng, self.now, sku) for _ in range(count)]
-        return [sale.order_id for sale in sales if sale]
+    def sell(self, marketplace: str, count: int = 1, sku: str | None = None, referral: str = "") -> list[str]:
+        """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out. `referral`: where
+        the buyers come from (facebook), who consent; the WooCommerce shop alone knows that."""
+        rng, market = self.dice["sales"].rng, self.markets[marketplace]
+        if referral and market is not self.woo:
+            raise ValueError(f"{marketplace} does not know where its buyers come from")
+        sales = [sale for sale in (market.sell(rng, self.now, sku) for _ in range(count)) if sale]
+        for sale in sales:
+            if referral and self.woo:
+                self.woo.came_from(sale, referral, rng)
+        return [sale.order_id for sale in sales]
 
     def _sell_until(self, now: datetime) -> None:
         if self.paused or self.rate_per_s <= 0:

@@ -17,6 +17,7 @@ from local.api import Api
 from local.marketplaces.catalogue import Listing
 from local.marketplaces.faults import Faults
 from local.marketplaces.wire import Request, Response
+from local.marketplaces.woo_gateway import SITE_URL
 from local.marketplaces.world import Delivery
 from local.processors.stripe import Stripe
 
@@ -70,6 +71,25 @@ class Processors:
         self.stripe.load(path)
 
 
+class Guarded:
+    """Stripe for others in this process, one call at a time: the gateway of the WooCommerce shop, which must never be
+    waited for by whoever holds `lock`."""
+
+    def __init__(self, stripe: Stripe, lock: Lock) -> None:
+        self.api_key = stripe.api_key
+        self._stripe, self._lock = stripe, lock
+
+    def handle(self, request: Request) -> Response:
+        """One API call."""
+        with self._lock:
+            return self._stripe.handle(request)
+
+    def authorise(self, amount_minor: int, currency: str, order_id: str, **metadata: Any) -> str:
+        """A buyer's card holds the money; the PaymentIntent's id."""
+        with self._lock:
+            return self._stripe.authorise(amount_minor, currency, order_id, **metadata)
+
+
 class OwnShop:
     """One order at each call, authorised at Stripe; one in a few is called off at the next call. `lock` guards Stripe,
     which others call too."""
@@ -114,4 +134,5 @@ class OwnShop:
 def processor_accounts(stripe: Stripe, public_url: str) -> dict[str, dict[str, Any]]:
     """As `accounts` of the marketplaces: the processor's, and the shop's."""
     own = {"api": {"api_key": stripe.api_key}, "webhook": {"secrets": [stripe.secret]}}
-    return {stripe.name: {"settings": {"base_url": f"{public_url}/stripe"}, **own}, SHOP: {"settings": {}}}
+    settings = {"base_url": f"{public_url}/stripe", "order_channel": {SITE_URL: "woocommerce"}}
+    return {stripe.name: {"settings": settings, **own}, SHOP: {"settings": {}}}

@@ -542,7 +542,7 @@ def test_what_cannot_be_done_ends_with_2_and_a_word_why(
     assert shown.out == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["channels"], ["channels", "add", "shopify"], ["channels", "import"]])
+@pytest.mark.parametrize("arguments", [[], ["channels"], ["channels", "add", "storefront"], ["channels", "import"]])
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)

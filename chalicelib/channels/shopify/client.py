@@ -24,7 +24,16 @@ from chalicelib.channels.port import (
     Skip,
     read_all,
 )
-from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
+from chalicelib.channels.shopify import (
+    balance,
+    cancellations,
+    documents,
+    fulfilment,
+    payments,
+    refunds,
+    setup,
+    variants,
+)
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
 from chalicelib.channels.transport import Transport
@@ -245,6 +254,18 @@ class ShopifyClient(Basic):
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout issued since then that is paid, with all its transactions."""
         return balance.read_payouts(self._wire, self._jobs, since_ms)
+
+    def installation(self) -> setup.Installation:
+        """The scopes that were granted, and the shop's currency."""
+        return setup.read_installation(self._wire)
+
+    def locations(self) -> list[setup.Location]:
+        """Where the shop keeps stock."""
+        return setup.read_locations(self._wire)
+
+    def has_payments(self) -> bool:
+        """Whether the shop takes money by Shopify Payments."""
+        return setup.has_payments(self._wire)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

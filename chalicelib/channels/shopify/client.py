@@ -33,6 +33,7 @@ from chalicelib.channels.shopify import (
     refunds,
     setup,
     variants,
+    webhooks,
 )
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
@@ -65,8 +66,9 @@ class ShopifyClient(Basic):
         self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
-        """One order with all its lines, as GraphQL gives it. Raises `Refused` when the shop does not have it."""
-        found = self._order(f"gid://shopify/Order/{external_id}")
+        """One order with all its lines, as GraphQL gives it; the global id of a fulfilment order of it names it too.
+        Raises `Refused` when the shop does not have it."""
+        found = self._order(f"gid://shopify/Order/{webhooks.owner_of(self._wire, external_id)}")
         return json.dumps({"order": found}).encode()
 
     def changed_orders(
@@ -266,6 +268,10 @@ class ShopifyClient(Basic):
     def has_payments(self) -> bool:
         """Whether the shop takes money by Shopify Payments."""
         return setup.has_payments(self._wire)
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002 the app's own signs
+        """Have the shop tell this address of every change: topic -> kept, created, moved or refused."""
+        return webhooks.ensure(self._wire, delivery_url)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cli.findings import OK, SKIPPED, WARNING, Findings
 from cli.kinds import Account, Wishes
 
 STEP = "webhooks"
+_FEW = 4
 
 
 def endpoint(account: Account, wishes: Wishes) -> str:
@@ -51,5 +52,14 @@ def tell(outcomes: Mapping[str, str], url: str, findings: Findings) -> None:
     by_fate: dict[str, list[str]] = {}
     for topic, fate in outcomes.items():
         by_fate.setdefault(fate, []).append(topic)
-    fates = "; ".join(f"{fate}: {', '.join(topics)}" for fate, topics in by_fate.items())
-    findings.add(STEP, OK, f"{url} is told ({fates})")
+    refused = by_fate.pop("refused", [])
+    findings.add(
+        STEP, OK, f"{url} is told ({'; '.join(f'{fate}: {_some(topics)}' for fate, topics in by_fate.items())})"
+    )
+    if refused:
+        remedy = "give the app the scopes of these topics, unless you can do without; the poll sees what they tell"
+        findings.add("webhooks refused", WARNING, ", ".join(refused), remedy)
+
+
+def _some(topics: Sequence[str]) -> str:
+    return ", ".join(topics) if len(topics) <= _FEW else f"{len(topics)} topics"

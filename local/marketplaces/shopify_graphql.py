@@ -32,7 +32,13 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_balance, shopify_payments, shopify_subscriptions, shopify_variants
+from local.marketplaces import (
+    shopify_balance,
+    shopify_installation,
+    shopify_payments,
+    shopify_subscriptions,
+    shopify_variants,
+)
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
     find_order,
@@ -108,6 +114,8 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "refundCreate": functools.partial(refund_order, shop),
         "orderCancel": functools.partial(shopify_payments.cancel, shop),
         "job": functools.partial(shopify_payments.find_job, shop),
+        "currentAppInstallation": functools.partial(shopify_installation.installation, shop),
+        "locations": functools.partial(shopify_installation.locations, shop),
         "shop": {"id": "gid://shopify/Shop/1", "currencyCode": shop.currency},
         "productVariants": functools.partial(shopify_variants.find_variants, shop),
         "productVariantsBulkUpdate": functools.partial(shopify_variants.set_prices, shop),

@@ -146,7 +146,7 @@ class Box:
         }
         return {text for text in texts if len(text) > 8}
 
-    def file(self, name: str = "given", **content: Any) -> str:
+    def file(self, name: str, /, **content: Any) -> str:
         """A file that holds this as JSON."""
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(content), encoding="utf-8")

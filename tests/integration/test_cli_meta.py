@@ -11,8 +11,8 @@ from tests.integration.cli_box import Box, box_fixture  # noqa: F401
 from tests.shared_data import shared
 
 
-def meta(box: Box, *more: str, token: str = "meta-token", secret: str = "") -> tuple[str, ...]:
-    keys = {"access_token": token, **({"app_secret": secret} if secret else {})}
+def meta(box: Box, *more: str, token: str = "", secret: str = "") -> tuple[str, ...]:
+    keys = {"access_token": token or "meta-token", **({"app_secret": secret} if secret else {})}
     return ("add", "meta", "--dataset-id", "1001", "--file", box.file("keys", **keys), *more)
 
 

@@ -247,7 +247,7 @@ class ShopifyClient(Basic):
 
     def listings(self) -> Iterator[ListedItem]:
         """Every variant with what is available of it at the account's `location_id`, or where alone it is stocked."""
-        return variants.read_listings(self._wire, self._location_id)
+        return variants.Listings(self._wire, self._location_id)
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount that Shopify Payments has booked since then; none without Shopify Payments."""

@@ -86,8 +86,10 @@ def show_all(stage: Stage, out: TextIO, *, as_json: bool) -> int:
     if as_json:
         out.write(json.dumps({"stage": stage.name, "channels": rows}, ensure_ascii=False) + "\n")
     elif rows:
-        heading = ("CHANNEL", "SELLER", "MARKETPLACE", "STATE")
-        lines = [(r["channel"], r["seller_id"], r["marketplace_id"], r["paused"] or r["state"]) for r in rows]
+        heading = ("CHANNEL", "SELLER OR SHOP", "MARKETPLACE", "STATE")
+        lines = [
+            (r["channel"], r["seller_id"] or r["shop"], r["marketplace_id"], r["paused"] or r["state"]) for r in rows
+        ]
         out.write(table([heading, *lines]))
     else:
         out.write(f"no channel is connected yet: headrace channels add {'|'.join(KINDS)}\n")
@@ -182,6 +184,7 @@ def _row(channel: str, stage: Stage) -> dict[str, str]:
         "channel": channel,
         "kind": kind_of(channel),
         "seller_id": str(settings.get("seller_id", "")),
+        "shop": str(settings.get("shop_domain") or settings.get("base_url") or ""),
         "marketplace_id": str(settings.get("marketplace_id", "")),
         "state": kind.state(settings) if kind else "active",
         "paused": f"paused: {pause.why}" if pause else "",

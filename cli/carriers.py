@@ -77,8 +77,16 @@ def is_test_key(account: Account) -> bool:
 
 def probe(account: Account) -> bool:
     """Whether the key is taken: checking the sender's address costs nothing and needs no shipment."""
-    _client(account).check_address(Address(**account.settings["sender"]))
+    _client(account).check_address(_address(account))
     return True
+
+
+def _address(account: Account) -> Address:
+    """Where parcels are sent from; of an account with an address for each location, one of them."""
+    found = account.settings.get("sender") or next(iter(account.settings["senders"].values()))
+    if wrong := _wrong(found):
+        raise Refused("bad_sender", f"{account.name}: {'; '.join(wrong)}")
+    return Address(**found)
 
 
 def _client(account: Account) -> Any:
@@ -87,7 +95,7 @@ def _client(account: Account) -> Any:
 
 def _sender(account: Account, findings: Findings) -> bool:
     """A telephone is wanted by most carriers, though not by the service."""
-    sender = Address(**account.settings["sender"])
+    sender = _address(account)
     verdict = findings.attempt("credentials", lambda: _client(account).check_address(sender), _RENEW)
     if verdict is None:
         return False
@@ -135,7 +143,7 @@ EASYPOST = Kind(
     title="an EasyPost account",
     credentials=("api_key",),
     options=("sender", "base_url", "public_url", "fix"),
-    needed={"sender": "--sender"},
+    needed={"sender|senders": "--sender"},
     settings=settings,
     probe=probe,
     check=check,

@@ -172,8 +172,10 @@ def _stored(channel: str, stage: Stage) -> Account:
         raise Refused("unknown_channel", f"{channel!r} is an account of none of {', '.join(KINDS)}")
     settings = dict(read_account(stage.tables, channel))
     credentials = stage.read_secret(f"{channel}/api")
-    if not credentials:
-        raise Refused("no_secret", f"{channel} has no credentials: headrace channels add {kind_of(channel)}")
+    lacking = [name for name in kind.credentials if not credentials.get(name)] + kind.lacks(settings)
+    if lacking:
+        again = f"headrace channels add {kind_of(channel)} --name {channel}"
+        raise Refused("incomplete", f"{channel} has no {', '.join(lacking)}: {again}")
     return Account(channel, settings, credentials, stage)
 
 

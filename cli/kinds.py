@@ -99,6 +99,10 @@ class Kind:
     is_single: bool = False
     state: Callable[[Mapping[str, Any]], str] = lambda settings: "active"
 
+    def lacks(self, settings: Mapping[str, Any]) -> list[str]:
+        """The options that would give what is needed and missing."""
+        return [option for names, option in self.needed.items() if not any(map(settings.get, names.split("|")))]
+
 
 def address(text: str, option: str) -> str:
     """An https address without its last slash; http for this machine only. Raises `Refused`."""

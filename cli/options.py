@@ -89,8 +89,7 @@ def settings_of(given: argparse.Namespace, kind: Kind, known: Mapping[str, Any],
     settings = {**({"import_from_ms": now_ms} if kind.sells else {}), **known, **kind.settings(given)}
     if given.import_from:
         settings["import_from_ms"] = round(given.import_from.timestamp() * 1000)
-    missing = [option for names, option in kind.needed.items() if not any(map(settings.get, names.split("|")))]
-    if missing:
+    if missing := kind.lacks(settings):
         raise Refused("bad_request", f"{kind.title} needs {', '.join(missing)}")
     return settings
 

@@ -153,9 +153,10 @@ class ChannelClient(Protocol):
         """How the channel rates the seller. `Busy` while a report is being made: ask again."""
 
     def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:
-        """Have the channel tell this address of every change: topic -> kept, created, enabled (it was switched off) or
-        moved (it told another host). `secret` is what deliveries are to be signed with, where the channel lets us
-        choose. {} where there is nothing to subscribe to. Doing it twice changes nothing."""
+        """Have the channel tell this address of every change: topic -> kept, created, enabled (it was switched off),
+        moved (it told another host) or refused (the account may not have it). `secret` is what deliveries are to be
+        signed with, where the channel lets us choose. {} where there is nothing to subscribe to. Doing it twice changes
+        nothing."""
 
 
 class Basic:

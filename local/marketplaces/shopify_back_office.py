@@ -65,6 +65,17 @@ class PayoutMade:
 
 
 @dataclass
+class Subscription:
+    """Where deliveries of one topic (ORDERS_CREATE) go."""
+
+    number: int
+    topic: str
+    uri: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass
 class ShopOffice:
     """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded. `payout_of`:
     numbers of balance transactions to the payout's."""
@@ -76,5 +87,7 @@ class ShopOffice:
     bookings: list[Booking] = field(default_factory=list)
     payouts: list[PayoutMade] = field(default_factory=list)
     payout_of: dict[str, int] = field(default_factory=dict)
+    subscriptions: list[Subscription] = field(default_factory=list)
+    topics_out_of_scope: list[str] = field(default_factory=list)  # the app may not subscribe to these
     numbers: int = 0
     refund_status: str = "SUCCESS"  # how the money of the next refunds stands

@@ -32,7 +32,7 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_balance, shopify_payments, shopify_variants
+from local.marketplaces import shopify_balance, shopify_payments, shopify_subscriptions, shopify_variants
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
     find_order,
@@ -111,6 +111,10 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "shop": {"id": "gid://shopify/Shop/1", "currencyCode": shop.currency},
         "productVariants": functools.partial(shopify_variants.find_variants, shop),
         "productVariantsBulkUpdate": functools.partial(shopify_variants.set_prices, shop),
+        "webhookSubscriptions": functools.partial(shopify_subscriptions.subscriptions, shop),
+        "webhookSubscriptionCreate": functools.partial(shopify_subscriptions.create, shop),
+        "webhookSubscriptionUpdate": functools.partial(shopify_subscriptions.update, shop),
+        "webhookSubscriptionDelete": functools.partial(shopify_subscriptions.delete, shop),
         "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 

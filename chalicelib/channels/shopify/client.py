@@ -24,7 +24,16 @@ from chalicelib.channels.port import (
     Skip,
     read_all,
 )
-from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
+from chalicelib.channels.shopify import (
+    balance,
+    cancellations,
+    documents,
+    fulfilment,
+    payments,
+    refunds,
+    variants,
+    webhooks,
+)
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
 from chalicelib.channels.transport import Transport
@@ -56,8 +65,9 @@ class ShopifyClient(Basic):
         self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
-        """One order with all its lines, as GraphQL gives it. Raises `Refused` when the shop does not have it."""
-        found = self._order(f"gid://shopify/Order/{external_id}")
+        """One order with all its lines, as GraphQL gives it; the global id of one of its fulfilment orders names it too.
+        Raises `Refused` when the shop does not have it."""
+        found = self._order(f"gid://shopify/Order/{webhooks.owner_of(self._wire, external_id)}")
         return json.dumps({"order": found}).encode()
 
     def changed_orders(
@@ -245,6 +255,10 @@ class ShopifyClient(Basic):
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout issued since then that is paid, with all its transactions."""
         return balance.read_payouts(self._wire, self._jobs, since_ms)
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002 the app's own signs
+        """Have the shop tell this address of every change: topic -> kept, created, moved or refused."""
+        return webhooks.ensure(self._wire, delivery_url)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

@@ -4,7 +4,7 @@ Shopify prices a query by what its nested lists could return and refuses one abo
 and the long ones are paged. Source: shopify.dev, API rate limits.
 """
 
-from chalicelib.channels.shopify import documents_account, documents_money
+from chalicelib.channels.shopify import documents_account, documents_money, documents_webhooks
 
 VERSION = "2026-10"
 
@@ -155,4 +155,5 @@ ALL = (
     *(ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2)),
     *documents_money.ALL,
     *documents_account.ALL,
+    *documents_webhooks.ALL,
 )

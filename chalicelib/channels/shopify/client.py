@@ -65,8 +65,8 @@ class ShopifyClient(Basic):
         self._jobs = jobs or JobsInMemory()
 
     def get_order(self, external_id: str) -> bytes:
-        """One order with all its lines, as GraphQL gives it; the global id of one of its fulfilment orders names it too.
-        Raises `Refused` when the shop does not have it."""
+        """One order with all its lines, as GraphQL gives it; the global id of one of its fulfilment orders names it
+        too. Raises `Refused` when the shop does not have it."""
         found = self._order(f"gid://shopify/Order/{webhooks.owner_of(self._wire, external_id)}")
         return json.dumps({"order": found}).encode()
 

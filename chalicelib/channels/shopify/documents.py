@@ -46,7 +46,7 @@ query Order($id: ID!, $after: String) {
     totalCapturableSet { shopMoney { amount } }
     capturable
     transactions(first: 10, capturable: true) { id authorizationExpiresAt }
-    fulfillmentOrders(first: 10) {
+    fulfillmentOrders(first: 5) {
       nodes { ...Standing }
       pageInfo { hasNextPage endCursor }
     }

@@ -23,14 +23,11 @@ def obstacle(node: Node) -> Problem | None:
         return None
     if status == "ON_HOLD":
         reasons = sorted({hold.text("reason").lower().replace("_", " ") for hold in node.each("fulfillmentHolds")})
-        return Problem(
-            HELD, f"{name} is on hold at Shopify ({', '.join(reasons) or 'no reason told'}): release it there"
-        )
+        why = ", ".join(reasons) or "no reason told"
+        return Problem(HELD, f"{name} is on hold ({why}): release it in Shopify")
     if _has_a_service(node):
         service = node.at("assignedLocation").text("name")
-        return Problem(
-            SERVICE, f"{name} is for {service or 'a fulfilment service'} to ship: move it to your own location"
-        )
+        return Problem(SERVICE, f"{name} is for {service or 'a fulfilment service'} to ship: move it in Shopify")
     if status == "SCHEDULED":
         day = node.text("fulfillAt")[:10]
         return Problem(SCHEDULED, f"{name} is not to be shipped before {day or 'a later day'}: open it in Shopify")

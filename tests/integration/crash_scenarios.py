@@ -738,7 +738,10 @@ SCENARIOS: dict[str, list[Scenario]] = {
         Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
     ],
     "erase": [Scenario("a buyer with two orders", erased)],
-    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)],
+    "fetch": [
+        *(Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)),
+        Scenario("an app that was uninstalled", lambda _: [{"channel": "shopify", "uninstalled": True}]),
+    ],
     "entry": ENTRY,
     "funding": FUNDING,
     "allocation": ALLOCATION,

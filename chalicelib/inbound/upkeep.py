@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.channels.facts import Metric
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import kind_of
+from chalicelib.domain.errors import Refused
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime
@@ -32,6 +33,8 @@ def keep_webhooks(channel: str, client: ChannelClient, runtime: Runtime) -> dict
     url = str(read_account(runtime.tables, channel).get("webhook_url") or "")
     if not url:
         return {}
+    if not url.endswith(f"/webhooks/{channel}"):
+        raise Refused("bad_setting", f"webhook_url of {channel} must be the API's address and /webhooks/{channel}")
     told = client.ensure_webhooks(url, _secret(channel, runtime))
     known = read_webhook_topics(runtime.tables, channel)
     if mended := sorted(topic for topic in known if told.get(topic) in _MENDED):

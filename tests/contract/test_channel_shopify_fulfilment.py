@@ -14,6 +14,7 @@ from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify_fulfilment import hold, move, part_of, release, schedule, split
 from local.marketplaces.shopify_rest import rest_order
 from local.marketplaces.wire import to_json
+from tests.contract.marketplaces_shopify_seller import ship
 from tests.contract.shopify_seller import Seller, confirmation, sold
 
 ELSEWHERE = 70_110_220_331
@@ -105,6 +106,20 @@ def test_a_webhook_body_tells_nothing_of_holds_and_is_older_than_the_reading_of_
     whole = read(on, sale)
     assert (whole.untold, whole.version_ms) == ((), told.version_ms)
     assert precedence(told) < precedence(whole)
+
+
+@pytest.mark.parametrize(("status", "error"), [("held", "on_hold"), ("later", "scheduled"), ("gone", "closed")])
+def test_the_stand_in_ships_nothing_of_what_may_not_be_shipped(status: str, error: str) -> None:
+    on, sale = sold()
+    if status == "held":
+        hold(on.market, sale, on.time.now)
+    elif status == "later":
+        schedule(on.market, sale, on.time.now, on.time.now + timedelta(days=1))
+    else:
+        move(on.market, sale, on.time.now, ELSEWHERE)
+    (refused,) = ship(on.market, sale)["userErrors"]
+    assert refused["message"] == f"Fulfillment order has an unfulfillable status= {error}."
+    assert sale.parcels == []
 
 
 # --- telling ----------------------------------------------------------------------------------------------

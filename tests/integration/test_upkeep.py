@@ -23,7 +23,8 @@ def check(world: World) -> None:
     JOBS["check_accounts"](world.runtime)
 
 
-def account(world: World, patch: pytest.MonkeyPatch, channel: str = "shopify", url: str = URL) -> Any:
+def account(world: World, patch: pytest.MonkeyPatch, channel: str = "shopify", url: str | None = None) -> Any:
+    url = f"https://oms.example/api/webhooks/{channel}" if url is None else url
     found = connected(world, patch, channel)[channel]
     add_account(world.tables, channel, {"account": channel, **({"webhook_url": url} if url else {})})
     return found
@@ -69,6 +70,17 @@ def test_an_account_without_the_setting_is_left_alone(
     assert "webhooks_created" not in named(lines, "account_checked")[0]
 
 
+@pytest.mark.parametrize("url", ["https://oms.example", "https://oms.example/webhooks/shopify-de"])
+def test_an_address_that_is_not_the_accounts_door_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, lines: list[Any], url: str
+) -> None:
+    shop = account(world, monkeypatch, url=url)
+    shop.webhooks = {"orders/create": "created"}
+    check(world)
+    assert shop.webhooks == {"orders/create": "created"}
+    assert [each["reason"] for each in named(lines, "account_broken_off")] == ["bad_setting"]
+
+
 def test_one_that_does_not_answer_is_asked_again_the_next_time(
     world: World, monkeypatch: pytest.MonkeyPatch, lines: list[Any]
 ) -> None:
@@ -90,7 +102,7 @@ def test_only_woocommerce_is_told_what_to_sign_with(
     world.secrets.kept[f"{channel}/webhook"] = {"secrets": ["newest", "old"]}
     monkeypatch.setattr(shop, "ensure_webhooks", lambda url, secret: told.append((url, secret)) or {})
     check(world)
-    assert told == [(URL, expected)]
+    assert told == [(f"https://oms.example/api/webhooks/{channel}", expected)]
 
 
 def test_a_shop_is_subscribed_and_mended_through_the_whole_application(lines: list[Any]) -> None:

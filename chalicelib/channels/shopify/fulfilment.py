@@ -12,7 +12,7 @@ from chalicelib.channels.shopify.standing import OVER, obstacle
 from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
 
-_NOTHING_LEFT = Problem("nothing_left_to_ship", "Shopify has so many fewer to ship")
+_NOTHING_LEFT = Problem("nothing_left_to_ship", "Shopify has too little left to ship")
 _MOST_INPUTS = 250  # Source: shopify.dev, API rate limits: input arrays
 
 
@@ -41,7 +41,7 @@ def wishes(
         return []
     if lacking:
         problem = next((problem for problem, blocked in in_the_way if _take(blocked, wanted)), _NOTHING_LEFT)
-        raise Refused(problem.reason, f"{lacking} units of parcel {parcel.shipment_id}: {problem.detail}")
+        raise Refused(problem.reason, f"{problem.detail} ({lacking} units of parcel {parcel.shipment_id})")
     tracking = {"number": parcel.tracking_number, "company": parcel.carrier} if parcel.tracking_number else {}
     told = {"trackingInfo": {name: text for name, text in tracking.items() if text}} if tracking else {}
     return [{"lineItemsByFulfillmentOrder": parts, "notifyCustomer": True} | told for parts in _calls(by_place)]

@@ -41,6 +41,7 @@ from local.marketplaces import (
 )
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
+    find_fulfillment_order,
     find_order,
     inventory_item_node,
     inventory_level_by_id,
@@ -104,6 +105,7 @@ def roots(shop: Shopify) -> dict[str, Any]:
     """The resolvers of QueryRoot and Mutation by field name."""
     return {
         "order": functools.partial(find_order, shop),
+        "fulfillmentOrder": functools.partial(find_fulfillment_order, shop),
         "orders": functools.partial(search_orders, shop),
         "inventoryItem": lambda _info, id: inventory_item_node(shop, shop.listing_of_item(id)),  # noqa: A006
         "inventoryLevel": lambda _info, id: inventory_level_by_id(shop, id),  # noqa: A006

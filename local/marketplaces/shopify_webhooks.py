@@ -10,9 +10,10 @@ import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.shelf import Change
+from local.marketplaces.shopify_fulfilment import gid, parts, status
 from local.marketplaces.shopify_rest import rest_order
 from local.marketplaces.shopify_subscriptions import addresses
 from local.marketplaces.wire import to_json
@@ -32,7 +33,14 @@ class Webhook:
 
 def webhooks(shop: Shopify, change: Change) -> list[Webhook]:
     """The deliveries of one change: the order as it is now, to whom has subscribed to it. orders/updated tells of
-    payment, cancellation and shipment too."""
+    payment, cancellation and shipment too; of a fulfilment order, only which one it is."""
+    if change.kind.startswith("fulfillment_orders/"):
+        sale = shop.shelf.sales[change.order_id]
+        held = [{"id": gid(part), "status": status(sale, part).lower()} for part in parts(shop, sale)]
+        told: dict[str, Any] = {"fulfillment_order": held[0]}
+        if change.kind == "fulfillment_orders/moved":
+            told = {"original_fulfillment_order": held[0], "moved_fulfillment_order": held[-1]}
+        return [_delivery(shop, change, change.kind, to_json(told), url) for url in addresses(shop, change.kind)]
     topic = "orders/create" if change.kind == "created" else "orders/updated"
     body = to_json(rest_order(shop, shop.shelf.sales[change.order_id]))
     return [_delivery(shop, change, topic, body, url) for url in addresses(shop, topic)]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from chalicelib.channels.shopify.webhooks import HINT_TOPICS, ORDER_TOPICS, TOPICS, told_of
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Busy, Refused
+from local.marketplaces.shopify_fulfilment import part_of
 from local.marketplaces.shopify_subscriptions import addresses, remove_failed
 from local.marketplaces.world import MAX_ATTEMPTS, Marketplaces
 from tests.contract.marketplaces_models import shopify_schema
-from tests.contract.shopify_seller import Seller, seller
+from tests.contract.shopify_seller import Seller, seller, sold
 from tests.shared_data import shared
 
 URL = "https://oms.example/api/webhooks/shopify"
@@ -151,3 +152,13 @@ def test_most_topics_have_a_recorded_delivery() -> None:
 )
 def test_what_names_no_order_is_about_nothing(topic: str, body: bytes) -> None:
     assert told_of(topic, body).about == ""
+
+
+def test_an_order_is_read_by_the_id_of_its_fulfilment_order() -> None:
+    on, sale = sold()
+    node = json.loads(on.client.get_order(sale.order_id))["order"]
+    gid = f"gid://shopify/FulfillmentOrder/{part_of(on.market, sale).number}"
+    assert json.loads(on.client.get_order(gid))["order"]["id"] == node["id"]
+    with pytest.raises(Refused) as refusal:
+        on.client.get_order("gid://shopify/FulfillmentOrder/1")
+    assert refusal.value.reason == "unknown_order"

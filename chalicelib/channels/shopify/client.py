@@ -100,6 +100,9 @@ class ShopifyClient(Basic):
             more = self._wire.ask(documents.ORDER, {"id": gid, "after": page["endCursor"]})["order"]["lineItems"]
             order["lineItems"]["nodes"] += more["nodes"]
             page = more["pageInfo"]
+        standings = order["fulfillmentOrders"]
+        if standings["pageInfo"]["hasNextPage"]:
+            standings["nodes"] = list(self._wire.pages(documents.STANDINGS, {"id": gid}, "order", "fulfillmentOrders"))
         if order["displayFulfillmentStatus"] != "UNFULFILLED":
             order["fulfillments"] = self._parcels(gid)
             if any(line["currentQuantity"] < line["quantity"] for line in order["lineItems"]["nodes"]):

@@ -39,6 +39,7 @@ class Account(Basic):
     orders: list[tuple[str, bytes, int]] = field(default_factory=list)
     trouble: HeadraceError | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
+    webhooks: dict[str, str] = field(default_factory=dict)
 
     def _given(self, what: str, since_ms: int, found: Sequence[Any]) -> Iterator[Any]:
         self.asked.append((what, since_ms))
@@ -57,6 +58,12 @@ class Account(Basic):
 
     def health(self) -> list[Metric]:
         return list(self._given("health", 0, self.metrics))
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002
+        """What is there is kept from then on."""
+        told = self.webhooks
+        self.webhooks = {topic: outcome if outcome == "refused" else "kept" for topic, outcome in told.items()}
+        return told
 
     def listings(self) -> Iterator[ListedItem]:
         return super().listings() if self.items is None else self._given("listings", 0, self.items)

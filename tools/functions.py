@@ -153,6 +153,7 @@ def _looks_at_accounts(name: str, minutes: int, *may: May, kinds: tuple[str, ...
 
 
 MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+WEBHOOKED = ("shopify", "woocommerce")  # they drop webhooks without a word
 PAYERS = (*MARKETPLACES, "shopify", "stripe")  # they tell what they book and pay out
 
 
@@ -304,7 +305,14 @@ FUNCTIONS = (
         kinds=PAYERS,
     ),
     _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
-    _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
+    _looks_at_accounts(
+        "check_accounts",
+        6 * 60,
+        *opens(
+            "woocommerce/webhook", "woocommerce-*/webhook"
+        ),  # a webhook that is made there is told what to sign with
+        kinds=(*MARKETPLACES, *WEBHOOKED),
+    ),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
     _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),
     Function(

@@ -152,6 +152,12 @@ class ChannelClient(Protocol):
     def health(self) -> list[Metric]:
         """How the channel rates the seller. `Busy` while a report is being made: ask again."""
 
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:
+        """Have the channel tell this address of every change: topic -> kept, created, enabled (it was switched off),
+        moved (it told another host) or refused (the account may not have it). `secret` is what deliveries are to be
+        signed with, where the channel lets us choose. {} where there is nothing to subscribe to. Doing it twice changes
+        nothing."""
+
 
 class Basic:
     """What a client has that does not say otherwise: nothing to read beyond orders. A person refunds and cancels at the
@@ -186,6 +192,10 @@ class Basic:
     def health(self) -> list[Metric]:
         """None."""
         return []
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002
+        """None."""
+        return {}
 
     def capture(self, external_id: str, wish: CaptureRequest) -> int:
         """Raises `Refused`, always."""

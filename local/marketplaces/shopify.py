@@ -21,8 +21,9 @@ from local.marketplaces.wire import RefusalError, Request, Response, json_respon
 API_VERSION = "2026-10"
 TOKEN_LIFETIME_S = 86_399
 SCOPES = (
-    "read_orders,write_orders,read_inventory,write_inventory,write_merchant_managed_fulfillment_orders,"
-    "read_products,write_products,read_shopify_payments_payouts"
+    "read_orders,write_orders,read_customers,read_inventory,write_inventory,read_locations,"
+    "write_merchant_managed_fulfillment_orders,read_products,write_products,read_shopify_payments_payouts,read_returns,"
+    "read_shopify_payments_disputes"
 )
 # The standard plan: 2,000 points at most, 100 restored a second.
 COST_CEILING = 2000
@@ -30,7 +31,8 @@ COST_RESTORED_PER_S = 100
 
 
 class Shopify(Market):
-    """One shop with one location."""
+    """One shop. `scopes`: what the app was granted; `more_locations`: so many beside the one that keeps the stock;
+    `has_payments`: it takes money by Shopify Payments."""
 
     name: ClassVar[str] = "shopify"
     habits: ClassVar[Habits] = Habits(pending=0.15, pending_cancelled=0.2, cancelled=0.04, discounted=0.15)
@@ -42,6 +44,8 @@ class Shopify(Market):
 
     def __init__(self, catalogue: Sequence[Listing], clock: Clock, die: FaultDie | None = None) -> None:
         super().__init__(catalogue, clock, die)
+        self.scopes = SCOPES.split(",")
+        self.more_locations, self.is_location_active, self.has_payments = 0, True, True
         self.points = TokenBucket.full(COST_RESTORED_PER_S, COST_CEILING, clock())
         self.sku_of_item = {shopify_inventory_item_id(listing.sku): listing.sku for listing in catalogue}
 
@@ -114,7 +118,9 @@ class Shopify(Market):
         if fields.get("grant_type") != "client_credentials":
             return oauth_error("unsupported_grant_type", "This app is granted tokens by client_credentials only.")
         token = self.issue_token("shpat_", TOKEN_LIFETIME_S)
-        return json_response(200, {"access_token": token, "scope": SCOPES, "expires_in": TOKEN_LIFETIME_S})
+        return json_response(
+            200, {"access_token": token, "scope": ",".join(self.scopes), "expires_in": TOKEN_LIFETIME_S}
+        )
 
     def graphql(self, request: Request, _names: dict[str, str]) -> Response:
         """POST /admin/api/2026-10/graphql.json with {query, variables?, operationName?}."""

@@ -65,6 +65,31 @@ class PayoutMade:
 
 
 @dataclass
+class FulfilmentOrder:
+    """Part of an order that is shipped from one place. `units`: what it still has to ship, by line id; `holds`: reasons
+    (FulfillmentHoldReason) not to; `service`: a fulfilment service's people ship it."""
+
+    number: int
+    units: dict[str, int]
+    updated_at: datetime
+    location: int
+    holds: list[str] = field(default_factory=list)
+    fulfil_at: datetime | None = None
+    service: bool = False
+
+
+@dataclass
+class Subscription:
+    """Where deliveries of one topic (ORDERS_CREATE) go."""
+
+    number: int
+    topic: str
+    uri: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass
 class ShopOffice:
     """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded. `payout_of`:
     numbers of balance transactions to the payout's."""
@@ -76,5 +101,8 @@ class ShopOffice:
     bookings: list[Booking] = field(default_factory=list)
     payouts: list[PayoutMade] = field(default_factory=list)
     payout_of: dict[str, int] = field(default_factory=dict)
+    fulfilment: dict[str, list[FulfilmentOrder]] = field(default_factory=dict)  # orders that were divided, by id
+    subscriptions: list[Subscription] = field(default_factory=list)
+    topics_out_of_scope: list[str] = field(default_factory=list)  # the app may not subscribe to these
     numbers: int = 0
     refund_status: str = "SUCCESS"  # how the money of the next refunds stands

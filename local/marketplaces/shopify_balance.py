@@ -62,8 +62,10 @@ def pay_out(shop: Shopify, now: datetime, status: str = "PAID") -> PayoutMade | 
     return payout
 
 
-def account(shop: Shopify, _info: GraphQLResolveInfo[Any]) -> dict[str, Any]:
+def account(shop: Shopify, _info: GraphQLResolveInfo[Any]) -> dict[str, Any] | None:
     """shopifyPaymentsAccount"""
+    if not shop.has_payments:
+        return None
     return {
         "id": "gid://shopify/ShopifyPaymentsAccount/1",
         "activated": True,

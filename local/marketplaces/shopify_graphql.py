@@ -32,9 +32,16 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_balance, shopify_payments, shopify_variants
+from local.marketplaces import (
+    shopify_balance,
+    shopify_installation,
+    shopify_payments,
+    shopify_subscriptions,
+    shopify_variants,
+)
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
+    find_fulfillment_order,
     find_order,
     inventory_item_node,
     inventory_level_by_id,
@@ -98,6 +105,7 @@ def roots(shop: Shopify) -> dict[str, Any]:
     """The resolvers of QueryRoot and Mutation by field name."""
     return {
         "order": functools.partial(find_order, shop),
+        "fulfillmentOrder": functools.partial(find_fulfillment_order, shop),
         "orders": functools.partial(search_orders, shop),
         "inventoryItem": lambda _info, id: inventory_item_node(shop, shop.listing_of_item(id)),  # noqa: A006
         "inventoryLevel": lambda _info, id: inventory_level_by_id(shop, id),  # noqa: A006
@@ -108,9 +116,15 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "refundCreate": functools.partial(refund_order, shop),
         "orderCancel": functools.partial(shopify_payments.cancel, shop),
         "job": functools.partial(shopify_payments.find_job, shop),
+        "currentAppInstallation": functools.partial(shopify_installation.installation, shop),
+        "locations": functools.partial(shopify_installation.locations, shop),
         "shop": {"id": "gid://shopify/Shop/1", "currencyCode": shop.currency},
         "productVariants": functools.partial(shopify_variants.find_variants, shop),
         "productVariantsBulkUpdate": functools.partial(shopify_variants.set_prices, shop),
+        "webhookSubscriptions": functools.partial(shopify_subscriptions.subscriptions, shop),
+        "webhookSubscriptionCreate": functools.partial(shopify_subscriptions.create, shop),
+        "webhookSubscriptionUpdate": functools.partial(shopify_subscriptions.update, shop),
+        "webhookSubscriptionDelete": functools.partial(shopify_subscriptions.delete, shop),
         "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 

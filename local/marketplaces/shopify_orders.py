@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.buyers import Buyer
 from local.marketplaces.shelf import Sale
+from local.marketplaces.shopify_fulfilment import parts
 from local.marketplaces.shopify_nodes import (
     GATEWAY,
     LANDING_SITE,
@@ -87,7 +88,7 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "currentTaxLines": [] if sale.cancelled_at else tax_lines,
         **order_fields(shop, sale),
         "fulfillments": lambda _info, first=None: [fulfillment_node(sale, each) for each in sale.parcels[:first]],
-        "fulfillmentOrders": pages([fulfillment_order_node(shop, sale)]),
+        "fulfillmentOrders": pages([fulfillment_order_node(sale, part) for part in parts(shop, sale)]),
     }
 
 

@@ -12,9 +12,11 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from local.marketplaces.catalogue import shopify_inventory_item_id
 from local.marketplaces.shelf import Sale, ShelfListing
+from local.marketplaces.shopify_fulfilment import find
 from local.marketplaces.shopify_nodes import connection
 from local.marketplaces.shopify_orders import order_node
 from local.marketplaces.shopify_payments import financial_status
+from local.marketplaces.shopify_shipments import fulfillment_order_node
 
 if TYPE_CHECKING:
     from local.marketplaces.shopify import Shopify
@@ -43,6 +45,12 @@ def find_order(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[s
     """order(id:)"""
     sale = shop.sale_of(id)
     return order_node(shop, sale) if sale else None
+
+
+def find_fulfillment_order(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[str, Any] | None:  # noqa: A002
+    """fulfillmentOrder(id:)"""
+    found = find(shop, id)
+    return fulfillment_order_node(*found) if found else None
 
 
 def search_orders(

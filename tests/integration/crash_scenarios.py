@@ -17,6 +17,7 @@ from chalicelib.domain.stock import StockMove
 from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
 from chalicelib.runtime.clients import pause
+from chalicelib.store.accounts import add_account, read_account
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.contacts import buyer_of, contact_write, index_writes
 from chalicelib.store.stock import receipt_writes, stock_writes
@@ -636,6 +637,13 @@ def acknowledged(box: Sandbox) -> None:
 
 
 STARTED_MS = round(START.timestamp() * 1000)
+
+
+def tells_a_webhook(box: Sandbox) -> None:
+    tables = box.ports().tables
+    add_account(tables, CHANNEL, {**read_account(tables, CHANNEL), "webhook_url": "https://oms.example/webhooks/shop"})
+
+
 UNHEARD_OF = [(str(number), b'{"id": "%d"}' % number, STARTED_MS) for number in range(12)]  # more than a batch
 
 
@@ -649,7 +657,10 @@ ACCOUNTS = {
         ),
     ],
     "poll_returns": [Scenario("one known and one unknown", reading(Account(sent_back=RETURNS), ship))],
-    "check_accounts": [Scenario("a bad measure", reading(Account(metrics=METRICS)))],
+    "check_accounts": [
+        Scenario("a bad measure", reading(Account(metrics=METRICS))),
+        Scenario("webhooks that are made", reading(Account(webhooks={"order": "created"}), tells_a_webhook)),
+    ],
     "check_listings": [Scenario("one wrong, one unlinked", reading(Account(items=LISTED), acknowledged))],
     "check_orders": [
         Scenario(
@@ -733,7 +744,10 @@ SCENARIOS: dict[str, list[Scenario]] = {
         Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
     ],
     "erase": [Scenario("a buyer with two orders", erased)],
-    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)],
+    "fetch": [
+        *(Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)),
+        Scenario("an app that was uninstalled", lambda _: [{"channel": "shopify", "uninstalled": True}]),
+    ],
     "entry": ENTRY,
     "funding": FUNDING,
     "allocation": ALLOCATION,

@@ -23,7 +23,17 @@ from chalicelib.channels.port import (
     Skip,
     read_all,
 )
-from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
+from chalicelib.channels.shopify import (
+    balance,
+    cancellations,
+    documents,
+    fulfilment,
+    payments,
+    refunds,
+    setup,
+    variants,
+    webhooks,
+)
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
@@ -45,8 +55,9 @@ class ShopifyClient(Basic):
         self._jobs = access.jobs
 
     def get_order(self, external_id: str) -> bytes:
-        """One order with all its lines, as GraphQL gives it. Raises `Refused` when the shop does not have it."""
-        found = self._order(f"gid://shopify/Order/{external_id}")
+        """One order with all its lines, as GraphQL gives it; the global id of one of its fulfilment orders names it
+        too. Raises `Refused` when the shop does not have it."""
+        found = self._order(f"gid://shopify/Order/{webhooks.owner_of(self._wire, external_id)}")
         return json.dumps({"order": found}).encode()
 
     def changed_orders(
@@ -78,6 +89,9 @@ class ShopifyClient(Basic):
             more = self._wire.ask(documents.ORDER, {"id": gid, "after": page["endCursor"]})["order"]["lineItems"]
             order["lineItems"]["nodes"] += more["nodes"]
             page = more["pageInfo"]
+        standings = order["fulfillmentOrders"]
+        if standings["pageInfo"]["hasNextPage"]:
+            standings["nodes"] = list(self._wire.pages(documents.STANDINGS, {"id": gid}, "order", "fulfillmentOrders"))
         if order["displayFulfillmentStatus"] != "UNFULFILLED":
             order["fulfillments"] = self._parcels(gid)
             if any(line["currentQuantity"] < line["quantity"] for line in order["lineItems"]["nodes"]):
@@ -225,7 +239,7 @@ class ShopifyClient(Basic):
 
     def listings(self) -> Iterator[ListedItem]:
         """Every variant with what is available of it at the account's `location_id`, or where alone it is stocked."""
-        return variants.read_listings(self._wire, self._location_id)
+        return variants.Listings(self._wire, self._location_id)
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount that Shopify Payments has booked since then; none without Shopify Payments."""
@@ -234,6 +248,22 @@ class ShopifyClient(Basic):
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout issued since then that is paid, with all its transactions."""
         return balance.read_payouts(self._wire, self._jobs, since_ms)
+
+    def installation(self) -> setup.Installation:
+        """The scopes that were granted, and the shop's currency."""
+        return setup.read_installation(self._wire)
+
+    def locations(self) -> list[setup.Location]:
+        """Where the shop keeps stock."""
+        return setup.read_locations(self._wire)
+
+    def has_payments(self) -> bool:
+        """Whether the shop takes money by Shopify Payments."""
+        return setup.has_payments(self._wire)
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002 the app's own signs
+        """Have the shop tell this address of every change: topic -> kept, created, moved or refused."""
+        return webhooks.ensure(self._wire, delivery_url)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

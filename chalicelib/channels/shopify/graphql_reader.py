@@ -9,7 +9,7 @@ from chalicelib.channels.fields import Node
 
 def rest_shape(node: Node) -> dict[str, Any]:
     """The REST fields that the reader reads, from an order of `documents.ORDER`, and of what only GraphQL tells:
-    total_received, total_capturable, capturable and authorizations, those that can be captured now."""
+    total_received, total_capturable, capturable, authorizations (that can be captured now), fulfillment_orders."""
     place = node.at("shippingAddress")
     customer = node.at("customer")
     return {
@@ -40,6 +40,7 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "shipping_lines": [_shipping(line) for line in node.at("shippingLines").each("nodes")],
         "fulfillments": [_parcel(parcel) for parcel in node.each("fulfillments")],
         "refunds": _refunds(node),
+        "fulfillment_orders": node.at("fulfillmentOrders").at("nodes").value,
         "email": node.at("email").value,
         "phone": node.at("phone").value,
         "customer": {

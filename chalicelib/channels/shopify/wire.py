@@ -90,7 +90,9 @@ class ShopifyWire:
             return
         lacking = self._prices.get(document, 0) - self._left[0]
         if lacking > 0:
-            raise OverBudget("Shopify has too few points left", after_s=_seconds(lacking, self._left[1]))
+            after_s = _seconds(lacking, self._left[1])
+            self._left = None  # who comes back with this wire has waited
+            raise OverBudget("Shopify has too few points left", after_s=after_s)
 
     def _note_points(self, document: str, answer: Any) -> None:
         cost = _cost(answer)

@@ -21,7 +21,7 @@ from chalicelib.channels.port import (
     Skip,
     read_all,
 )
-from chalicelib.channels.woocommerce import offers, parcels, refunds, webhooks
+from chalicelib.channels.woocommerce import offers, parcels, refunds, setup, webhooks
 from chalicelib.channels.woocommerce.orders import Changes, read_order
 from chalicelib.channels.woocommerce.wire import Resolve, WooWire, resolved
 from chalicelib.domain.errors import HeadraceError
@@ -85,3 +85,19 @@ class WooClient(Basic):
         """Create what is missing of the webhooks to this address and enable what was disabled: topic -> kept, created
         or enabled. `secret` is what the account's secret `webhook` holds."""
         return webhooks.ensure(self._wire, delivery_url, secret)
+
+    def shop_currency(self) -> str:
+        """The shop's currency. Raises `Refused` where there is no WooCommerce."""
+        return setup.read_currency(self._wire)
+
+    def version(self) -> str:
+        """WooCommerce's version."""
+        return setup.read_version(self._wire)
+
+    def may_write(self) -> bool:
+        """Whether the key may write."""
+        return setup.may_write(self._wire)
+
+    def has_tracking(self) -> bool:
+        """Whether the Shipment Tracking plugin is there."""
+        return setup.has_tracking(self._wire)

@@ -111,7 +111,7 @@ def _adding(adding: argparse.ArgumentParser, kinds: Mapping[str, Kind]) -> None:
 def _offer(to: argparse.ArgumentParser, options: Mapping[str, dict[str, Any]]) -> None:
     for name, more in options.items():
         default = {} if "action" in more or "type" in more else {"default": ""}
-        to.add_argument(_FLAGS[name], **default, **more)
+        to.add_argument(_FLAGS[name], **{**default, **more})
 
 
 def _told(name: str, kind: Kind) -> str:

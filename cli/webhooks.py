@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
-from cli.findings import OK, SKIPPED, WARNING, Findings
+from cli.findings import MISSING, OK, SKIPPED, WARNING, Findings
 from cli.kinds import Account, Wishes
 
 STEP = "webhooks"
@@ -53,10 +53,13 @@ def tell(outcomes: Mapping[str, str], url: str, findings: Findings) -> None:
     for topic, fate in outcomes.items():
         by_fate.setdefault(fate, []).append(topic)
     refused = by_fate.pop("refused", [])
-    findings.add(
-        STEP, OK, f"{url} is told ({'; '.join(f'{fate}: {_some(topics)}' for fate, topics in by_fate.items())})"
-    )
-    if refused:
+    if by_fate:
+        fates = "; ".join(f"{fate}: {_some(topics)}" for fate, topics in by_fate.items())
+        findings.add(STEP, OK, f"{url} is told ({fates})")
+    if refused and not by_fate:
+        remedy = "the address must be https and on the internet, and the app needs the scopes of what it is to be told"
+        findings.add(STEP, MISSING, f"{url} was refused", remedy)
+    elif refused:
         remedy = "give the app the scopes of these topics, unless you can do without; the poll sees what they tell"
         findings.add("webhooks refused", WARNING, ", ".join(refused), remedy)
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from chalicelib.domain.errors import Busy, Refused, Stale, Unauthorised
 from chalicelib.store.accounts import keep_token, pause_account, read_pause, read_token
 from cli.__main__ import main
+from cli.commands import KINDS
 from cli.stage import NoStage, connect
 from tests.aws import STAGE, create_queues, create_tables, mocked_aws
 from tests.integration.cli_box import AMAZON, SECRETS, Box, FakeAmazon, Here, box_fixture, ebay, file_fixture  # noqa: F401
@@ -128,6 +129,15 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+
+
+def test_the_help_tells_what_each_kind_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["channels", "add", "--help"])
+    shown = capsys.readouterr().out
+    for name, kind in KINDS.items():
+        assert f"  {name:<12} credentials {', '.join(kind.credentials)}" in shown
+        assert all(f"--{option.replace('_', '-')}" in shown for option in kind.options)
 
 
 def test_no_command_takes_a_secret_as_an_argument() -> None:

@@ -102,6 +102,11 @@ def test_topics_that_the_app_may_not_have_are_said(box: Box) -> None:
     assert "disputes/create" in steps["webhooks refused"]["detail"]
 
 
+def test_an_address_that_the_shop_refuses_is_missing(box: Box) -> None:
+    assert box.states(*shopify(box, "--public-url", "http://127.0.0.1:8080"))["webhooks"] == "missing"
+    assert not box.markets.shopify.office.subscriptions
+
+
 def test_of_several_locations_one_has_to_be_chosen(box: Box) -> None:
     shop = box.markets.shopify
     shop.more_locations = 60  # more than a page

@@ -206,7 +206,8 @@ def _looks_at_accounts(name: str, minutes: int, *may: May, kinds: tuple[str, ...
     return Function(name, Every(minutes), (*writes("channels"), *may, *keys), memory_mb=WAITING_MB, timeout_s=300)
 
 
-MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+MARKETPLACES = ("amazon", "ebay")  # they rate their sellers
+TAKERS_BACK = (*MARKETPLACES, "shopify")  # buyers ask there for returns
 PAYERS = (*MARKETPLACES, "shopify", "stripe")  # they tell what they book and pay out
 
 
@@ -350,8 +351,15 @@ FUNCTIONS = (
     _poll("ebay", 5),
     _poll("shop", 5),
     _poll("woocommerce", 5),
-    _looks_at_accounts("poll_money", 60, *writes("ledger"), *sends("funding", "settlement", "sync-shop"), kinds=PAYERS),
-    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
+    _looks_at_accounts(
+        "poll_money",
+        60,
+        *reads("orders"),
+        *writes("ledger"),
+        *sends("funding", "settlement", "sync-shop"),
+        kinds=PAYERS,
+    ),
+    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=TAKERS_BACK),
     _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
     _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),

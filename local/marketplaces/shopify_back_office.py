@@ -65,6 +65,44 @@ class PayoutMade:
 
 
 @dataclass
+class ReturnedLine:
+    """Units of a line that come back out of one parcel. `disposed`: units by type of disposition."""
+
+    number: int
+    line_id: str
+    parcel: str
+    units: int
+    processed: int = 0
+    disposed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class ReturnMade:
+    """One Return. `exchanged`: how many items go out in exchange."""
+
+    number: int
+    order_id: str
+    status: str
+    at: datetime
+    lines: list[ReturnedLine] = field(default_factory=list)
+    approved_at: datetime | None = None
+    closed_at: datetime | None = None
+    exchanged: int = 0
+
+
+@dataclass
+class DisputeMade:
+    """One dispute of Shopify Payments."""
+
+    number: int
+    order_id: str
+    amount_minor: int
+    at: datetime
+    due_at: datetime
+    status: str = "NEEDS_RESPONSE"
+
+
+@dataclass
 class ShopOffice:
     """Of orders, by id: what was authorised, taken and given back, and which were called off unrefunded. `payout_of`:
     numbers of balance transactions to the payout's."""
@@ -76,5 +114,7 @@ class ShopOffice:
     bookings: list[Booking] = field(default_factory=list)
     payouts: list[PayoutMade] = field(default_factory=list)
     payout_of: dict[str, int] = field(default_factory=dict)
+    returns: list[ReturnMade] = field(default_factory=list)
+    disputes: list[DisputeMade] = field(default_factory=list)
     numbers: int = 0
     refund_status: str = "SUCCESS"  # how the money of the next refunds stands

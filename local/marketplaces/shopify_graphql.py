@@ -32,7 +32,7 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_balance, shopify_payments, shopify_variants
+from local.marketplaces import shopify_balance, shopify_disputes, shopify_payments, shopify_returns, shopify_variants
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
     find_order,
@@ -52,7 +52,8 @@ MUTATION_COST = 10
 @functools.cache
 def schema() -> GraphQLSchema:
     """The stand-in's own schema."""
-    return build_schema(Path(__file__).with_name("shopify_admin.graphql").read_text(encoding="utf-8"))
+    parts = [Path(__file__).with_name(f"shopify_{part}.graphql") for part in ("admin", "returns")]
+    return build_schema("\n".join(part.read_text(encoding="utf-8") for part in parts))
 
 
 class RefusedDocumentError(Exception):
@@ -111,6 +112,13 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "shop": {"id": "gid://shopify/Shop/1", "currencyCode": shop.currency},
         "productVariants": functools.partial(shopify_variants.find_variants, shop),
         "productVariantsBulkUpdate": functools.partial(shopify_variants.set_prices, shop),
+        "return": functools.partial(shopify_returns.find_return, shop),
+        "nodes": functools.partial(shopify_returns.find_nodes, shop),
+        "returnApproveRequest": functools.partial(shopify_returns.approve, shop),
+        "returnDeclineRequest": functools.partial(shopify_returns.decline, shop),
+        "returnProcess": functools.partial(shopify_returns.process, shop),
+        "returnClose": functools.partial(shopify_returns.close, shop),
+        "disputes": functools.partial(shopify_disputes.disputes, shop),
         "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 

@@ -15,6 +15,7 @@ from local.marketplaces.shelf import Sale, ShelfListing
 from local.marketplaces.shopify_nodes import connection
 from local.marketplaces.shopify_orders import order_node
 from local.marketplaces.shopify_payments import financial_status
+from local.marketplaces.shopify_returns import return_status
 
 if TYPE_CHECKING:
     from local.marketplaces.shopify import Shopify
@@ -89,17 +90,18 @@ def _start_after(sales: Sequence[Sale], key: Callable[[Sale], Any], after: str, 
 def search(shop: Shopify, query: str) -> list[Callable[[Sale], bool]]:
     """The conditions of Shopify's search syntax, all of which must hold.
 
-    Known: updated_at and created_at with a comparison, name, financial_status, status:any. Shopify ignores
+    Known: updated_at and created_at with a comparison, name, financial_status, status:any, and return_status, of which
+    several are joined by OR in brackets. Shopify ignores
     a field it does not know; this stand-in refuses it, so that a misspelt condition does not quietly select
     everything.
     """
-    rest = _TERM.sub("", query).replace("AND", "").strip()
+    rest = re.sub(r"\b(AND|OR)\b|[()]", "", _TERM.sub("", query)).strip()
     if rest:
         raise GraphQLError(f"Invalid search query: {rest!r}", extensions={"code": "BAD_REQUEST"})
-    return [
-        _condition(shop, match["field"], match["operator"], match["value"].strip("'\""))
-        for match in _TERM.finditer(query)
-    ]
+    found = [(match["field"], match["operator"], match["value"].strip("'\"")) for match in _TERM.finditer(query)]
+    statuses = {value.upper() for field, _, value in found if field == "return_status"}
+    ors = [lambda sale: return_status(shop, sale) in statuses] if statuses else []
+    return [*ors, *(_condition(shop, *term) for term in found if term[0] != "return_status")]
 
 
 def _condition(shop: Shopify, field: str, operator: str, value: str) -> Callable[[Sale], bool]:

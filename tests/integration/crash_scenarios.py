@@ -609,7 +609,7 @@ def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
         only_the_shop(box)
         for step in steps:
             step(box)
-        for kinds in ("MARKETPLACES", "PAYERS"):
+        for kinds in ("MARKETPLACES", "TAKERS_BACK", "PAYERS", "DISPUTED"):
             box.patch.setattr(accounts, kinds, ("shop",))
         box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
         return None

@@ -40,6 +40,7 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "shipping_lines": [_shipping(line) for line in node.at("shippingLines").each("nodes")],
         "fulfillments": [_parcel(parcel) for parcel in node.each("fulfillments")],
         "refunds": _refunds(node),
+        "returns": [] if node.text("returnStatus") in ("", "NO_RETURN") else [{}],
         "email": node.at("email").value,
         "phone": node.at("phone").value,
         "customer": {
@@ -80,6 +81,7 @@ def _line(line: Node) -> dict[str, Any]:
         "variant_id": line.at("variant").at("legacyResourceId").value,
         "quantity": line.at("quantity").value,
         "current_quantity": line.at("currentQuantity").value,
+        "fulfillable_quantity": line.at("unfulfilledQuantity").value,
         "price": _money(line, "originalUnitPriceSet"),
         "discount_allocations": [
             {"amount": _money(each, "allocatedAmountSet")} for each in line.each("discountAllocations")

@@ -170,7 +170,7 @@ def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json
     patterns = secrets_opened_by(resources, function)
     for account in ACCOUNTS:
         may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
-        kinds = ("amazon", "ebay", "shopify") if function == "PollMoney" else ("amazon", "ebay")
+        kinds = ("amazon", "ebay") if function == "CheckAccounts" else ("amazon", "ebay", "shopify")
         assert may_open is (account.split("-")[0] in kinds), account
 
 

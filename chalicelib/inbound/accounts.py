@@ -42,7 +42,7 @@ blueprint = Blueprint(__name__)
 
 MARKETPLACES = ("amazon", "ebay")  # they rate their sellers
 TAKERS_BACK = (*MARKETPLACES, "shopify")  # buyers ask there for returns
-DISPUTED = ("shopify",)  # they tell of disputes by themselves, and not by notification alone
+DISPUTED = ("shopify",)  # their disputes are read; Stripe tells of its own by event
 PAYERS = (*MARKETPLACES, "shopify", *PROCESSORS)  # they tell what they book and pay out
 
 _SETTLING_MS = 15 * 60_000  # what was acknowledged last may not be shown yet

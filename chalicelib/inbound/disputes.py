@@ -17,8 +17,8 @@ from chalicelib.store.orders import read_orders
 
 
 def read_disputes(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
-    """Hand on what an order does not know of the disputes that began since its time in the archive; how many were read
-    and how many were news."""
+    """Hand on what orders do not know of the disputes that began while an order was not put away yet; how many were
+    read and how many were news."""
     read = sent = 0
     for some in together(client.disputes(runtime.clock() - ARCHIVE_AFTER_MS)):
         orders = read_orders(runtime.tables, [f"{channel}:{each.external_id}" for each in some], content=True)

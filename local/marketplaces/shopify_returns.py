@@ -15,6 +15,7 @@ from graphql import GraphQLResolveInfo
 from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify_back_office import ReturnedLine, ReturnMade
 from local.marketplaces.shopify_nodes import line_node, pages, stamp
+from local.marketplaces.shopify_payments import refund
 from local.marketplaces.shopify_shipments import fulfillment_line_id
 
 if TYPE_CHECKING:
@@ -189,10 +190,11 @@ def close(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[str, A
 
 def process(shop: Shopify, _info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
     """returnProcess(input:): not idempotent, as the real one; asked twice, nothing is left to process."""
-    return _answered(shop, input["returnId"], lambda made: _process(shop, made, input.get("returnLineItems") or []))
+    return _answered(shop, input["returnId"], lambda made: _process(shop, made, input))
 
 
-def _process(shop: Shopify, made: ReturnMade, asked: list[dict[str, Any]]) -> None:
+def _process(shop: Shopify, made: ReturnMade, wish: dict[str, Any]) -> None:
+    asked = wish.get("returnLineItems") or []
     if made.status != "OPEN":
         raise NotPossibleError("INVALID_STATE", "returnId")
     for each in asked:
@@ -209,7 +211,22 @@ def _process(shop: Shopify, made: ReturnMade, asked: list[dict[str, Any]]) -> No
                 sold = sale.line(line.line_id)
                 assert sold
                 shop.shelf.listings[sold.sku].put_back(units)
+    if transfer := wish.get("financialTransfer"):
+        _pay_back(shop, made, asked, transfer["issueRefund"]["orderTransactions"])
     _moved(shop, made, "OPEN")
+
+
+def _pay_back(shop: Shopify, made: ReturnMade, asked: list[dict[str, Any]], moves: list[dict[str, Any]]) -> None:
+    """One refund of the order, of these units and this money."""
+    units = [(f"gid://shopify/LineItem/{_line(made, each['id']).line_id}", each["quantity"]) for each in asked]
+    wish = {
+        "orderId": f"gid://shopify/Order/{made.order_id}",
+        "refundLineItems": [{"lineItemId": line, "quantity": n, "restockType": "NO_RESTOCK"} for line, n in units],
+        "transactions": [{"parentId": m["parentId"], "amount": m["transactionAmount"]["amount"]} for m in moves],
+    }
+    shop.office.numbers += 1
+    if wrong := refund(shop, f"return/{made.number}/{shop.office.numbers}", wish)["userErrors"]:
+        raise NotPossibleError("INVALID", "financialTransfer", wrong[0]["message"])
 
 
 def _checked(made: ReturnMade, asked: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.funding import REFUND_MISMATCH
+from chalicelib.channels.shopify.documents_returns import PROCESS
 from chalicelib.domain.lifecycle import outstanding_minor, stage
 from chalicelib.domain.orders import Order, refunded_minor
 from chalicelib.inbound.accounts import JOBS
@@ -17,8 +17,10 @@ from local.marketplaces.shopify_back_office import ReturnMade
 from local.marketplaces.shopify_balance import pay_out
 from local.marketplaces.shopify_disputes import decide, open_dispute
 from local.marketplaces.shopify_nodes import total_minor
-from local.marketplaces.shopify_payments import payments, refund, transaction_id
+from local.marketplaces.shopify_payments import payments, transaction_id
 from local.marketplaces.shopify_returns import set_status
+from tests.contract.marketplaces_calls import graphql
+from tests.contract.marketplaces_models import shopify_document, shopify_variables
 from tests.trade import Trade, settle_down
 
 
@@ -61,12 +63,18 @@ class Shop(Trade):
     def on_hand(self) -> int:
         return read_stock(self.world.tables, [self.line.sku], ("main",))[self.line.sku][0].on_hand
 
-    def refund_there(self, amount_minor: int) -> None:
-        """A person of the shop gives money back in Shopify's pages."""
+    def refund_there(self, made: ReturnMade, amount_minor: int) -> None:
+        """A person of the shop takes the unit back in Shopify's pages, and gives money back with it."""
         paid = next(each for each in payments(self.market, self.sale) if each.kind in ("SALE", "CAPTURE"))
-        money = {"amount": f"{amount_minor / 100:.2f}", "parentId": transaction_id(paid.number)}
-        asked = {"orderId": f"gid://shopify/Order/{self.sale.order_id}", "transactions": [money]}
-        assert not refund(self.market, f"there-{amount_minor}", asked)["userErrors"]
+        money = {"amount": f"{amount_minor / 100:.2f}", "currencyCode": self.sale.currency}
+        moves = [{"parentId": transaction_id(paid.number), "transactionAmount": money}]
+        asked = {"returnId": f"gid://shopify/Return/{made.number}"}
+        asked["financialTransfer"] = {"issueRefund": {"orderTransactions": moves}}  # type: ignore[assignment]
+        if not made.lines[0].processed:
+            line = {"id": f"gid://shopify/ReturnLineItem/{made.lines[0].number}", "quantity": 1}
+            asked["returnLineItems"] = [line]  # type: ignore[assignment]
+        assert shopify_document(PROCESS) == shopify_variables(PROCESS, {"input": asked}) == []
+        assert not graphql(self.market, PROCESS, {"input": asked})["data"]["returnProcess"]["userErrors"]
 
 
 def test_a_unit_that_comes_back_is_taken_into_stock_paid_back_and_told_once() -> None:
@@ -107,15 +115,25 @@ def test_what_is_decided_at_the_shop_is_seen_here_and_not_told_back(status: str,
 def test_a_refund_within_a_return_counts_once_whoever_made_it(by_whom_first: str) -> None:
     shop = Shop()
     made = shop.sent_back()
-    shop.say("return", return_id=str(made.number), step="receive", location="main")
-    ways = [lambda: shop.refund_there(300), lambda: shop.say("refund", refund_id="R-1", amount_minor=200, reason="")]
-    for way in ways if by_whom_first == "there" else reversed(ways):
-        way()
+
+    def here() -> None:
+        shop.say("return", return_id=str(made.number), step="receive", location="main")
+        shop.say("refund", refund_id="R-1", amount_minor=200, reason="return")
+
+    def there() -> None:
+        set_status(shop.market, made, "OPEN")  # if it was closed, it is reopened
+        shop.refund_there(made, 300)
+
+    for act in (there, here) if by_whom_first == "there" else (here, there):
+        act()
         shop.job("poll_money")
+        shop.job("poll_returns")
         shop.poll_all()
     given = sum(each.amount_minor for each in payments(shop.market, shop.sale) if each.kind == "REFUND")
-    assert (given, refunded_minor(shop.order().state)) == (500, 500)
-    assert REFUND_MISMATCH not in [hold.reason for hold in shop.order().state.holds]
+    state = shop.order().state
+    assert (given, refunded_minor(state), made.lines[0].processed) == (500, 500, 1)
+    assert (state.quantities[0].returned, state.quantities[0].cancelled, state.holds) == (1, 0, ())
+    assert shop.wrong() == []
 
 
 # --- disputes -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from local.marketplaces.catalogue import shopify_product_id, shopify_variant_id
 from local.marketplaces.money import amount_text
 from local.marketplaces.shelf import Parcel, Sale, SoldLine
-from local.marketplaces.shopify_back_office import RefundMade, ReturnMade
+from local.marketplaces.shopify_back_office import RefundMade
 from local.marketplaces.shopify_nodes import GATEWAY, LANDING_SITE, customer_number, email, total_minor
 from local.marketplaces.shopify_payments import (
     capturable_minor,
@@ -111,7 +111,7 @@ def rest_order(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "line_items": [_line_item(sale, line) for line in sale.lines],
         "payment_terms": None,
         "refunds": _refunds(shop, sale),
-        "returns": [_return(each) for each in of_order(shop, sale) if each.status not in OVER],
+        **_returns(shop, sale),
         "shipping_address": _address(sale),
         "shipping_lines": [_shipping_line(sale)],
     }
@@ -318,9 +318,10 @@ def _fulfillment(shop: Shopify, sale: Sale, parcel: Parcel) -> dict[str, Any]:
     }
 
 
-def _return(made: ReturnMade) -> dict[str, Any]:
-    gid = f"gid://shopify/Return/{made.number}"
-    return {"id": made.number, "admin_graphql_api_id": gid, "status": made.status.lower()}
+def _returns(shop: Shopify, sale: Sale) -> dict[str, Any]:
+    """Bodies of 2024-10 show none, later ones a list."""
+    found = [each for each in of_order(shop, sale) if each.status not in OVER]
+    return {"returns": [{"id": each.number, "status": each.status.lower()} for each in found]} if found else {}
 
 
 def _refunds(shop: Shopify, sale: Sale) -> list[dict[str, Any]]:

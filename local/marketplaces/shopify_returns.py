@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REASON = {"id": "gid://shopify/ReturnReasonDefinition/1", "handle": "unwanted", "name": "Unwanted", "deleted": False}
 OVER = ("DECLINED", "CANCELED")
+RETURN_STATUSES = {"RETURN_REQUESTED", "IN_PROGRESS", "INSPECTION_COMPLETE", "RETURNED", "RETURN_FAILED", "NO_RETURN"}
 
 
 class NotPossibleError(Exception):

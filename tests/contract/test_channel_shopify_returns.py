@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ class Shop:
             self.client().confirm_shipment(self.sale.order_id, confirmation(self.sale, (place, 1), sequence=n))
         self.lines = [line.line_id for line in self.sale.lines]
         self.on.wire.operations.clear()
+        self.on.wire.sent.clear()
 
     def opened(self, *units: int) -> ReturnMade:
         """The buyer asks to send so many units of each line back."""
@@ -292,5 +294,10 @@ def test_the_statuses_and_the_disposition_are_the_schemas() -> None:
     official = shopify_schema().type_map
     known = set(official["ReturnStatus"].values)  # type: ignore[attr-defined]
     assert known == {"CANCELED", "CLOSED", "DECLINED", "OPEN", "REQUESTED"}
+    shop = Shop()
+    shop.read()
+    (asked,) = shop.on.wire.variables("Returns")
+    searched = set(re.findall(r"return_status:(\w+)", asked["query"]))
+    assert {word.upper() for word in searched} == set(official["OrderReturnStatus"].values) - {"NO_RETURN"}  # type: ignore[attr-defined]
     described = official["ReverseFulfillmentOrderDispositionType"].values["NOT_RESTOCKED"]  # type: ignore[attr-defined]
     assert "wasn't restocked" in described.description

@@ -58,13 +58,16 @@ def answer(wire: ShopifyWire, return_id: str, status: str, items: Items) -> None
     """Bring a return to approved, declined or received; how it stands is looked at first, so that nothing is done twice
     and what is over, or was approved, is left alone. `items`: what has come, by the order's line ids; () is all."""
     asked = gid("Return", return_id)
-    state = _state(wire, asked).text("status")
+    found = wire.ask(documents.RETURN, {"id": asked})["return"]
+    if found is None:
+        raise Refused("unknown_return", f"Shopify does not know return {return_id}")
+    state = Node(found).text("status")
     if state == "REQUESTED" and status == "declined":
         _do(wire, documents.DECLINE, "returnDeclineRequest", id=asked, declineReason="OTHER", notifyCustomer=True)
     elif state == "REQUESTED":
         state = _do(wire, documents.APPROVE, "returnApproveRequest", id=asked, notifyCustomer=True)
     if state == "OPEN" and status == "received":
-        _receive(wire, asked, items)
+        _receive(wire, asked, items, closes=not Node(found).at("exchangeLineItems").each("nodes"))
 
 
 # --- reading ------------------------------------------------------------------------------------------
@@ -122,13 +125,6 @@ def _line_id(line: Node) -> str:
     return number(line.at("fulfillmentLineItem").at("lineItem").text("id"))
 
 
-def _state(wire: ShopifyWire, asked: str) -> Node:
-    found = wire.ask(documents.RETURN, {"id": asked})["return"]
-    if found is None:
-        raise Refused("unknown_return", f"Shopify does not know {asked}")
-    return Node(found)
-
-
 # --- telling ------------------------------------------------------------------------------------------
 
 
@@ -138,9 +134,9 @@ def _do(wire: ShopifyWire, document: str, field: str, **asked: Any) -> str:
     return made.at("return").text("status")
 
 
-def _receive(wire: ShopifyWire, asked: str, items: Items) -> None:
-    """Process what has come, and close the return when all of it has: what is missing, and goods that go out in
-    exchange, are for a person to see."""
+def _receive(wire: ShopifyWire, asked: str, items: Items, *, closes: bool) -> None:
+    """Process what has come, and close the return when all of it has. What is missing, and what goes out in exchange
+    (not `closes`), is for a person to see."""
     lines = _lines(wire, asked)
     taken = dict(_to_process(lines, items))
     state = "OPEN"
@@ -149,8 +145,7 @@ def _receive(wire: ShopifyWire, asked: str, items: Items) -> None:
         wish = [_processed(line, taken[line.text("id")], rooms) for line in lines if line.text("id") in taken]
         state = _do(wire, documents.PROCESS, "returnProcess", returnId=asked, returnLineItems=wish)
     missing = sum(line.whole("processableQuantity") for line in lines) - sum(taken.values())
-    exchanged = _state(wire, asked).at("exchangeLineItems").each("nodes")
-    if state == "OPEN" and not missing and not exchanged:
+    if state == "OPEN" and closes and not missing:
         wire.do(documents.CLOSE, {"id": asked}, "returnClose", "return_refused")
 
 

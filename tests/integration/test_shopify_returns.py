@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from chalicelib.domain.lifecycle import outstanding_minor, stage
 from chalicelib.domain.orders import Order, refunded_minor
 from chalicelib.inbound.accounts import JOBS
 from chalicelib.store.stock import read_stock
+from local.marketplaces.faults import Faults
 from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify import Shopify
 from local.marketplaces.shopify_back_office import ReturnMade
@@ -109,6 +111,23 @@ def test_what_is_decided_at_the_shop_is_seen_here_and_not_told_back(status: str,
     shop.job("poll_returns")
     assert shop.order().state.returns[str(made.number)].status == here
     assert (made.status, shop.order().state.holds) == (status, ())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lost_answers_throttles_and_outages_end_in_one_return_and_one_refund(seed: int) -> None:
+    shop = Shop()
+    made = shop.sent_back()
+    shop.market.die.rng = Random(seed)
+    shop.market.die.faults = Faults(answer_lost=0.4, throttled=0.15, unavailable=0.1)
+    shop.say("return", return_id=str(made.number), step="receive", location="main")
+    shop.say("return", return_id=str(made.number), step="inspect", location="main")
+    shop.say("refund", refund_id="R-1", amount_minor=500, reason="return")
+    settle_down(shop, lambda: shop.order().state.refunds["R-1"].status == "confirmed" and made.status == "CLOSED")
+    state = shop.order().state
+    given = [each.amount_minor for each in payments(shop.market, shop.sale) if each.kind == "REFUND"]
+    assert (given, state.refunds["R-1"].status, refunded_minor(state)) == ([500], "confirmed", 500)
+    assert (made.status, [line.processed for line in made.lines]) == ("CLOSED", [1])
+    assert state.returns[str(made.number)].told == "received"
 
 
 @pytest.mark.parametrize("by_whom_first", ["there", "here"])

@@ -117,6 +117,7 @@ def marketplaces(run: Run) -> Iterator[None]:
     )
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
+    world.shopify.habits = replace(world.shopify.habits, sends_back=0.06)  # type: ignore[misc]
     queue_url = run.deployment.queues["amazon-notifications"]
     notify = {
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),

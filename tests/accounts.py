@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.channels.access import Access
-from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.port import Basic, Skip
 from chalicelib.domain.errors import HeadraceError
 from chalicelib.domain.orders import Order
@@ -34,6 +34,7 @@ class Account(Basic):
     facts: list[LedgerFact] = field(default_factory=list)
     paid: list[Payout] = field(default_factory=list)
     sent_back: list[ChannelReturn] = field(default_factory=list)
+    disputed: list[ChannelDispute] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     items: list[ListedItem] | None = None
     orders: list[tuple[str, bytes, int]] = field(default_factory=list)
@@ -55,6 +56,9 @@ class Account(Basic):
 
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
         return self._given("returns", since_ms, self.sent_back)
+
+    def disputes(self, since_ms: int) -> Iterator[ChannelDispute]:
+        return self._given("disputes", since_ms, self.disputed)
 
     def health(self) -> list[Metric]:
         return list(self._given("health", 0, self.metrics))

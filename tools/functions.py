@@ -152,8 +152,9 @@ def _looks_at_accounts(name: str, minutes: int, *may: May, kinds: tuple[str, ...
     return Function(name, Every(minutes), (*writes("channels"), *may, *keys), memory_mb=WAITING_MB, timeout_s=300)
 
 
-MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+MARKETPLACES = ("amazon", "ebay")  # they rate their sellers
 WEBHOOKED = ("shopify", "woocommerce")  # they drop webhooks without a word
+TAKERS_BACK = (*MARKETPLACES, "shopify")  # buyers ask there for returns
 PAYERS = (*MARKETPLACES, "shopify", "stripe")  # they tell what they book and pay out
 
 
@@ -300,17 +301,17 @@ FUNCTIONS = (
     _looks_at_accounts(
         "poll_money",
         60,
+        *reads("orders"),
         *writes("ledger"),
         *sends("funding", "settlement", *(f"sync-{kind}" for kind in PAID_AT_PROCESSORS)),
         kinds=PAYERS,
     ),
-    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
+    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=TAKERS_BACK),
     _looks_at_accounts(
         "check_accounts",
         6 * 60,
-        *opens(
-            "woocommerce/webhook", "woocommerce-*/webhook"
-        ),  # a webhook that is made there is told what to sign with
+        # a webhook that is made there is told what to sign with
+        *opens("woocommerce/webhook", "woocommerce-*/webhook"),
         kinds=(*MARKETPLACES, *WEBHOOKED),
     ),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),

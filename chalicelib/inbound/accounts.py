@@ -12,6 +12,7 @@ from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised
+from chalicelib.inbound.disputes import read_disputes
 from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together
 from chalicelib.inbound.payloads import for_entry
 from chalicelib.inbound.polls import resume
@@ -36,7 +37,9 @@ from chalicelib.store.orders import read_order
 
 blueprint = Blueprint(__name__)
 
-MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+MARKETPLACES = ("amazon", "ebay")  # they rate their sellers
+TAKERS_BACK = (*MARKETPLACES, "shopify")  # buyers ask there for returns
+DISPUTED = ("shopify",)  # their disputes are read; Stripe tells of its own by event
 PAYERS = (*MARKETPLACES, "shopify", *PROCESSORS)  # they tell what they book and pay out
 
 _SETTLING_MS = 15 * 60_000  # what was acknowledged last may not be shown yet
@@ -50,11 +53,11 @@ _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
 
 # Each Lambda's work, for those who run it without Lambda too.
 JOBS: Mapping[str, Callable[[Runtime], None]] = {
-    "poll_money": lambda runtime: each_account("money_read", PAYERS, read_money, runtime),
-    "poll_returns": lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime),
     "check_accounts": lambda runtime: each_account(
         "account_checked", {*MARKETPLACES, *WEBHOOKED}, check_account, runtime
     ),
+    "poll_money": lambda runtime: money_and_disputes(runtime),
+    "poll_returns": lambda runtime: each_account("returns_read", TAKERS_BACK, read_returns, runtime),
     "check_listings": lambda runtime: each_account("listings_checked", SYNC_QUEUES, compare_listings, runtime),
     "check_orders": lambda runtime: each_account("orders_compared", SYNC_QUEUES, find_orders, runtime),
     "show_accounts": lambda runtime: show(runtime),
@@ -133,6 +136,12 @@ def _of_processor(account: str, work: Work, runtime: Runtime) -> dict[str, int]:
     if read_pause(runtime.tables, account):
         resume(account, runtime)
     return counted
+
+
+def money_and_disputes(runtime: Runtime) -> None:
+    """What was booked comes first: a dispute that is over is told in it too."""
+    each_account("money_read", PAYERS, read_money, runtime)
+    each_account("disputes_read", DISPUTED, read_disputes, runtime)
 
 
 # --- what the channel lists -----------------------------------------------------------------------------

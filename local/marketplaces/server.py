@@ -3,8 +3,8 @@
 Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_control/state, POST /_control/sell
 {"marketplace", "n"?, "sku"?, "referral"?: "facebook" (woocommerce)}, POST /_control/pause, /_control/resume,
 /_control/faults {field of Faults: value},
-/_control/ask_to_cancel and /_control/send_back {"marketplace", "order_id"} for a buyer of Amazon or eBay,
-/_control/pay_out.
+/_control/ask_to_cancel {"marketplace", "order_id"} for a buyer of Amazon or eBay, /_control/send_back for one of
+Shopify too, /_control/pay_out.
 """
 
 from __future__ import annotations

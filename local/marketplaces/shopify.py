@@ -7,14 +7,15 @@ Sources: shopify.dev client-credentials-grant (24 h token), the schema admin_202
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
-from local.marketplaces import shopify_graphql, shopify_payments, shopify_webhooks
+from local.marketplaces import shopify_graphql, shopify_payments, shopify_returns, shopify_webhooks
 from local.marketplaces.catalogue import Listing, shopify_inventory_item_id
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Sale, ShelfListing
-from local.marketplaces.shopify_back_office import ShopOffice
+from local.marketplaces.shopify_back_office import ReturnMade, ShopOffice
 from local.marketplaces.throttle import TokenBucket
 from local.marketplaces.wire import RefusalError, Request, Response, json_response
 
@@ -23,7 +24,7 @@ TOKEN_LIFETIME_S = 86_399
 SCOPES = (
     "read_orders,write_orders,read_customers,read_inventory,write_inventory,read_locations,"
     "write_merchant_managed_fulfillment_orders,read_products,write_products,read_shopify_payments_payouts,read_returns,"
-    "read_shopify_payments_disputes"
+    "write_returns,read_shopify_payments_disputes"
 )
 # The standard plan: 2,000 points at most, 100 restored a second.
 COST_CEILING = 2000
@@ -88,6 +89,10 @@ class Shopify(Market):
     def sale_of(self, order_gid: str) -> Sale | None:
         """The order behind gid://shopify/Order/N."""
         return self.shelf.sales.get(order_gid.removeprefix("gid://shopify/Order/"))
+
+    def open_return(self, sale: Sale, line_id: str, units: int, now: datetime, /) -> ReturnMade:
+        """The buyer wants to send units back."""
+        return shopify_returns.open_by_buyer(self, sale, {line_id: units}, now)
 
     def webhooks(self, change: Change) -> list[shopify_webhooks.Webhook]:
         """The deliveries that this change causes, with the order as it is now."""

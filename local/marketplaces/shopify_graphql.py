@@ -34,8 +34,10 @@ from graphql import (
 
 from local.marketplaces import (
     shopify_balance,
+    shopify_disputes,
     shopify_installation,
     shopify_payments,
+    shopify_returns,
     shopify_subscriptions,
     shopify_variants,
 )
@@ -59,7 +61,8 @@ MUTATION_COST = 10
 @functools.cache
 def schema() -> GraphQLSchema:
     """The stand-in's own schema."""
-    return build_schema(Path(__file__).with_name("shopify_admin.graphql").read_text(encoding="utf-8"))
+    parts = [Path(__file__).with_name(f"shopify_{part}.graphql") for part in ("admin", "returns")]
+    return build_schema("\n".join(part.read_text(encoding="utf-8") for part in parts))
 
 
 class RefusedDocumentError(Exception):
@@ -125,6 +128,13 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "webhookSubscriptionCreate": functools.partial(shopify_subscriptions.create, shop),
         "webhookSubscriptionUpdate": functools.partial(shopify_subscriptions.update, shop),
         "webhookSubscriptionDelete": functools.partial(shopify_subscriptions.delete, shop),
+        "return": functools.partial(shopify_returns.find_return, shop),
+        "nodes": functools.partial(shopify_returns.find_nodes, shop),
+        "returnApproveRequest": functools.partial(shopify_returns.approve, shop),
+        "returnDeclineRequest": functools.partial(shopify_returns.decline, shop),
+        "returnProcess": functools.partial(shopify_returns.process, shop),
+        "returnClose": functools.partial(shopify_returns.close, shop),
+        "disputes": functools.partial(shopify_disputes.disputes, shop),
         "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 

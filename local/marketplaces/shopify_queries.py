@@ -16,6 +16,7 @@ from local.marketplaces.shopify_fulfilment import find
 from local.marketplaces.shopify_nodes import connection
 from local.marketplaces.shopify_orders import order_node
 from local.marketplaces.shopify_payments import financial_status
+from local.marketplaces.shopify_returns import RETURN_STATUSES, return_status
 from local.marketplaces.shopify_shipments import fulfillment_order_node
 
 if TYPE_CHECKING:
@@ -97,17 +98,19 @@ def _start_after(sales: Sequence[Sale], key: Callable[[Sale], Any], after: str, 
 def search(shop: Shopify, query: str) -> list[Callable[[Sale], bool]]:
     """The conditions of Shopify's search syntax, all of which must hold.
 
-    Known: updated_at and created_at with a comparison, name, financial_status, status:any. Shopify ignores
-    a field it does not know; this stand-in refuses it, so that a misspelt condition does not quietly select
-    everything.
+    Known: updated_at and created_at with a comparison, name, financial_status, status:any, and return_status, of which
+    several are joined by OR in brackets. Shopify ignores a field it does not know; this stand-in refuses it, so that a
+    misspelt condition does not quietly select everything.
     """
-    rest = _TERM.sub("", query).replace("AND", "").strip()
+    rest = re.sub(r"\b(AND|OR)\b|[()]", "", _TERM.sub("", query)).strip()
     if rest:
         raise GraphQLError(f"Invalid search query: {rest!r}", extensions={"code": "BAD_REQUEST"})
-    return [
-        _condition(shop, match["field"], match["operator"], match["value"].strip("'\""))
-        for match in _TERM.finditer(query)
-    ]
+    found = [(match["field"], match["operator"], match["value"].strip("'\")")) for match in _TERM.finditer(query)]
+    statuses = {value.upper() for field, _, value in found if field == "return_status"}
+    if unknown := statuses - RETURN_STATUSES:
+        raise GraphQLError(f"Invalid return_status: {sorted(unknown)}", extensions={"code": "BAD_REQUEST"})
+    ors = [lambda sale: return_status(shop, sale) in statuses] if statuses else []
+    return [*ors, *(_condition(shop, *term) for term in found if term[0] != "return_status")]
 
 
 def _condition(shop: Shopify, field: str, operator: str, value: str) -> Callable[[Sale], bool]:

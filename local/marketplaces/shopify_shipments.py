@@ -69,12 +69,17 @@ def fulfillment_number(sale: Sale, parcel: Parcel) -> int:
     return 5_500_000_000_000 + sale.number * 100 + int(parcel.reference)
 
 
+def fulfillment_line_id(sale: Sale, parcel: Parcel, index: int) -> str:
+    """The id of what a fulfilment has of the order's line at that place."""
+    return f"gid://shopify/FulfillmentLineItem/{fulfillment_number(sale, parcel)}{index}"
+
+
 def fulfillment_node(sale: Sale, parcel: Parcel) -> dict[str, Any]:
     """Fulfillment"""
     number = fulfillment_number(sale, parcel)
     lines = [
         {
-            "id": f"gid://shopify/FulfillmentLineItem/{number}{index}",
+            "id": fulfillment_line_id(sale, parcel, index),
             "lineItem": line_node(sale, line),
             "quantity": parcel.units[line.line_id],
         }

@@ -167,7 +167,7 @@ ACCOUNTS = tuple(account for kind in KINDS for account in (kind, f"{kind}-de"))
 
 @pytest.mark.parametrize(
     ("function", "more"),
-    [("PollMoney", ["shopify"]), ("PollReturns", []), ("CheckAccounts", ["shopify", "woocommerce"])],
+    [("PollMoney", ["shopify"]), ("PollReturns", ["shopify"]), ("CheckAccounts", ["shopify", "woocommerce"])],
 )
 def test_what_is_read_of_marketplaces_opens_no_other_shops_credentials(
     resources: Json, function: str, more: list[str]

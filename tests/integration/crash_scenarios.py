@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.settlement import LedgerFact
 from chalicelib.domain.stock import StockMove
@@ -610,7 +610,7 @@ def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
         only_the_shop(box)
         for step in steps:
             step(box)
-        for kinds in ("MARKETPLACES", "PAYERS"):
+        for kinds in ("MARKETPLACES", "TAKERS_BACK", "PAYERS", "DISPUTED"):
             box.patch.setattr(accounts, kinds, ("shop",))
         box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
         return None
@@ -627,6 +627,7 @@ RETURNS = [
     ChannelReturn("r1", NUMBER, "approve", (("1", 1),), "", 5),
     ChannelReturn("r2", "old", "request", (("1", 1),), "", 5),
 ]
+DISPUTES = [ChannelDispute(f"d{order}", order, 400, "EUR", "open", 9) for order in (NUMBER, "old")]
 METRICS = [Metric("late", "3.1", "3", is_good=False), Metric("defects", "0", "2", is_good=True)]
 LISTED = [ListedItem("MUG", {}, quantity=99), ListedItem("SET", {}, quantity=0), ListedItem("OTHER", {}, "Other")]
 
@@ -655,6 +656,7 @@ ACCOUNTS = {
             "transactions that are paid out, to a sum that is wrong",
             reading(Account(facts=list(SOLD), paid=[Payout("po", "EUR", 5, 1, SOLD)]), ship),
         ),
+        Scenario("a dispute of a known and of an unknown order", reading(Account(disputed=DISPUTES), ship)),
     ],
     "poll_returns": [Scenario("one known and one unknown", reading(Account(sent_back=RETURNS), ship))],
     "check_accounts": [

@@ -33,6 +33,7 @@ from chalicelib.channels.port import (
     Availability,
     Basic,
     CancellationRequest,
+    Items,
     Price,
     RefundRequest,
     ShipmentConfirmation,
@@ -142,7 +143,7 @@ class EbayClient(Basic):
         """Every return that has come to another step since then."""
         return returns.read_returns(self._wire, self._jobs, since_ms)
 
-    def answer_return(self, external_id: str, return_id: str, status: str) -> None:  # noqa: ARG002 its id is enough
+    def answer_return(self, external_id: str, return_id: str, status: str, items: Items = ()) -> None:  # noqa: ARG002 its id is enough
         """Accept or decline what a buyer has asked for, or say that the goods are back."""
         returns.answer(self._wire, return_id, status)
 

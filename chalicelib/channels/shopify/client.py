@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chalicelib.channels.access import Access
-from chalicelib.channels.facts import ListedItem, Payout
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import (
     Availability,
     Basic,
     CancellationRequest,
     CaptureRequest,
+    Items,
     Price,
     RefundRequest,
     ShipmentConfirmation,
@@ -26,10 +27,12 @@ from chalicelib.channels.port import (
 from chalicelib.channels.shopify import (
     balance,
     cancellations,
+    disputes,
     documents,
     fulfilment,
     payments,
     refunds,
+    returns,
     setup,
     variants,
     webhooks,
@@ -231,6 +234,14 @@ class ShopifyClient(Basic):
         """Call a whole order off, or units of it. `Busy` while Shopify's job runs."""
         cancellations.call_off(self._wire, self._jobs, external_id, wish)
 
+    def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
+        """Every return of an order that has changed since then; none without the scope `read_returns`."""
+        return returns.read_returns(self._wire, self._jobs, since_ms)
+
+    def answer_return(self, external_id: str, return_id: str, status: str, items: Items = ()) -> None:  # noqa: ARG002 its id is enough
+        """Approve or decline what a buyer has asked for, or say which goods are back."""
+        returns.answer(self._wire, return_id, status, items)
+
     # --- the account ----------------------------------------------------------------------------------
 
     def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
@@ -244,6 +255,10 @@ class ShopifyClient(Basic):
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount that Shopify Payments has booked since then; none without Shopify Payments."""
         return balance.read_transactions(self._wire, since_ms)
+
+    def disputes(self, since_ms: int) -> Iterator[ChannelDispute]:
+        """Every dispute begun since then; none without the scope `read_shopify_payments_disputes`."""
+        return disputes.read_disputes(self._wire, since_ms)
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout issued since then that is paid, with all its transactions."""

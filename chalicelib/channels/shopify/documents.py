@@ -4,7 +4,7 @@ Shopify prices a query by what its nested lists could return and refuses one abo
 and the long ones are paged. Source: shopify.dev, API rate limits.
 """
 
-from chalicelib.channels.shopify import documents_account, documents_money, documents_webhooks
+from chalicelib.channels.shopify import documents_account, documents_money, documents_returns, documents_webhooks
 
 VERSION = "2026-10"
 
@@ -33,7 +33,7 @@ ORDER = (
 query Order($id: ID!, $after: String) {
   order(id: $id) {
     id legacyResourceId name createdAt updatedAt cancelledAt currencyCode displayFinancialStatus taxesIncluded
-    displayFulfillmentStatus email phone
+    displayFulfillmentStatus returnStatus email phone
     totalPriceSet { shopMoney { amount } }
     totalDiscountsSet { shopMoney { amount } }
     totalTaxSet { shopMoney { amount } }
@@ -67,7 +67,7 @@ query Order($id: ID!, $after: String) {
     }
     lineItems(first: 50, after: $after) {
       nodes {
-        id sku title quantity currentQuantity requiresShipping isGiftCard
+        id sku title quantity currentQuantity unfulfilledQuantity requiresShipping isGiftCard
         variant { legacyResourceId }
         originalUnitPriceSet { shopMoney { amount } }
         discountAllocations { allocatedAmountSet { shopMoney { amount } } }
@@ -192,4 +192,5 @@ ALL = (
     *documents_money.ALL,
     *documents_account.ALL,
     *documents_webhooks.ALL,
+    *documents_returns.ALL,
 )

@@ -41,6 +41,7 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "fulfillments": [_parcel(parcel) for parcel in node.each("fulfillments")],
         "refunds": _refunds(node),
         "fulfillment_orders": node.at("fulfillmentOrders").at("nodes").value,
+        "returns": [] if node.text("returnStatus") in ("", "NO_RETURN") else [{}],
         "email": node.at("email").value,
         "phone": node.at("phone").value,
         "customer": {
@@ -81,6 +82,7 @@ def _line(line: Node) -> dict[str, Any]:
         "variant_id": line.at("variant").at("legacyResourceId").value,
         "quantity": line.at("quantity").value,
         "current_quantity": line.at("currentQuantity").value,
+        "fulfillable_quantity": line.at("unfulfilledQuantity").value,
         "price": _money(line, "originalUnitPriceSet"),
         "discount_allocations": [
             {"amount": _money(each, "allocatedAmountSet")} for each in line.each("discountAllocations")

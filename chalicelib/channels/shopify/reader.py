@@ -111,6 +111,8 @@ def _line(line: Node, order: Node, currency: str, moved: _Moved, problems: list[
     if not order.has("fulfillments") and line.text("fulfillment_status") in ("fulfilled", "partial"):
         fulfilled = quantity - gone - line.whole("fulfillable_quantity")
     fulfilled = min(max(fulfilled, 0), quantity)
+    if order.at("returns").value:  # a returned unit is gone too; what Shopify has yet to ship was not called off
+        gone = min(gone, quantity - fulfilled - line.whole("fulfillable_quantity"))
     return ChannelLine(
         line_id=line_id,
         channel_sku=line.text("sku"),

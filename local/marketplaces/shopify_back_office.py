@@ -89,6 +89,7 @@ class Subscription:
     updated_at: datetime
 
 
+@dataclass
 class ReturnedLine:
     """Units of a line that come back out of one parcel. `disposed`: units by type of disposition."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.channels.meta.catalogue import MOST_ITEMS, CatalogueClient, CatalogueItem, ItemError
+from chalicelib.channels.meta.catalogue import LISTED_TEXTS, MOST_ITEMS, CatalogueClient, CatalogueItem, ItemError
 from chalicelib.domain.availability import published, sellable
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.runtime.clients import pause
@@ -177,7 +177,7 @@ def _item(entry: Entry, listing: Listing, quantity: int) -> CatalogueItem:
         quantity,
         listing.price_minor,
         listing.currency,
+        gone=False,
         title=entry.sku.title,
-        link=listing.refs.get("link", ""),
-        image_link=listing.refs.get("image_link", ""),
+        **{name: listing.refs.get(name, "") for name in LISTED_TEXTS},
     )

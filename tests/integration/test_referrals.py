@@ -23,6 +23,7 @@ from chalicelib.store.stock import receipt_writes
 from local.marketplaces.faults import FaultDie, Faults
 from local.memory.world import World
 from local.meta.graph import Graph
+from tests.contract.meta_models import held
 
 NOW_MS = 1_772_355_700_000  # just after the documents below
 DAY_MS = 86_400_000
@@ -40,7 +41,7 @@ class Stand:
 
     def __init__(self) -> None:
         self.graph = Graph("the token", "d-1", NOW_MS)
-        self.world = World(NOW_MS, self.graph.handle)
+        self.world = World(NOW_MS, held(self.graph.handle))
         self.world.secrets.kept = {"meta/api": {"access_token": "the token", "app_secret": "the app's"}}
         add_account(self.world.tables, "storefront", {})
         self.switch(on=True)

@@ -42,8 +42,8 @@ def whole_item(name: str) -> dict[str, Any]:
 class Graph:
     """One app and its dataset. `events`: what has been counted, by name and id; `calls`: how often it was asked;
     `failing`: an error code that is answered instead. Of the catalogue: `items` by retailer id, `batches` as they were
-    sent, `busy` (no batch gets done), `failing_items` (come to nothing when a batch is carried out) and `invalid_items`
-    (do not even get into it)."""
+    sent, `busy` (no batch gets done), `failing_items` (come to nothing when a batch is carried out), `invalid_items`
+    (do not even get into it), `poisonous_items` (their batch is refused whole), `silent_handles` (nothing tells)."""
 
     def __init__(
         self, token: str, dataset_id: str, now_ms: int, die: FaultDie | None = None, catalogue_id: str = "c-1"
@@ -59,6 +59,8 @@ class Graph:
         self.busy = False
         self.failing_items: set[str] = set()
         self.invalid_items: set[str] = set()
+        self.poisonous_items: set[str] = set()
+        self.silent_handles: set[str] = set()
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answers as Graph does; the die may lose the answer of a call that was carried out."""
@@ -114,6 +116,8 @@ class Graph:
             return _error(100)
         if not all(each.get("method") in _METHODS and each.get("data", {}).get("id") for each in requests):
             return _error(100)
+        if any(each["data"]["id"] in self.poisonous_items for each in requests):
+            return _error(100)
         taken = [request for request in requests if request["data"]["id"] not in self.invalid_items]
         refused = [request["data"]["id"] for request in requests if request not in taken]
         self.batches.append(taken)
@@ -122,6 +126,8 @@ class Graph:
 
     def _state_of(self, handle: str) -> HttpResponse:
         """A batch is carried out when somebody asks after it, unless Meta is busy."""
+        if handle in self.silent_handles:
+            return _error(2)
         number = handle.removeprefix("h")
         if not number.isdecimal() or not 0 < int(number) <= len(self.batches):
             return _error(100)

@@ -53,7 +53,7 @@ class Desk:
     def one_of_each(self) -> dict[str, HttpRequest]:
         """What is sent for a purchase, a batch and its state, by edge."""
         contact = Contact("Ada Example", "ada@example.com", "", "c-7", ADDRESS, TRACKING)
-        assert self.events.send([purchase_event(entered(fact()), contact, "https://shop.example/")]) == [None]
+        assert self.events.send([purchase_event(entered(fact()), contact, "https://shop.example/", T0_MS)]) == [None]
         assert self.catalogue.check(self.catalogue.send([WHOLE]).handle) == []
         return {urlsplit(request.url).path.rpartition("/")[2]: request for request in self.sent}
 

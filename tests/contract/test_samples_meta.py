@@ -14,7 +14,7 @@ from chalicelib.channels.signatures import meta_handshake
 from chalicelib.domain.attribution import is_cookie
 from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.errors import Forged
-from tests.factories import entered, fact
+from tests.factories import T0_MS, entered, fact
 from tests.shared_data import shared
 
 DOCS = "meta/docs-hash-vectors.json"
@@ -67,7 +67,7 @@ def test_a_cookie_without_a_time_is_none_and_every_appendix_is_taken() -> None:
 def test_a_purchase_of_ours_has_no_field_that_meta_does_not_know_and_the_shape_of_a_recorded_one() -> None:
     spec = json.loads((shared("specs") / "meta/conversions-api-fields-from-sdk.json").read_text())
     contact = Contact("Ada Example", "ada@example.com", "+44 20 7946 0958", "c-7", {}, {"user_agent": "Browser"})
-    ours = purchase_event(entered(fact()), contact, "https://shop.example/")
+    ours = purchase_event(entered(fact()), contact, "https://shop.example/", T0_MS)
     assert ours["user_data"].keys() <= {*spec["user_data"]["wire_keys"], "client_ip_address", "client_user_agent"}
     known = {*spec["custom_data"]["wire_keys"], "contents"}
     assert ours["custom_data"].keys() <= known

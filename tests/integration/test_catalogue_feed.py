@@ -216,6 +216,60 @@ def test_a_token_that_is_gone_pauses_the_account_and_nothing_more_is_asked(stand
     assert stand.graph.calls == asked
 
 
+def test_an_item_that_has_its_batch_refused_starves_no_other(stand: Stand, lines: list[Any]) -> None:
+    stand.graph.poisonous_items.add("CUP")
+    assert stand.run() == ["MUG"]
+    assert [line["sku"] for line in lines if line["event"] == "catalogue_item_failed"] == ["CUP"]
+    stand.stock("MUG", -10)
+    assert stand.run() == ["MUG"]  # CUP is tried apart
+    assert not any(line["event"] == "catalogue_refused" for line in lines)
+    stand.graph.poisonous_items.clear()
+    assert stand.run() == ["CUP"]
+    stand.settle()
+    assert {sku: item["availability"] for sku, item in stand.graph.items.items()} == {
+        "MUG": "out of stock",
+        "CUP": "in stock",
+    }
+
+
+def test_a_catalogue_that_takes_nothing_is_not_asked_without_end(stand: Stand, lines: list[Any]) -> None:
+    for number in range(60):
+        sku = f"SKU-{number}"
+        stand.world.tables.write(*sku_writes(sku, sku))
+        listing = Listing("shop", sku, sku, REFS)
+        stand.world.tables.write(*listing_writes(listing))
+        stand.world.tables.write(price_write(listing, 500, "EUR"))
+        stand.graph.poisonous_items.add(sku)
+    stand.graph.poisonous_items |= {"MUG", "CUP"}
+    for _ in range(3):
+        before = stand.graph.calls
+        assert stand.run() == []
+        assert stand.graph.calls - before == 17
+        assert lines[-1]["event"] == "catalogue_refused"
+    stand.graph.poisonous_items.clear()
+    stand.run()
+    stand.settle()
+    assert len(stand.graph.items) == 62
+
+
+def test_a_handle_that_is_never_told_of_keeps_nothing_else_from_being_sent(stand: Stand) -> None:
+    stand.graph.silent_handles.add("h1")
+    stand.graph.invalid_items.add("CUP")
+    assert stand.run() == ["MUG"]
+    stand.graph.invalid_items.clear()
+    assert stand.run() == ["CUP"]
+    assert [stand.run(), stand.run(3_600_000)] == [[], ["MUG"]]
+    stand.settle()
+    assert stand.graph.items.keys() == {"MUG", "CUP"}
+
+
+@pytest.mark.parametrize("code", [10, 200, 294])
+def test_a_permission_that_is_missing_pauses_the_account(stand: Stand, code: int) -> None:
+    stand.graph.failing = code
+    stand.run()
+    assert read_pause(stand.world.tables, "meta")
+
+
 def test_without_a_catalogue_nothing_is_asked(stand: Stand) -> None:
     add_account(stand.world.tables, "meta", {"enabled": True, "dataset_id": "d-1"})
     assert stand.run() == []

@@ -12,6 +12,8 @@ from chalice.test import Client
 import chalicelib.inbound.guard
 import chalicelib.inbound.referrals
 from app import app
+from chalicelib.domain.lifecycle import is_funded
+from chalicelib.domain.orders import Order
 from chalicelib.inbound.referrals import report
 from chalicelib.inbound.views import order_detail
 from chalicelib.store.accounts import add_account, read_pause, resume_account
@@ -51,6 +53,11 @@ class Stand:
     def switch(self, *, on: bool) -> None:
         settings = {"enabled": on, "dataset_id": "d-1", "shop_url": "https://shop.example/"}
         add_account(self.world.tables, "meta", settings)
+
+    def order(self) -> Order:
+        found = read_order(self.world.tables, "storefront:A-1", content=True)
+        assert found
+        return found
 
     def sell(self, visit: dict[str, Any] | None = None, **more: Any) -> None:
         document = {
@@ -122,6 +129,75 @@ def test_a_purchase_older_than_a_week_is_not_sent(stand: Stand) -> None:
     stand.sell()
     assert stand.graph.calls == 0
     assert not stand.world.queues.dead["meta"]
+
+
+def test_a_purchase_that_is_funded_when_it_is_eight_days_old_is_not_sent(stand: Stand) -> None:
+    stand.sell(payment={"status": "pending"})
+    stand.world.now_ms = NOW_MS + 8 * DAY_MS
+    stand.sell(updated_at="2026-03-09T10:00:00+01:00", placed_at="2026-03-01T10:00:00+01:00")
+    assert is_funded(stand.order().state)
+    assert stand.graph.calls == 0
+    assert not stand.world.queues.dead["meta"]
+
+
+def test_a_shop_whose_clock_is_ahead_is_told_of_all_the_same(stand: Stand) -> None:
+    ahead = "2026-03-01T10:05:00+01:00"
+    stand.sell(updated_at=ahead, placed_at=ahead)
+    assert stand.graph.events[PURCHASE]["event_time"] == stand.world.now_ms // 1000
+
+
+def test_a_consent_that_is_withdrawn_before_the_money_comes_counts(stand: Stand) -> None:
+    stand.sell(payment={"status": "pending"})
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00", attribution={"consent": False})
+    assert stand.graph.calls == 0
+    referral = stand.order().content.referral  # type: ignore[union-attr]
+    assert referral
+    assert (referral.source, referral.campaign, referral.consent) == ("facebook", "spring", False)
+    contact = read_contact(stand.world.tables, "storefront:A-1")
+    assert contact
+    assert contact.tracking.keys() == {"first", "last"}
+
+
+def test_a_consent_that_is_given_after_the_money_came_counts(stand: Stand) -> None:
+    stand.sell({"consent": False})
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00")
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+@pytest.mark.parametrize("later", [{"cancelled": True}, {"payment": {"status": "refunded"}}])
+def test_what_was_called_off_or_paid_back_before_it_could_be_told_is_no_purchase(
+    stand: Stand, later: dict[str, Any]
+) -> None:
+    stand.graph.failing = 4
+    stand.sell()
+    stand.graph.failing = 0
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00", **later)
+    stand.world.now_ms += 61_000
+    stand.world.run()
+    assert stand.graph.events == {}
+
+
+def test_a_refund_after_it_was_told_tells_nothing_more(stand: Stand) -> None:
+    stand.sell()
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00", payment={"status": "refunded"})
+    assert (list(stand.graph.events), stand.graph.calls) == ([PURCHASE], 1)
+
+
+def test_a_permission_that_is_missing_loses_no_purchase(stand: Stand) -> None:
+    stand.graph.failing = 200
+    stand.sell()
+    assert read_pause(stand.world.tables, "meta")
+    stand.graph.failing = 0
+    resume_account(stand.world.tables, "meta")
+    stand.world.now_ms += 901_000
+    stand.world.run()
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+def test_an_order_of_which_nothing_is_known_is_in_the_report_as_unknown(stand: Stand) -> None:
+    stand.sell(attribution={"consent": False})
+    (row,) = report(orders_of_day(stand.world.tables, stand.order().state.placed_ms // DAY_MS))
+    assert (row["source"], row["medium"]) == ("unknown", "unknown")
 
 
 def test_a_throttled_purchase_is_told_later(stand: Stand) -> None:

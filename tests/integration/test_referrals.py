@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from chalicelib.inbound.referrals import report
 from chalicelib.inbound.views import order_detail
 from chalicelib.store.accounts import add_account, read_pause, resume_account
 from chalicelib.store.contacts import read_contact
-from chalicelib.store.listings import sku_writes
+from chalicelib.store.labels import StoredLabel, keep_label, keep_new_label
+from chalicelib.store.listings import cost_write, sku_writes
 from chalicelib.store.orders import read_order
 from chalicelib.store.referrals import orders_of_day
 from chalicelib.store.stock import receipt_writes
@@ -58,6 +60,12 @@ class Stand:
         found = read_order(self.world.tables, "storefront:A-1", content=True)
         assert found
         return found
+
+    def ship(self) -> None:
+        parcel = {"shipment_id": "s1", "location": "main", "shipped_ms": 1, "carrier": "UPS", "tracking_number": "1Z"}
+        fact = {**parcel, "lines": [{"line_id": "1", "units": 2}]}
+        self.world.queues.send("shipping", [{"order": "storefront:A-1", "do": "ship", "fact": fact}])
+        self.world.run()
 
     def sell(self, visit: dict[str, Any] | None = None, **more: Any) -> None:
         document = {
@@ -196,7 +204,7 @@ def test_a_permission_that_is_missing_loses_no_purchase(stand: Stand) -> None:
 
 def test_an_order_of_which_nothing_is_known_is_in_the_report_as_unknown(stand: Stand) -> None:
     stand.sell(attribution={"consent": False})
-    (row,) = report(orders_of_day(stand.world.tables, stand.order().state.placed_ms // DAY_MS))
+    (row,) = report(stand.world.tables, orders_of_day(stand.world.tables, stand.order().state.placed_ms // DAY_MS))
     assert (row["source"], row["medium"]) == ("unknown", "unknown")
 
 
@@ -233,8 +241,27 @@ def test_the_order_keeps_the_words_and_no_identifier_and_the_report_adds_them_up
         "evidence": "fbclid",
     }
     assert "IwAbC" not in repr(order)
-    (row,) = report(orders_of_day(stand.world.tables, order.state.placed_ms // DAY_MS))
+    (row,) = report(stand.world.tables, orders_of_day(stand.world.tables, order.state.placed_ms // DAY_MS))
     assert (row["source"], row["campaign"], row["orders"], row["revenue"]) == ("facebook", "spring", 2, "15.00")
+
+
+def test_the_margin_is_said_once_every_cost_is_known(stand: Stand) -> None:
+    tables = stand.world.tables
+    stand.sell()
+    day = stand.order().state.placed_ms // DAY_MS
+    (row,) = report(tables, orders_of_day(tables, day))
+    assert (row["cost_of_goods"], row["margin"], row["unknown"]) == ("unknown", "unknown", ["cost of MUG"])
+    assert (row["postage"], row["unsettled"]) == ("0.00", 1)
+    tables.write(cost_write("MUG", 120, "EUR"))
+    bought = {"amount_minor": 310, "currency": "EUR"}
+    wanted = keep_new_label(tables, StoredLabel("storefront:A-1", "l1", "easypost", {"location": "main"}))
+    keep_label(tables, wanted, replace(wanted, status="bought", bought={"tracking_number": "1Z", **bought}))
+    stand.ship()
+    (row,) = report(tables, orders_of_day(tables, day))
+    assert (row["cost_of_goods"], row["postage"], row["margin"], row["unknown"]) == ("2.40", "3.10", "4.50", [])
+    tables.write(cost_write("MUG", None, ""))
+    (row,) = report(tables, orders_of_day(tables, day))
+    assert row["margin"] == "unknown"
 
 
 def test_a_later_word_without_a_visit_keeps_what_is_known_of_it(stand: Stand) -> None:

@@ -1,7 +1,8 @@
-"""make stock ARGS="…": opening counts and bulk adjustments from a CSV file, and why a SKU has the stock that it has.
+"""make stock ARGS="…": opening counts, bulk adjustments and costs from a CSV file, and why a SKU has the stock it has.
 
 `import FILE` posts nothing unless told to --apply: it prints what each row would change, and every row that is wrong.
 Applying a file twice changes nothing, since a row's movement id is the file's digest and the number of its line.
+`costs FILE` does so with what a unit of each SKU costs; an empty amount: nobody knows any more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib3.exceptions import HTTPError
 from local.api import Api, ApiError
 
 COLUMNS = ("sku", "location", "kind", "units", "note")
+COST_COLUMNS = ("sku", "amount", "currency")
 KINDS = ("count", "adjustment", "receipt", "safety_stock")
 TOKEN_FILE = Path(__file__).resolve().parent.parent / ".local" / "token"
 _CHUNK = 100  # what the API takes at once
@@ -61,13 +63,7 @@ class Row:
 
 def read_rows(data: bytes) -> tuple[list[Row], list[BadRow]]:
     """The rows of a CSV file, and those that cannot be understood. Raises `BadFile`."""
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    except UnicodeDecodeError as error:
-        raise BadFile(f"not UTF-8 at byte {error.start}: save it as CSV UTF-8") from None
-    missing = [name for name in COLUMNS[:4] if name not in (reader.fieldnames or ())]
-    if missing:
-        raise BadFile(f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+    reader = _reader(data, COLUMNS, COLUMNS[:4])
     digest = hashlib.sha256(data).hexdigest()[:16]
     rows, bad = [], []
     for raw in reader:
@@ -77,6 +73,17 @@ def read_rows(data: bytes) -> tuple[list[Row], list[BadRow]]:
         if not wrong:
             rows.append(Row(line, _movement(raw, f"csv-{digest}-{line}")))
     return rows, bad
+
+
+def _reader(data: bytes, columns: Sequence[str], needed: Sequence[str]) -> csv.DictReader[str]:
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    except UnicodeDecodeError as error:
+        raise BadFile(f"not UTF-8 at byte {error.start}: save it as CSV UTF-8") from None
+    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BadFile(f"the first line must name the columns {', '.join(columns)}; missing: {', '.join(missing)}")
+    return reader
 
 
 def _wrong(raw: Mapping[str | None, Any]) -> list[tuple[str, str]]:
@@ -162,6 +169,24 @@ def _told(row: Row, told: Mapping[str, Any]) -> str:
     return f"{what}: {', '.join(changed) or 'no change'}{' (a new SKU)' if told.get('new_sku') else ''}"
 
 
+def run_costs(door: Door, data: bytes, *, apply: bool) -> int:
+    """Print a line for each row; 0 when no row was wrong. Rows are judged by the API, each by itself."""
+    reader = _reader(data, COST_COLUMNS, COST_COLUMNS)
+    rows = [(reader.line_num, {name: str(raw.get(name) or "").strip() for name in COST_COLUMNS}) for raw in reader]
+    bad = 0
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        costs = [{**row, "amount": row["amount"] or None} for _, row in chunk]
+        answers = door.post("/api/costs", {"dry_run": not apply, "costs": costs})["costs"]
+        for (line, row), told in zip(chunk, answers, strict=True):
+            wrong = told.get("error")
+            bad += bool(wrong)
+            price = f"{row['amount']} {row['currency']}" if row["amount"] else "not known"
+            print(f"line {line}: {row['sku']}: " + (f"{wrong['reason']}: {wrong['detail']}" if wrong else price))
+    print(json.dumps({"rows": len(rows), "bad": bad, "applied": apply}))
+    return 1 if bad else 0
+
+
 def run_explain(door: Door, sku: str) -> int:
     """Print why the SKU has the stock that it has; 0 when all of it is explained."""
     found = door.get(f"/api/stock/{quote(sku, safe='')}/explain")
@@ -184,7 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         door = Api(given.url.rstrip("/"), given.token or _local_token())
         if given.do == "explain":
             return run_explain(door, given.sku)
-        return run_import(door, given.file.read_bytes(), apply=given.apply)
+        run = run_costs if given.do == "costs" else run_import
+        return run(door, given.file.read_bytes(), apply=given.apply)
     except (ApiError, HTTPError, OSError, BadFile) as error:
         print(f"stock: {error}", file=sys.stderr)
         return 2
@@ -201,9 +227,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the API (default: the local run)")
     parser.add_argument("--token", default="", help="API token (default: the local run's, .local/token)")
     commands = parser.add_subparsers(dest="do", required=True)
-    reading = commands.add_parser("import", help=f"movements from a CSV file: {', '.join(COLUMNS)}")
-    reading.add_argument("file", type=Path)
-    reading.add_argument("--apply", action="store_true", help="apply them (default: only show what they would do)")
+    for name, what, columns in (("import", "movements", COLUMNS), ("costs", "costs", COST_COLUMNS)):
+        reading = commands.add_parser(name, help=f"{what} from a CSV file: {', '.join(columns)}")
+        reading.add_argument("file", type=Path)
+        reading.add_argument("--apply", action="store_true", help="apply them (default: only show what they would do)")
     why = commands.add_parser("explain", help="why a SKU has the stock that it has")
     why.add_argument("sku")
     return parser

@@ -20,11 +20,7 @@ def verify_shopify(raw: bytes, header: str, secrets: Sequence[str]) -> None:
 
     Several secrets are accepted while one replaces another. Source: shopify.dev, verify webhook deliveries.
     """
-    sent = _decoded(header)
-    for key in _usable([secret.strip().encode() for secret in secrets]):
-        if hmac.compare_digest(sent, hmac.digest(key, raw, hashlib.sha256)):
-            return
-    raise Forged("bad_signature", "X-Shopify-Hmac-Sha256 does not fit the body")
+    _check_base64(raw, header, [secret.strip().encode() for secret in secrets], "X-Shopify-Hmac-Sha256")
 
 
 def verify_woocommerce(raw: bytes, header: str, secrets: Sequence[str]) -> None:
@@ -33,11 +29,8 @@ def verify_woocommerce(raw: bytes, header: str, secrets: Sequence[str]) -> None:
     WordPress may keep a secret with HTML entities; it is decoded before it signs. Source:
     WC_Webhook::generate_signature.
     """
-    sent = _decoded(header)
-    for key in _usable([html.unescape(secret.strip()).encode() for secret in secrets]):
-        if hmac.compare_digest(sent, hmac.digest(key, raw, hashlib.sha256)):
-            return
-    raise Forged("bad_signature", "X-WC-Webhook-Signature does not fit the body")
+    keys = [html.unescape(secret.strip()).encode() for secret in secrets]
+    _check_base64(raw, header, keys, "X-WC-Webhook-Signature")
 
 
 def verify_standard_webhook(raw: bytes, headers: Mapping[str, str], secrets: Sequence[str], now_s: int) -> None:
@@ -66,7 +59,7 @@ def verify_easypost(raw: bytes, header: str, secrets: Sequence[str]) -> None:
 
     Raises `Forged`. Source: the webhook fixtures of EasyPost's client libraries.
     """
-    sent = header.strip().encode()
+    sent = header.strip().encode("utf-8", "replace")
     for key in _usable([unicodedata.normalize("NFKD", secret.strip()).encode() for secret in secrets]):
         fits = "hmac-sha256-hex=" + hmac.digest(key, raw, hashlib.sha256).hex()
         if hmac.compare_digest(sent, fits.encode()):
@@ -105,6 +98,15 @@ def verify_stripe(raw: bytes, header: str, secrets: Sequence[str], now_s: int) -
     raise Forged("bad_signature", "Stripe-Signature does not fit t and the body")
 
 
+def _check_base64(raw: bytes, header: str, keys: Sequence[bytes], name: str) -> None:
+    """The text is compared, not what it decodes to: base64 ends in bits that stand for nothing."""
+    sent = header.strip().encode("utf-8", "replace")
+    for key in _usable(keys):
+        if hmac.compare_digest(sent, base64.b64encode(hmac.digest(key, raw, hashlib.sha256))):
+            return
+    raise Forged("bad_signature", f"{name} does not fit the body")
+
+
 def _usable(keys: Sequence[bytes]) -> list[bytes]:
     """Never check against an empty key: anybody could sign with it. A secret that is no base64 decodes to one."""
     usable = [key for key in keys if key]
@@ -126,7 +128,7 @@ def verify_meta(raw: bytes, header: str, secrets: Sequence[str]) -> None:
     Over the bytes as sent: Meta escapes what is not ASCII, and another writing of the same JSON would not fit.
     Source: Graph API webhooks, getting started.
     """
-    sent = header.strip().encode()
+    sent = header.strip().encode("utf-8", "replace")
     for key in _usable([secret.strip().encode() for secret in secrets]):
         if hmac.compare_digest(sent, b"sha256=" + hmac.digest(key, raw, hashlib.sha256).hex().encode()):
             return

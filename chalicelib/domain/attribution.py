@@ -8,9 +8,10 @@ newer click replaces an older one); its referrer hosts as observed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 UNKNOWN = "unknown"
+TOUCHES = ("first", "last")
 _LONGEST_CAMPAIGN = 80
 _FBC_PARTS = 4
 
@@ -106,7 +107,7 @@ class Attribution:
     @property
     def tracking(self) -> dict[str, str]:
         """What goes to the buyer's contact; identifiers only with his consent."""
-        touches = {"first": _told(self.first), "last": _told(self.last)}
+        touches = dict(zip(TOUCHES, (_told(self.first), _told(self.last)), strict=True))
         known = {"fbc": self.fbc, "fbp": self.fbp, "user_agent": self.user_agent, "ip": self.ip}
         if self.referral.consent:
             touches |= known
@@ -119,14 +120,16 @@ def attribution_of(
     fbc: str = "",
     fbp: str = "",
     consent: bool = False,
+    is_asked: bool = False,
     user_agent: str = "",
     ip: str = "",
 ) -> Attribution | None:
     """The attribution of an order whose visits were `touches`, oldest first; None when nothing at all is known of how
-    he came, which an order of a marketplace is. The last touch that says something decides."""
+    he came, which an order of a marketplace is. The last touch that says something decides. `is_asked`: whether he
+    consents is told, be it a no."""
     seen = [touch for touch in touches if touch != Touch()]
     cookie_fbc = fbc if is_cookie(fbc) else ""
-    if not seen and not cookie_fbc and not fbp and not consent:
+    if not seen and not cookie_fbc and not fbp and not consent and not is_asked:
         return None
     source, evidence, decided = _decided(seen, cookie_fbc)
     campaign = (decided.utm.get("campaign") or decided.utm.get("id", "")) if decided else ""
@@ -146,6 +149,14 @@ def attribution_of(
         user_agent=user_agent,
         ip=ip,
     )
+
+
+def newest_referral(known: Referral | None, told: Referral | None) -> Referral | None:
+    """What an order keeps when it hears of its buyer's way again: where that says nothing of the source, his consent
+    alone is news."""
+    if known and told and told.evidence == "none":
+        return replace(known, consent=told.consent)
+    return told or known
 
 
 def fbc_of(fbclid: str, click_ms: int) -> str:

@@ -14,13 +14,16 @@ Parts = tuple[tuple[str, int], ...]  # (component SKU, units of it in one unit o
 class Sku:
     """A sellable unit. A kit has `components` and no stock of its own; a SKU on pre-order is promised from
     `release_ms` on (Unix ms, 0: at once). `former` are the components that it had once: their versions still count,
-    so that the version of what a channel is shown never falls."""
+    so that the version of what a channel is shown never falls. `cost_minor` is what a unit costs the merchant, in minor
+    units of `cost_currency`; None: that is not known."""
 
     sku: str
     title: str = ""
     components: Parts = ()
     release_ms: int = 0
     former: tuple[str, ...] = ()
+    cost_minor: int | None = None
+    cost_currency: str = ""
 
     @property
     def parts(self) -> Parts:

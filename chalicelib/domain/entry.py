@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
+from chalicelib.domain.attribution import newest_referral
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, Payment, Problem
 from chalicelib.domain.holds import computed_holds, decide_hold
@@ -119,7 +120,9 @@ def _content(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine, 
     address = fact.contact.address if fact.contact else {}
     country = fact.country or address.get("country", "")
     region = region_of(country, address.get("postcode", "")) or (known.region if known else "")
-    referral = fact.attribution.referral if fact.attribution else known.referral if known else None
+    referral = newest_referral(
+        known.referral if known else None, fact.attribution.referral if fact.attribution else None
+    )
     return Content(fact.label, fact.country, placed_ms, fact.currency, lines, fact.charges, region, referral)
 
 

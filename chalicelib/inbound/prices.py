@@ -1,4 +1,4 @@
-"""The API of prices: what a listing should cost, which its channel is told until it shows it."""
+"""The API of prices: what a listing should cost, which its channel is told until it shows it; what goods cost us."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.domain.money import currency_code, to_minor
 from chalicelib.inbound.guard import answer, body_as, checked_size, guarded
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.runtime.wiring import runtime
-from chalicelib.store.listings import Listing, link_key, price_write, read_entry
+from chalicelib.store.listings import Listing, cost_write, link_key, price_write, read_entry, read_skus
 
 blueprint = Blueprint(__name__)
 
@@ -78,3 +78,54 @@ def _meant(body: PriceBody) -> list[Listing]:
     if not found:
         raise Refused("unknown_listing", "no linked item is meant: POST /api/listings first")
     return found
+
+
+class CostBody(BaseModel):
+    """What a unit of a SKU costs the merchant; without an `amount` that is not known any more."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    sku: str = Field(min_length=1, max_length=200)
+    amount: str | None = Field(max_length=40)
+    currency: str = ""
+
+
+class CostsBody(BaseModel):
+    """Costs of up to 100 SKUs; `dry_run` changes nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = False
+    costs: list[dict[str, Any]] = Field(min_length=1, max_length=100)
+
+
+@blueprint.route("/api/costs", methods=["POST"])
+@guarded
+def post_costs() -> Response:
+    """Say what goods cost: 200 and one answer for each, in order: what it was, or why it could not be."""
+    body = body_as(CostsBody, checked_size(blueprint.current_request.raw_body))
+    return answer({"dry_run": body.dry_run, "costs": [_costed(raw, dry_run=body.dry_run) for raw in body.costs]})
+
+
+def _costed(raw: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    try:
+        return _cost(body_as(CostBody, raw), dry_run=dry_run)
+    except Refused as refused:
+        return {"sku": raw.get("sku"), "error": {"reason": refused.reason, "detail": refused.detail}}
+
+
+def _cost(body: CostBody, *, dry_run: bool) -> dict[str, Any]:
+    currency = currency_code(body.currency, "currency") if body.amount is not None else ""
+    cost_minor = to_minor(body.amount, currency, "amount") if body.amount is not None else None
+    if cost_minor is not None and cost_minor < 0:
+        raise Refused("bad_request", f"amount must be nothing or more, not {body.amount}")
+    tables = runtime().tables
+    known = read_skus(tables, [body.sku]).get(body.sku)
+    if known is None:
+        raise Refused("unknown_sku", f"no SKU {body.sku!r}: PUT /api/skus/{body.sku} makes it known")
+    if known.components:
+        raise Refused("bad_request", f"{body.sku} is a kit: give its components a cost")
+    if not dry_run:
+        tables.write(cost_write(body.sku, cost_minor, currency))
+    was = {"was_minor": known.cost_minor, "was_currency": known.cost_currency}
+    return {"sku": body.sku, "cost_minor": cost_minor, "currency": currency, **was}

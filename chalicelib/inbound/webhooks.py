@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from chalice import Blueprint, Response
 
 from chalicelib.channels.carriers import CARRIER_KINDS, tracking_reader
+from chalicelib.channels.fields import parse
 from chalicelib.channels.registry import OWN_KINDS, kind_of, reader_for
 from chalicelib.channels.shopify import webhooks as shopify
 from chalicelib.channels.signatures import (
+    meta_handshake,
     verify_easypost,
+    verify_meta,
     verify_shopify,
     verify_standard_webhook,
     verify_stripe,
@@ -33,16 +36,22 @@ from chalicelib.store.accounts import channels
 
 blueprint = Blueprint(__name__)
 
+META = "meta"
+
 
 @blueprint.route("/webhooks/{channel}", methods=["GET"])
 @told
 def webhook_challenge(channel: str) -> Response:
-    """eBay asks before it sends anything: 200 {challengeResponse}. 404 for a channel that is asked by nobody."""
-    if kind_of(channel) != ebay_door.KIND:
-        raise Refused("not_found", "only eBay asks for a challenge")
+    """eBay and Meta ask before they send anything: 200 {challengeResponse}, or the challenge itself as text. 404 for a
+    channel that is asked by nobody, 401 for whoever does not know the word that Meta was given."""
+    if kind_of(channel) not in (ebay_door.KIND, META):
+        raise Refused("not_found", "only eBay and Meta ask for a challenge")
     query: Mapping[str, str] = blueprint.current_request.query_params or {}
     ports = runtime()
     _check_known(channel, ports)
+    if kind_of(channel) == META:
+        word = str(ports.secrets.get(f"{channel}/webhook").get("verify_token", ""))
+        return Response(body=meta_handshake(query, word), headers={"Content-Type": "text/plain"})
     return ebay_door.challenge(channel, query.get("challenge_code", ""), ports)
 
 
@@ -53,8 +62,8 @@ def webhook_challenge(channel: str) -> Response:
 )
 @told
 def webhook(channel: str) -> Response:
-    """Deliveries of Shopify, eBay, WooCommerce, Stripe and carriers, each signed its own way. A forged one hears 401,
-    of eBay 412."""
+    """Deliveries of Shopify, eBay, WooCommerce, Stripe, carriers and Meta, each signed its own way. A forged one hears
+    401, of eBay 412."""
     request = blueprint.current_request
     raw = checked_size(request.raw_body)
     ports = runtime()
@@ -67,6 +76,8 @@ def webhook(channel: str) -> Response:
         return _stripe(channel, raw, ports)
     if kind_of(channel) in CARRIER_KINDS:
         return _carrier(channel, raw, ports)
+    if kind_of(channel) == META:
+        return _meta(channel, raw, ports)
     return _shopify(channel, raw, ports)
 
 
@@ -119,6 +130,20 @@ def _stripe(channel: str, raw: bytes, ports: Runtime) -> Response:
         return answer({"accepted": False, "reason": "this event is not used"})
     ports.queues.send("hints", [{"channel": channel, "external_id": event.object_id}])
     return answer({"accepted": True})
+
+
+def _meta(channel: str, raw: bytes, ports: Runtime) -> Response:
+    """What Meta has signed is acknowledged and left alone: it has no order to tell of, and what became of a catalogue
+    item is asked for by its handle. Source: Graph API changelog, v26.0 (order management removed)."""
+    _check_known(channel, ports)
+    signature = blueprint.current_request.headers.get("x-hub-signature-256", "")
+    verify_meta(raw, signature, _secrets(channel, ports))
+    try:
+        topic = parse(raw).text("object")
+    except Unreadable:
+        topic = ""
+    log("topic_ignored", channel=channel, topic=topic[:80])
+    return answer({"accepted": False, "reason": "nothing that Meta tells is used"})
 
 
 def _shopify(channel: str, raw: bytes, ports: Runtime) -> Response:

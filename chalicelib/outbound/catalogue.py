@@ -13,7 +13,7 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.channels.meta.catalogue import MOST_ITEMS, CatalogueClient, CatalogueItem, ItemError
+from chalicelib.channels.meta.catalogue import LISTED_TEXTS, MOST_ITEMS, CatalogueClient, CatalogueItem, ItemError
 from chalicelib.domain.availability import published, sellable
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.runtime.clients import pause
@@ -31,6 +31,7 @@ ACCOUNT = "meta"
 _PAGE = 100
 _DAY_MS = 86_400_000
 _PATIENCE_MS = 3_600_000  # a batch that is not done by then is given up, and its items go out again
+_MOST_REFUSALS = 16  # of whole batches in a run; 12 halvings find one item among 2,999
 
 
 @blueprint.schedule(Rate(15, unit=Rate.MINUTES), name="feed_catalogue")
@@ -88,8 +89,11 @@ _ALL = ""  # stands for every item of a batch
 
 def _failed(client: CatalogueClient, handle: str, age_ms: int) -> dict[str, str] | None:
     """Item -> why it came to nothing; None while nobody knows."""
+    errors: list[ItemError] | None = None
     try:
-        errors: list[ItemError] | None = client.check(handle)
+        errors = client.check(handle)
+    except Busy:
+        log("catalogue_busy", handle=handle)  # one that is never told of must not keep all else from being sent
     except Unauthorised:
         raise
     except Refused as refused:
@@ -100,26 +104,41 @@ def _failed(client: CatalogueClient, handle: str, age_ms: int) -> dict[str, str]
 
 
 def _send_due(client: CatalogueClient, shop: str, known: Mapping[str, Fed], runtime: Runtime) -> int:
-    """Send what is not acknowledged, or was sent on another day; how many items."""
+    """Send what is not acknowledged, or was sent on another day; how many items. What came to nothing before goes last
+    and apart, so that it takes nothing else down with it."""
     today, sent = runtime.clock() // _DAY_MS, 0
     due: list[CatalogueItem] = []
+    again: list[CatalogueItem] = []
+    refusals = iter(range(_MOST_REFUSALS))
     for item in _items(shop, known, runtime):
         fed = known.get(item.retailer_id, Fed())
         is_shown = fed.shown == item.digest and fed.sent_ms // _DAY_MS == today
         if fed.handle or is_shown:
             continue
-        due.append(item)
+        (again if fed.sent_ms and not fed.shown else due).append(item)
         if len(due) == MOST_ITEMS:
-            sent += _send(client, due, runtime)
+            sent += _send(client, due, refusals, runtime)
             due = []
-    return sent + _send(client, due, runtime)
+    for batch in [due, *(again[start : start + MOST_ITEMS] for start in range(0, len(again), MOST_ITEMS))]:
+        sent += _send(client, batch, refusals, runtime)
+    return sent
 
 
-def _send(client: CatalogueClient, items: list[CatalogueItem], runtime: Runtime) -> int:
-    """Send one batch and remember it. A run that dies between the two sends the same again."""
+def _send(client: CatalogueClient, items: list[CatalogueItem], refusals: Iterator[int], runtime: Runtime) -> int:
+    """Send one batch and remember it, a batch that is refused whole by halves; how many items. A run that dies between
+    the two sends the same again. Raises `Refused` when `refusals`, those that a run may hear, are used up."""
     if not items:
         return 0
-    handle, errors = client.send(items)
+    try:
+        handle, errors = client.send(items)
+    except Unauthorised:
+        raise
+    except Refused as whole:
+        if next(refusals, None) is None:
+            raise
+        if half := len(items) // 2:
+            return sum(_send(client, part, refusals, runtime) for part in (items[:half], items[half:]))
+        handle, errors = "", [(items[0].retailer_id, whole.detail)]
     refused = dict(errors)
     for sku, why in refused.items():
         _log_error(sku, why)
@@ -177,7 +196,7 @@ def _item(entry: Entry, listing: Listing, quantity: int) -> CatalogueItem:
         quantity,
         listing.price_minor,
         listing.currency,
+        gone=False,
         title=entry.sku.title,
-        link=listing.refs.get("link", ""),
-        image_link=listing.refs.get("image_link", ""),
+        **{name: listing.refs.get(name, "") for name in LISTED_TEXTS},
     )

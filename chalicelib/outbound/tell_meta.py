@@ -14,6 +14,7 @@ from chalice import Blueprint
 from chalicelib.channels.meta.conversions import ConversionsClient, purchase_event
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.domain.lifecycle import is_funded
+from chalicelib.domain.orders import State, refunded_minor
 from chalicelib.runtime.batch import Delivery, each
 from chalicelib.runtime.clients import pause
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
@@ -48,12 +49,12 @@ def tell_purchase(message: Message, runtime: Runtime) -> None:
     order = read_order(runtime.tables, message["order"], content=True) if account.get("enabled") is True else None
     if order is None or not order.content or not order.content.referral or not order.content.referral.consent:
         return
-    is_purchase = is_funded(order.state) and not order.state.cancelled and not order.state.linked_to
-    if not is_purchase or is_told(runtime.tables, ACCOUNT, order.order_id):
+    if not _is_purchase(order.state) or is_told(runtime.tables, ACCOUNT, order.order_id):
         return
     if read_pause(runtime.tables, ACCOUNT):
         raise Busy("the account is paused", after_s=_WHILE_PAUSED_S)
-    event = purchase_event(order, read_contact(runtime.tables, order.order_id), str(account.get("shop_url", "")))
+    contact = read_contact(runtime.tables, order.order_id)
+    event = purchase_event(order, contact, str(account.get("shop_url", "")), runtime.clock())
     try:
         credentials = runtime.secrets.get(f"{ACCOUNT}/api")
         (refusal,) = ConversionsClient(runtime.transport(), account, credentials, runtime.clock()).send([event])
@@ -64,6 +65,12 @@ def tell_purchase(message: Message, runtime: Runtime) -> None:
         raise refusal
     remember_told(runtime.tables, ACCOUNT, order.order_id, runtime.clock())
     log("purchase_told", order=order.order_id)
+
+
+def _is_purchase(state: State) -> bool:
+    """Whether money has come to stay: what was given back whole before it could be told is no purchase."""
+    is_given_back = 0 < state.total_minor <= refunded_minor(state)
+    return is_funded(state) and not state.cancelled and not state.linked_to and not is_given_back
 
 
 def _account(runtime: Runtime) -> Mapping[str, Any]:

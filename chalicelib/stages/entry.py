@@ -13,6 +13,7 @@ from typing import Any
 from chalice import Blueprint
 
 from chalicelib.channels.registry import kind_of, reader_for
+from chalicelib.domain.attribution import TOUCHES
 from chalicelib.domain.cancellation import AWAITS_RETURN, has_come_back
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelOrder, Contact
@@ -101,7 +102,7 @@ def _enter_fact(fact: ChannelOrder, raw: bytes, runtime: Runtime) -> None:
 def _buyer_of(fact: ChannelOrder) -> Contact | None:
     """The buyer with what identifies his browser: kept apart from the order, and expiring."""
     tracking = fact.attribution.tracking if fact.attribution else {}
-    return replace(fact.contact or Contact(), tracking=tracking) if tracking else fact.contact
+    return replace(fact.contact or Contact(), tracking=tracking) if fact.attribution else fact.contact
 
 
 def _recheck(order_id: str, runtime: Runtime) -> None:
@@ -133,14 +134,17 @@ def _is_erased(channel: str, buyer: Contact, runtime: Runtime) -> bool:
 
 def _keep_contact(order: Order, new: Contact, before: Order | None, raw: bytes, runtime: Runtime) -> Order:
     """Keep the buyer's data, and hold the order if its address changes under somebody's hands. A later payload that
-    lacks personal data (it decays at the marketplaces) never blanks what is known."""
+    lacks personal data (it decays at the marketplaces) never blanks what is known; what identifies the browser of one
+    who does not consent any more goes."""
     kind = kind_of(order.channel)
     known = read_contact(runtime.tables, order.order_id) if before else None
     if known:
         filled = {name: value for name, value in vars(new).items() if value}
         new = replace(known, **filled)
-        if new == known:
-            return order
+    if not order.state.referred:
+        new = replace(new, tracking={name: text for name, text in new.tracking.items() if name in TOUCHES})
+    if new == (known or Contact()):
+        return order
     if kind in _ERASING:
         for index in index_writes(kind, order.order_id, new, runtime.clock(), claim_of(order.channel, raw)):
             runtime.tables.write(index)

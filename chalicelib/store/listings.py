@@ -128,6 +128,11 @@ def sku_writes(sku: str, title: str = "") -> list[Write]:
     ]
 
 
+def cost_write(sku: str, cost_minor: int | None, currency: str) -> Write:
+    """What a unit of a known SKU costs the merchant from now on; None: nobody knows."""
+    return Change(sku_key(sku), put={"cost_minor": cost_minor, "cost_currency": currency})
+
+
 def kit_writes(before: Sku, components: Parts, release_ms: int) -> list[Write]:
     """What a SKU is made of from now on (nothing: it is no kit), and when it is released. The SKU is known."""
     was, now = {sku for sku, _ in before.components}, {sku for sku, _ in components}
@@ -154,6 +159,8 @@ def _sku_of(sku: str, item: Item) -> Sku:
         components=tuple((component, units) for component, units in item.get("components", ())),
         release_ms=item.get("release_ms", 0),
         former=tuple(item.get("former", ())),
+        cost_minor=item.get("cost_minor"),
+        cost_currency=item.get("cost_currency", ""),
     )
 
 

@@ -16,6 +16,7 @@ from local.carriers.desk import Desk
 from local.carriers.easypost import Easypost
 from local.carriers.shippo import Shippo
 from local.marketplaces.wire import Request
+from tests.contract.official_counts import COUNTS
 
 KINDS = ("easypost", "shippo")
 BASE = "https://carriers.example"
@@ -43,6 +44,7 @@ class Counter:
 
     def wire(self, request: HttpRequest) -> HttpResponse:
         self.sent.append(request)
+        COUNTS.unmodelled[self.kind] += 1
         url = urlsplit(request.url)
         query = dict(parse_qsl(url.query))
         answer = self.desk.handle(Request(request.method, url.path, query, request.headers, request.body))

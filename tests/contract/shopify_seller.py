@@ -19,6 +19,7 @@ from local.marketplaces.shopify import Shopify
 from local.marketplaces.wire import GATEWAY_PAGE, Request
 from tests.contract.marketplaces_calls import START, Time, first, opened, populated
 from tests.contract.marketplaces_models import shopify_document, shopify_variables
+from tests.contract.official_counts import COUNTS
 from tests.tokens import Tokens
 
 BASE = "https://shop.example/shopify"
@@ -40,6 +41,7 @@ def checked_request(request: HttpRequest) -> str:
         form = parse_qs(request.body.decode(), strict_parsing=True)
         assert set(form) == {"grant_type", "client_id", "client_secret"}
         assert form["grant_type"] == ["client_credentials"]
+        COUNTS.unmodelled["shopify token"] += 1
         return "token"
     assert path == "/admin/api/2026-10/graphql.json"
     assert request.headers["x-shopify-access-token"]
@@ -50,6 +52,7 @@ def checked_request(request: HttpRequest) -> str:
     assert shopify_variables(sent["query"], sent["variables"]) == []
     named = re.search(r"(?:query|mutation) (\w+)", sent["query"])
     assert named
+    COUNTS.requests[f"shopify {named[1]}"] += 1
     return named[1]
 
 

@@ -31,8 +31,6 @@ UNASKED = ("balance", "checkout.session", "webhook_endpoint", "event")
 
 # test -> files below samples/stripe/
 USES: dict[str, tuple[str, ...]] = {
-    "test_each_vector_is_taken_or_refused_as_it_says": ("signature-vectors.json",),
-    "test_each_sample_event_points_at_what_it_is_about": EVENTS,
     "test_a_recorded_payment_is_read_before_and_after_its_capture": ("flows/authorize_then_capture.json",),
     "test_a_recorded_payment_in_one_step_is_paid": ("flows/charge_with_currency.json",),
     "test_a_payment_as_the_fixtures_have_it_is_awaited": ("objects/openapi-fixture.payment_intent.json",),
@@ -59,17 +57,6 @@ def intents_of(flow: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(call, PaymentIntent) of each answer that is one."""
     calls = recorded(f"flows/{flow}.json")
     return [(call, call["response"]) for call in calls if call["response"].get("object") == "payment_intent"]
-
-
-def test_every_sample_is_used_and_none_is_invented() -> None:
-    root = shared(FOLDER)
-    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != "SOURCE.md"}
-    assert files == {file for used in USES.values() for file in used}
-
-
-def test_every_named_test_is_there() -> None:
-    for test in USES:
-        assert callable(globals().get(test) or getattr(test_stripe_signature_events, test, None)), test
 
 
 def test_a_recorded_payment_is_read_before_and_after_its_capture() -> None:

@@ -1,7 +1,11 @@
-"""Every sample of Amazon and eBay is used: a table says by which test, and the test is there."""
+"""Every sample of every channel is used: tables say by which test, and the test is there.
+
+That the named tests have passed, tests/conftest.py sees to at the end of a session.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -9,16 +13,30 @@ from tests.contract import test_channel_amazon_money_samples as amazon_money
 from tests.contract import test_channel_ebay_money as ebay_money
 from tests.contract import test_channel_samples as orders
 from tests.contract import test_samples_amazon as amazon
+from tests.contract import test_samples_carriers as carriers
 from tests.contract import test_samples_ebay as ebay
+from tests.contract import test_samples_meta as meta
+from tests.contract import test_samples_shopify as shopify
+from tests.contract import test_samples_stripe as stripe
 from tests.contract import test_samples_vectors as vectors
+from tests.contract import test_samples_woocommerce as woocommerce
+from tests.contract import test_stripe_signature_events as stripe_events
 from tests.shared_data import shared
 
+Use = tuple[ModuleType, str, Any]
+
+
+def _of(module: ModuleType, uses: Mapping[str, Iterable[str]], folder: str = "") -> Iterator[Use]:
+    """The rows of a module's own table: test -> files below its folder of samples."""
+    return ((module, test, [folder + file for file in files]) for test, files in uses.items())
+
+
 # (module, test, files below samples/)
-USES: tuple[tuple[ModuleType, str, Any], ...] = (
+USES: tuple[Use, ...] = (
     (
         orders,
         "test_a_recorded_order_is_accepted_or_refused_as_the_table_says",
-        [f"{kind}/{name}" for kind in ("amazon", "ebay") for name in orders.TABLES[kind]],
+        [f"{kind}/{name}" for kind in orders.TABLES for name in orders.TABLES[kind]],
     ),
     (
         orders,
@@ -49,9 +67,19 @@ USES: tuple[tuple[ModuleType, str, Any], ...] = (
     (
         vectors,
         "test_a_vector_passes_and_altered_in_any_byte_is_refused",
-        [vectors.VECTORS, vectors.CHALLENGE, vectors.SIGNED_CALL],
+        [
+            vectors.VECTORS,
+            vectors.CHALLENGE,
+            vectors.SIGNED_CALL,
+            *(told.file for told in vectors.SIGNED.values()),
+            "carriers/easypost/event-body.json",
+        ],
     ),
-    (vectors, "test_the_vector_that_does_not_match_is_refused", [vectors.VECTORS]),
+    (
+        vectors,
+        "test_a_vector_that_does_not_match_is_refused",
+        [vectors.VECTORS, *(told.file for told in vectors.SIGNED.values() if told.bad)],
+    ),
     (vectors, "test_the_vector_is_of_the_very_bytes_that_were_sent", [vectors.RAW]),
     (
         vectors,
@@ -80,6 +108,16 @@ USES: tuple[tuple[ModuleType, str, Any], ...] = (
         ["ebay/finances/getTransactions.sales-adfees-transfers.json"],
     ),
     (amazon, "test_an_event_of_the_removed_finances_is_no_transaction", [f"amazon/{amazon.GBP_V0}"]),
+    (
+        stripe_events,
+        "test_each_sample_event_points_at_what_it_is_about",
+        [f"stripe/{name}" for name in stripe.EVENTS],
+    ),
+    *_of(shopify, shopify.USES, "shopify/"),
+    *_of(woocommerce, woocommerce.USES, "woocommerce/"),
+    *_of(stripe, stripe.USES, "stripe/"),
+    *_of(carriers, carriers.USES, "carriers/"),
+    *_of(meta, meta.USES),
 )
 
 
@@ -94,16 +132,12 @@ def used_by() -> dict[str, list[str]]:
 
 def test_every_sample_is_used_and_none_is_invented() -> None:
     root = shared("samples")
-    files = {
-        str(path.relative_to(root))
-        for market in ("amazon", "ebay")
-        for path in (root / market).rglob("*")
-        if path.is_file() and path.name != "SOURCE.md"
-    }
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != "SOURCE.md"}
     assert files == used_by().keys()
 
 
 def test_every_named_test_is_there() -> None:
+    shared("samples")
     for module, test, files in USES:
         assert callable(getattr(module, test, None)), f"{module.__name__}.{test}"
         assert len(files) == len(set(files)) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +13,13 @@ import pytest
 
 from chalicelib.channels.ebay.notifications import challenge_response, told_of, verify
 from chalicelib.channels.ebay.signing import sign
+from chalicelib.channels.signatures import (
+    verify_easypost,
+    verify_meta,
+    verify_shopify,
+    verify_stripe,
+    verify_woocommerce,
+)
 from chalicelib.domain.errors import Forged, Unreadable
 from tests.contract.official_counts import COUNTS
 from tests.shared_data import shared
@@ -22,6 +30,8 @@ SIGNED_CALL = "ebay/digital-signature/sign-ed25519-post.json"
 PLATFORM = "ebay/platform-notifications/signature-vector.json"
 PLATFORM_SIGNED = "ebay/platform-notifications/AskSellerQuestion.signed.xml"
 RAW = "ebay/notifications/MARKETPLACE_ACCOUNT_DELETION.raw.json"
+HASHES = ("docs-hash-vectors", "normalization-vectors", "sdk-normalize-and-hash-vectors")  # of test_samples_meta
+STRIPES_S = 1_700_000_000  # when Stripe's vectors were signed (Unix s)
 
 Parts = Mapping[str, bytes]
 
@@ -96,11 +106,82 @@ def signed_call() -> Vector:
     return Vector({name: vector[name].encode() for name in (*covered, *made)}, passes)
 
 
-GOOD: dict[str, Callable[[], Vector]] = {
-    "eBay notification": lambda: notification("VALID"),
-    "eBay endpoint challenge": challenge,
-    "eBay signed call": signed_call,
+# --- HMAC over the raw body ---------------------------------------------------------------------------
+
+
+class Signed(NamedTuple):
+    """A file of vectors, the header that they are of, and how many of them pass (`good`) and do not (`bad`)."""
+
+    file: str
+    header: str
+    good: int
+    bad: int
+    verify: Callable[[bytes, str, list[str]], None]
+
+
+SIGNED = {
+    "shopify": Signed("shopify/signature-vectors.json", "X-Shopify-Hmac-Sha256", 3, 0, verify_shopify),
+    "woocommerce": Signed("woocommerce/signature-vectors.json", "X-WC-Webhook-Signature", 1, 1, verify_woocommerce),
+    "stripe": Signed(
+        "stripe/signature-vectors.json",
+        "Stripe-Signature",
+        2,
+        2,
+        lambda raw, header, secrets: verify_stripe(raw, header, secrets, STRIPES_S),
+    ),
+    "meta": Signed("meta/signature-vectors.json", "X-Hub-Signature-256", 1, 0, verify_meta),
+    "easypost": Signed("carriers/easypost/signature-vectors.json", "X-Hmac-Signature", 1, 0, verify_easypost),
 }
+
+
+def signed(kind: str, number: int, *, is_valid: bool = True) -> Vector:
+    """The vector of that number among those that pass, or do not. What Stripe's header says beside the time and the
+    signature that fits stands for nothing, so a second signature is left out."""
+    told = SIGNED[kind]
+    vector = [each for each in loaded(told.file)["vectors"] if each["valid"] is is_valid][number]
+    file = (shared("samples") / told.file).parent / vector.get("body_file", "")
+    body = file.read_bytes() if file.is_file() else vector["body"].encode()
+    header = vector[told.header].replace("v1=potato,", "")
+
+    def passes(parts: Parts) -> bool:
+        try:
+            told.verify(
+                parts["body"],
+                parts["header"].decode("latin-1"),
+                ["another", parts["secret"].decode("utf-8", "replace")],
+            )
+        except Forged:
+            return False
+        return True
+
+    return Vector({"body": body, "header": header.encode(), "secret": vector["secret"].encode()}, passes)
+
+
+GOOD: dict[str, Callable[[], Vector]] = {
+    "ebay notification": lambda: notification("VALID"),
+    "ebay endpoint challenge": challenge,
+    "ebay signed call": signed_call,
+} | {
+    f"{kind} {number + 1}": functools.partial(signed, kind, number)
+    for kind, told in SIGNED.items()
+    for number in range(told.good)
+}
+BAD: dict[str, Callable[[], Vector]] = {"ebay notification": lambda: notification("SIGNATURE_MISMATCH")} | {
+    f"{kind} {number + 1}": functools.partial(signed, kind, number, is_valid=False)
+    for kind, told in SIGNED.items()
+    for number in range(told.bad)
+}
+
+
+def test_every_vector_of_every_file_is_held_to_our_code() -> None:
+    root = shared("samples")
+    files = {str(path.relative_to(root)) for path in root.rglob("*vector*.json")}
+    hashes = {f"meta/{name}.json" for name in HASHES}
+    assert files == {told.file for told in SIGNED.values()} | {VECTORS, CHALLENGE, PLATFORM} | hashes
+    assert loaded(VECTORS).keys() == {"VALID", "SIGNATURE_MISMATCH"}
+    for kind, told in SIGNED.items():
+        valid = [vector["valid"] for vector in loaded(told.file)["vectors"]]
+        assert (valid.count(True), valid.count(False)) == (told.good, told.bad), kind
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -119,9 +200,18 @@ def test_the_vector_is_of_the_very_bytes_that_were_sent() -> None:
     assert notification("VALID").parts["body"] == (shared("samples") / RAW).read_bytes().strip()
 
 
-def test_the_vector_that_does_not_match_is_refused() -> None:
-    parts, passes = notification("SIGNATURE_MISMATCH")
+@pytest.mark.parametrize("name", BAD)
+def test_a_vector_that_does_not_match_is_refused(name: str) -> None:
+    parts, passes = BAD[name]()
     assert not passes(parts)
+
+
+def test_one_signature_of_several_is_enough() -> None:
+    headers = [vector["Stripe-Signature"] for vector in loaded(SIGNED["stripe"].file)["vectors"] if vector["valid"]]
+    assert [header.count("v1=") for header in headers] == [1, 2]
+    for number, header in enumerate(headers):
+        parts, passes = signed("stripe", number)
+        assert passes({**parts, "header": header.encode()})
 
 
 @pytest.mark.parametrize("is_right", [True, False])

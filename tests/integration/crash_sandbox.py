@@ -36,7 +36,7 @@ from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.wire import Request
 from local.marketplaces.world import Marketplaces
-from local.meta.graph import Graph
+from local.meta.graph import Graph, whole_item
 from local.seed import add_accounts, add_catalogue, put_secrets
 from local.simulation.shop import Shop
 from local.trade import BASE, START
@@ -123,6 +123,7 @@ class Sandbox:
         for sku in ("MUG", "CUP", "SET"):
             tables.write(*sku_writes(sku, sku.title()))
             tables.write(*listing_writes(Listing("shop", sku, sku, {})))
+            self.graph.items[sku] = whole_item(sku)
         tables.write(*kit_writes(read_entry(tables, "SET").sku, (("MUG", 1), ("CUP", 2)), 0))
         open_places(tables, ["MUG", "CUP"], ["main", "east"], {"shop": "sync-shop"}, self.now_ms)
         for sku, location, units in (("MUG", "main", 10), ("CUP", "main", 5), ("MUG", "east", 3)):

@@ -26,11 +26,18 @@ from chalicelib.store.stock import receipt_writes
 from local.marketplaces.faults import FaultDie, Faults
 from local.memory.world import World
 from local.meta.graph import Graph
+from tests.contract.meta_models import held
 
 NOON_MS = 20_000 * 86_400_000 + 43_200_000
 QUARTER_MS = 900_000
 DAY_MS = 86_400_000
-REFS = {"link": "https://shop.example/mug", "image_link": "https://shop.example/mug.jpg"}
+REFS = {
+    "link": "https://shop.example/mug",
+    "image_link": "https://shop.example/mug.jpg",
+    "description": "Holds tea.",
+    "condition": "new",
+    "brand": "Mugs",
+}
 
 
 class Stand:
@@ -38,12 +45,13 @@ class Stand:
 
     def __init__(self) -> None:
         self.graph = Graph("the token", "d-1", NOON_MS)
-        self.world = World(NOON_MS, self.graph.handle)
+        self.world = World(NOON_MS, held(self.graph.handle))
         self.world.secrets.kept = {"meta/api": {"access_token": "the token", "app_secret": "the app's"}}
         add_account(self.world.tables, "meta", {"catalogue_id": "c-1", "shop": "shop"})
         for sku, units in (("MUG", 10), ("CUP", 3)):
             self.world.tables.write(*sku_writes(sku, sku.title()))
             self.world.tables.write(*listing_writes(Listing("shop", f"item-{sku}", sku, REFS)))
+            self.world.tables.write(price_write(self.listing(sku), 500, "EUR"))
             self.stock(sku, units)
         self.world.tables.write(*sku_writes("ELSEWHERE", "Sold elsewhere"))
         self.world.tables.write(*listing_writes(Listing("amazon", "x", "ELSEWHERE", {})))
@@ -93,7 +101,7 @@ def test_everything_that_the_shop_lists_is_fed_at_first(stand: Stand) -> None:
         "price": "14.50 EUR",
         **REFS,
     }
-    assert "price" not in stand.graph.items["CUP"]
+    assert stand.graph.items["CUP"]["price"] == "5.00 EUR"
 
 
 def test_what_sells_out_is_told_in_the_next_run_and_nothing_else(stand: Stand) -> None:
@@ -192,6 +200,7 @@ def test_what_the_shop_lists_no_more_is_sold_out_and_forgotten(stand: Stand) -> 
     link = stand.world.tables.get(link_key("shop", listing.channel_sku))
     assert link
     stand.world.tables.write(*listing_writes(moved), *unlink_write(moved, link["sku"]))
+    stand.world.tables.write(price_write(moved, 500, "EUR"))
     assert stand.run() == ["CUP", "ELSEWHERE"]
     stand.settle()
     assert stand.graph.items["CUP"]["availability"] == "out of stock"
@@ -205,6 +214,60 @@ def test_a_token_that_is_gone_pauses_the_account_and_nothing_more_is_asked(stand
     asked = stand.graph.calls
     stand.run()
     assert stand.graph.calls == asked
+
+
+def test_an_item_that_has_its_batch_refused_starves_no_other(stand: Stand, lines: list[Any]) -> None:
+    stand.graph.poisonous_items.add("CUP")
+    assert stand.run() == ["MUG"]
+    assert [line["sku"] for line in lines if line["event"] == "catalogue_item_failed"] == ["CUP"]
+    stand.stock("MUG", -10)
+    assert stand.run() == ["MUG"]  # CUP is tried apart
+    assert not any(line["event"] == "catalogue_refused" for line in lines)
+    stand.graph.poisonous_items.clear()
+    assert stand.run() == ["CUP"]
+    stand.settle()
+    assert {sku: item["availability"] for sku, item in stand.graph.items.items()} == {
+        "MUG": "out of stock",
+        "CUP": "in stock",
+    }
+
+
+def test_a_catalogue_that_takes_nothing_is_not_asked_without_end(stand: Stand, lines: list[Any]) -> None:
+    for number in range(60):
+        sku = f"SKU-{number}"
+        stand.world.tables.write(*sku_writes(sku, sku))
+        listing = Listing("shop", sku, sku, REFS)
+        stand.world.tables.write(*listing_writes(listing))
+        stand.world.tables.write(price_write(listing, 500, "EUR"))
+        stand.graph.poisonous_items.add(sku)
+    stand.graph.poisonous_items |= {"MUG", "CUP"}
+    for _ in range(3):
+        before = stand.graph.calls
+        assert stand.run() == []
+        assert stand.graph.calls - before == 17
+        assert lines[-1]["event"] == "catalogue_refused"
+    stand.graph.poisonous_items.clear()
+    stand.run()
+    stand.settle()
+    assert len(stand.graph.items) == 62
+
+
+def test_a_handle_that_is_never_told_of_keeps_nothing_else_from_being_sent(stand: Stand) -> None:
+    stand.graph.silent_handles.add("h1")
+    stand.graph.invalid_items.add("CUP")
+    assert stand.run() == ["MUG"]
+    stand.graph.invalid_items.clear()
+    assert stand.run() == ["CUP"]
+    assert [stand.run(), stand.run(3_600_000)] == [[], ["MUG"]]
+    stand.settle()
+    assert stand.graph.items.keys() == {"MUG", "CUP"}
+
+
+@pytest.mark.parametrize("code", [10, 200, 294])
+def test_a_permission_that_is_missing_pauses_the_account(stand: Stand, code: int) -> None:
+    stand.graph.failing = code
+    stand.run()
+    assert read_pause(stand.world.tables, "meta")
 
 
 def test_without_a_catalogue_nothing_is_asked(stand: Stand) -> None:

@@ -12,7 +12,7 @@ import chalicelib.inbound.guard
 import chalicelib.inbound.prices
 from app import app
 from chalicelib.outbound import offers
-from chalicelib.store.listings import Listing, listing_writes, price_write, read_entry, sku_writes
+from chalicelib.store.listings import Listing, kit_writes, listing_writes, price_write, read_entry, sku_writes
 from chalicelib.store.stock import listed_write, receipt_writes
 from tests.integration.test_api import TOKEN, call
 from tests.integration.test_shop import CHANNEL, Trade
@@ -105,3 +105,47 @@ def test_a_price_set_while_another_is_told_is_told_too(trade: Trade, monkeypatch
     trade.world.now_ms += 5_000
     trade.world.run()
     assert trade.shop.prices["MUG"] == (900, 2)
+
+
+def costs(trade: Trade, *costs: Any, dry_run: bool = False) -> Any:
+    with Client(app) as client:
+        status, answer = call(client, "POST", "/api/costs", {"costs": list(costs), "dry_run": dry_run})
+    assert status == 200
+    return answer["costs"]
+
+
+def cost_of(trade: Trade, sku: str) -> tuple[int | None, str]:
+    found = read_entry(trade.world.tables, sku).sku
+    return found.cost_minor, found.cost_currency
+
+
+def test_what_goods_cost_is_kept_until_it_is_said_anew(trade: Trade) -> None:
+    mug = {"sku": "MUG", "amount": "3.10", "currency": "EUR"}
+    (told,) = costs(trade, mug, dry_run=True)
+    assert (told["cost_minor"], cost_of(trade, "MUG")) == (310, (None, ""))
+    (told,) = costs(trade, mug)
+    assert (told["was_minor"], cost_of(trade, "MUG")) == (None, (310, "EUR"))
+    trade.world.tables.write(*sku_writes("MUG", "Another title"))
+    (told,) = costs(trade, {"sku": "MUG", "amount": None})
+    assert (told["was_minor"], told["was_currency"], cost_of(trade, "MUG")) == (310, "EUR", (None, ""))
+
+
+@pytest.mark.parametrize(
+    ("cost", "named"),
+    [
+        ({"sku": "MUG", "amount": "three", "currency": "EUR"}, "amount"),
+        ({"sku": "MUG", "amount": "-1.00", "currency": "EUR"}, "amount"),
+        ({"sku": "MUG", "amount": "1.00"}, "currency"),
+        ({"sku": "MUG"}, "amount"),
+        ({"sku": "NOPE", "amount": "1.00", "currency": "EUR"}, "NOPE"),
+        ({"sku": "SET", "amount": "1.00", "currency": "EUR"}, "components"),
+    ],
+)
+def test_a_cost_that_makes_no_sense_is_refused_by_name_and_the_others_are_kept(
+    trade: Trade, cost: dict[str, Any], named: str
+) -> None:
+    trade.world.tables.write(*sku_writes("SET"), *sku_writes("CUP"))
+    trade.world.tables.write(*kit_writes(read_entry(trade.world.tables, "SET").sku, (("MUG", 2),), 0))
+    wrong, right = costs(trade, cost, {"sku": "CUP", "amount": "0", "currency": "JPY"})
+    assert named in wrong["error"]["detail"]
+    assert (right["cost_minor"], cost_of(trade, "CUP"), cost_of(trade, "MUG")) == (0, (0, "JPY"), (None, ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,17 +13,21 @@ from chalice.test import Client
 import chalicelib.inbound.guard
 import chalicelib.inbound.referrals
 from app import app
+from chalicelib.domain.lifecycle import is_funded
+from chalicelib.domain.orders import Order
 from chalicelib.inbound.referrals import report
 from chalicelib.inbound.views import order_detail
 from chalicelib.store.accounts import add_account, read_pause, resume_account
 from chalicelib.store.contacts import read_contact
-from chalicelib.store.listings import sku_writes
+from chalicelib.store.labels import StoredLabel, keep_label, keep_new_label
+from chalicelib.store.listings import cost_write, sku_writes
 from chalicelib.store.orders import read_order
 from chalicelib.store.referrals import orders_of_day
 from chalicelib.store.stock import receipt_writes
 from local.marketplaces.faults import FaultDie, Faults
 from local.memory.world import World
 from local.meta.graph import Graph
+from tests.contract.meta_models import held
 
 NOW_MS = 1_772_355_700_000  # just after the documents below
 DAY_MS = 86_400_000
@@ -40,7 +45,7 @@ class Stand:
 
     def __init__(self) -> None:
         self.graph = Graph("the token", "d-1", NOW_MS)
-        self.world = World(NOW_MS, self.graph.handle)
+        self.world = World(NOW_MS, held(self.graph.handle))
         self.world.secrets.kept = {"meta/api": {"access_token": "the token", "app_secret": "the app's"}}
         add_account(self.world.tables, "storefront", {})
         self.switch(on=True)
@@ -50,6 +55,17 @@ class Stand:
     def switch(self, *, on: bool) -> None:
         settings = {"enabled": on, "dataset_id": "d-1", "shop_url": "https://shop.example/"}
         add_account(self.world.tables, "meta", settings)
+
+    def order(self) -> Order:
+        found = read_order(self.world.tables, "storefront:A-1", content=True)
+        assert found
+        return found
+
+    def ship(self) -> None:
+        parcel = {"shipment_id": "s1", "location": "main", "shipped_ms": 1, "carrier": "UPS", "tracking_number": "1Z"}
+        fact = {**parcel, "lines": [{"line_id": "1", "units": 2}]}
+        self.world.queues.send("shipping", [{"order": "storefront:A-1", "do": "ship", "fact": fact}])
+        self.world.run()
 
     def sell(self, visit: dict[str, Any] | None = None, **more: Any) -> None:
         document = {
@@ -123,6 +139,75 @@ def test_a_purchase_older_than_a_week_is_not_sent(stand: Stand) -> None:
     assert not stand.world.queues.dead["meta"]
 
 
+def test_a_purchase_that_is_funded_when_it_is_eight_days_old_is_not_sent(stand: Stand) -> None:
+    stand.sell(payment={"status": "pending"})
+    stand.world.now_ms = NOW_MS + 8 * DAY_MS
+    stand.sell(updated_at="2026-03-09T10:00:00+01:00", placed_at="2026-03-01T10:00:00+01:00")
+    assert is_funded(stand.order().state)
+    assert stand.graph.calls == 0
+    assert not stand.world.queues.dead["meta"]
+
+
+def test_a_shop_whose_clock_is_ahead_is_told_of_all_the_same(stand: Stand) -> None:
+    ahead = "2026-03-01T10:05:00+01:00"
+    stand.sell(updated_at=ahead, placed_at=ahead)
+    assert stand.graph.events[PURCHASE]["event_time"] == stand.world.now_ms // 1000
+
+
+def test_a_consent_that_is_withdrawn_before_the_money_comes_counts(stand: Stand) -> None:
+    stand.sell(payment={"status": "pending"})
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00", attribution={"consent": False})
+    assert stand.graph.calls == 0
+    referral = stand.order().content.referral  # type: ignore[union-attr]
+    assert referral
+    assert (referral.source, referral.campaign, referral.consent) == ("facebook", "spring", False)
+    contact = read_contact(stand.world.tables, "storefront:A-1")
+    assert contact
+    assert contact.tracking.keys() == {"first", "last"}
+
+
+def test_a_consent_that_is_given_after_the_money_came_counts(stand: Stand) -> None:
+    stand.sell({"consent": False})
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00")
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+@pytest.mark.parametrize("later", [{"cancelled": True}, {"payment": {"status": "refunded"}}])
+def test_what_was_called_off_or_paid_back_before_it_could_be_told_is_no_purchase(
+    stand: Stand, later: dict[str, Any]
+) -> None:
+    stand.graph.failing = 4
+    stand.sell()
+    stand.graph.failing = 0
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00", **later)
+    stand.world.now_ms += 61_000
+    stand.world.run()
+    assert stand.graph.events == {}
+
+
+def test_a_refund_after_it_was_told_tells_nothing_more(stand: Stand) -> None:
+    stand.sell()
+    stand.sell(updated_at="2026-03-01T10:01:00+01:00", payment={"status": "refunded"})
+    assert (list(stand.graph.events), stand.graph.calls) == ([PURCHASE], 1)
+
+
+def test_a_permission_that_is_missing_loses_no_purchase(stand: Stand) -> None:
+    stand.graph.failing = 200
+    stand.sell()
+    assert read_pause(stand.world.tables, "meta")
+    stand.graph.failing = 0
+    resume_account(stand.world.tables, "meta")
+    stand.world.now_ms += 901_000
+    stand.world.run()
+    assert list(stand.graph.events) == [PURCHASE]
+
+
+def test_an_order_of_which_nothing_is_known_is_in_the_report_as_unknown(stand: Stand) -> None:
+    stand.sell(attribution={"consent": False})
+    (row,) = report(stand.world.tables, orders_of_day(stand.world.tables, stand.order().state.placed_ms // DAY_MS))
+    assert (row["source"], row["medium"]) == ("unknown", "unknown")
+
+
 def test_a_throttled_purchase_is_told_later(stand: Stand) -> None:
     stand.graph.failing = 80_004
     stand.sell()
@@ -156,8 +241,27 @@ def test_the_order_keeps_the_words_and_no_identifier_and_the_report_adds_them_up
         "evidence": "fbclid",
     }
     assert "IwAbC" not in repr(order)
-    (row,) = report(orders_of_day(stand.world.tables, order.state.placed_ms // DAY_MS))
+    (row,) = report(stand.world.tables, orders_of_day(stand.world.tables, order.state.placed_ms // DAY_MS))
     assert (row["source"], row["campaign"], row["orders"], row["revenue"]) == ("facebook", "spring", 2, "15.00")
+
+
+def test_the_margin_is_said_once_every_cost_is_known(stand: Stand) -> None:
+    tables = stand.world.tables
+    stand.sell()
+    day = stand.order().state.placed_ms // DAY_MS
+    (row,) = report(tables, orders_of_day(tables, day))
+    assert (row["cost_of_goods"], row["margin"], row["unknown"]) == ("unknown", "unknown", ["cost of MUG"])
+    assert (row["postage"], row["unsettled"]) == ("0.00", 1)
+    tables.write(cost_write("MUG", 120, "EUR"))
+    bought = {"amount_minor": 310, "currency": "EUR"}
+    wanted = keep_new_label(tables, StoredLabel("storefront:A-1", "l1", "easypost", {"location": "main"}))
+    keep_label(tables, wanted, replace(wanted, status="bought", bought={"tracking_number": "1Z", **bought}))
+    stand.ship()
+    (row,) = report(tables, orders_of_day(tables, day))
+    assert (row["cost_of_goods"], row["postage"], row["margin"], row["unknown"]) == ("2.40", "3.10", "4.50", [])
+    tables.write(cost_write("MUG", None, ""))
+    (row,) = report(tables, orders_of_day(tables, day))
+    assert row["margin"] == "unknown"
 
 
 def test_a_later_word_without_a_visit_keeps_what_is_known_of_it(stand: Stand) -> None:

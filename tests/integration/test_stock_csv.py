@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
+import chalicelib.inbound.prices
+from chalicelib.store.listings import read_entry
 from local import stock
 from local.memory.world import World
 from tests.integration.test_api import call, client, world
@@ -114,3 +116,23 @@ def test_explain_prints_the_movements_that_make_the_number(
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "  movements: count +37 receipt +10 safety_stock +5"
     assert json.loads(lines[-1]) == {"sku": "MUG", "balanced": True, "movements": 3}
+
+
+def test_costs_are_shown_then_kept_and_a_bad_row_stops_no_other(
+    world: World, client: Client, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chalicelib.inbound.prices, "runtime", lambda: world.runtime)
+    file = b"sku,amount,currency\nMUG,3.10,EUR\nMUGG,1,EUR\nMUG,three,EUR\nMUG\n"
+    for apply in (False, True):
+        assert stock.run_costs(InProcess(client), file.replace(b"MUG\n", b""), apply=apply) == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "line 2: MUG: 3.10 EUR"
+        assert lines[1].startswith("line 3: MUGG: unknown_sku")
+        assert "amount must be a decimal number" in lines[2]
+        assert json.loads(lines[-1]) == {"rows": 3, "bad": 2, "applied": apply}
+        assert read_entry(world.tables, "MUG").sku.cost_minor == (310 if apply else None)
+    assert stock.run_costs(InProcess(client), b"sku,amount,currency\nMUG\n", apply=True) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "line 2: MUG: not known"
+    assert read_entry(world.tables, "MUG").sku.cost_minor is None
+    with pytest.raises(stock.BadFile, match="missing: currency"):
+        stock.run_costs(InProcess(client), b"sku,amount\n", apply=True)

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.money import to_text
 
 MOST_ITEMS = 2_999
+LISTED_TEXTS = ("link", "image_link", "description", "condition", "brand")  # refs of a listing, told as they are
 _RUNNING = ("scheduled", "dispatched", "started", "in_progress")
 _FINISHED = "finished"
 
@@ -28,7 +29,10 @@ ItemError = tuple[str, str]  # the item's retailer id, and Meta's word about it
 
 @dataclass(frozen=True)
 class CatalogueItem:
-    """What one item should show. `price_minor` None and "": that stays as it is; `gone`: it is not sold any more."""
+    """What one item should show. `price_minor` None and "": that stays as it is; `gone`: it is not sold any more.
+
+    An item that Meta does not know yet needs a price and every text but `brand`.
+    """
 
     retailer_id: str
     quantity: int
@@ -38,6 +42,9 @@ class CatalogueItem:
     title: str = ""
     link: str = ""
     image_link: str = ""
+    description: str = ""
+    condition: str = ""
+    brand: str = ""
 
     @property
     def digest(self) -> str:
@@ -126,5 +133,5 @@ def _request(item: CatalogueItem) -> dict[str, Any]:
     }
     if item.price_minor is not None:
         data["price"] = f"{to_text(item.price_minor, item.currency)} {item.currency}"
-    told = {"title": item.title, "link": item.link, "image_link": item.image_link}
+    told = {name: getattr(item, name) for name in ("title", *LISTED_TEXTS)}
     return {"method": "UPDATE", "data": data | {name: text for name, text in told.items() if text}}

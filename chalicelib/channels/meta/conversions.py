@@ -25,14 +25,15 @@ _MOST_EVENTS = 1000
 _AHEAD_S = 60  # clocks differ
 _BUSY_CODES = frozenset((1, 2, 4, 17, 341, 613))
 _BUSINESS_LIMITS = range(80_000, 81_000)
-_TOKEN_CODE = 190
+_OF_THE_TOKEN = frozenset((10, 190, *range(200, 300)))  # it has expired, or lacks a permission
 _BACK_OFF_S = 60
 
 Event = Mapping[str, Any]
 
 
-def purchase_event(order: Order, contact: Contact | None, shop_url: str) -> dict[str, Any]:
-    """A web purchase. `order` is read with its content; `shop_url` is a page of the verified domain.
+def purchase_event(order: Order, contact: Contact | None, shop_url: str, now_ms: int) -> dict[str, Any]:
+    """A web purchase. `order` is read with its content; `shop_url` is a page of the verified domain. One that a shop's
+    clock puts ahead of ours happens now, since Meta takes no event of the future.
 
     Its id is the same however often it is made, and is what the theme's pixel must send too: Meta counts both as one.
     Raises `Refused` when too little is known of the buyer for Meta to take the event.
@@ -42,7 +43,7 @@ def purchase_event(order: Order, contact: Contact | None, shop_url: str) -> dict
     contact = contact or Contact()
     return {
         "event_name": "Purchase",
-        "event_time": order.state.placed_ms // 1000,
+        "event_time": min(order.state.placed_ms, now_ms) // 1000,
         "event_id": f"purchase.{order.channel}.{order.external_id}",
         "action_source": "website",
         "event_source_url": shop_url,
@@ -127,7 +128,8 @@ def appsecret_proof(token: str, app_secret: str) -> str:
 def read_graph(response: HttpResponse) -> Any:
     """The JSON of a Graph answer. Its error code counts before the HTTP status: Graph throttles with a 400, too.
 
-    Codes 1, 2, 4, 17, 341, 613 and 80xxx, or `is_transient`, are `Busy`; 190 is `Unauthorised`; any other is `Refused`.
+    Codes 1, 2, 4, 17, 341, 613 and 80xxx, or `is_transient`, are `Busy`; 190, 10 and 2xx, a missing permission, are
+    `Unauthorised`; any other is `Refused`.
     """
     try:
         answer = json.loads(response.body)
@@ -147,7 +149,7 @@ def _raise_for(error: Mapping[str, Any], response: HttpResponse) -> None:
     """Meta's words stay out: they may quote what we sent."""
     code = error.get("code")
     told = f"Meta answered {response.status}: code {code!r:.20}, subcode {error.get('error_subcode')!r:.20}"
-    if code == _TOKEN_CODE:
+    if code in _OF_THE_TOKEN:
         raise Unauthorised(told)
     throttled = isinstance(code, int) and (code in _BUSY_CODES or code in _BUSINESS_LIMITS)
     if throttled or error.get("is_transient") is True:

@@ -83,6 +83,7 @@ def _attribution(root: Node) -> Attribution | None:
         fbc=_url(told, "fbc"),
         fbp=_url(told, "fbp"),
         consent=told.flag("consent"),
+        is_asked=told.has("consent"),
         user_agent=told.text("user_agent"),
         ip=told.text("ip"),
     )

@@ -82,7 +82,11 @@ def labels(order_id: str) -> Response:
     order = known_order(order_id, ports)
     if blueprint.current_request.method == "GET":
         return answer({"labels": [label_view(label) for label in labels_of(ports.tables, order.order_id)]})
-    body = body_as(LabelBody, checked_size(blueprint.current_request.raw_body))
+    return ask(order, body_as(LabelBody, checked_size(blueprint.current_request.raw_body)), ports)
+
+
+def ask(order: Order, body: LabelBody, ports: Runtime) -> Response:
+    """What is answered to the wish of a label, which goes to the worker where anything is left to do."""
     account = _account(body.carrier_account, ports)
     if kind_of(account) == "shippo" and not all(
         (body.package.length_mm, body.package.width_mm, body.package.height_mm)
@@ -107,10 +111,14 @@ def void(order_id: str, label_id: str) -> Response:
     """Give a label back: 202; 200 when that has been asked; 409 once the carrier has the parcel. What was told of the
     parcel stays told."""
     ports = runtime()
-    order = known_order(order_id, ports)
-    label = read_label(ports.tables, order.order_id, unquote(label_id))
+    return give_back(known_order(order_id, ports), unquote(label_id), ports)
+
+
+def give_back(order: Order, label_id: str, ports: Runtime) -> Response:
+    """What is answered to the wish to have a label given back."""
+    label = read_label(ports.tables, order.order_id, label_id)
     if label is None:
-        raise Refused("unknown_label", f"{order.order_id} has no label {unquote(label_id)!r}")
+        raise Refused("unknown_label", f"{order.order_id} has no label {label_id!r}")
     if label.status in ("voiding", "voided"):
         return answer({"order": order.order_id, "label_id": label.label_id, "applied": False})
     if is_taken(label.tracking):

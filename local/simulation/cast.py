@@ -10,8 +10,10 @@ from chalicelib.domain.commands import COMMANDS
 from chalicelib.domain.lifecycle import is_funded
 from chalicelib.domain.orders import Order
 from chalicelib.domain.stock import Movement
+from chalicelib.store.labels import StoredLabel, labels_of
 from chalicelib.store.stock import movement_writes
 from local.memory.world import WORK
+from local.simulation.label_verdict import is_recorded
 from local.simulation.market import KIND, Market
 from local.simulation.shop import Shop
 from local.simulation.verdict import Verdict
@@ -62,6 +64,16 @@ class Cast:
         """One of the orders that fit."""
         found = [order for order in self.world.orders() if fits(order)]
         return self.chance.choice(found) if found else None
+
+    def labels_of(self, order: Order) -> list[StoredLabel]:
+        """Every label that was asked for."""
+        return labels_of(self.world.tables, order.order_id) if self.world.carrier else []
+
+    def unlabelled(self, order: Order) -> list[str]:
+        """Where units are kept for which no label is under way."""
+        live = [each for each in self.labels_of(order) if each.status != "voided" and not is_recorded(order, each)]
+        taken = {label.wish["location"] for label in live}
+        return [place for place in places_of(order) if place not in taken]
 
     def shop_of(self, number: str) -> Shop:
         """Who has sold this order."""

@@ -14,6 +14,7 @@ from chalicelib.store.listings import Listing, kit_writes, listing_writes, sku_w
 from chalicelib.store.places import listing_changed_writes
 from local.simulation.buyers import Buyers
 from local.simulation.cast import COMPONENTS, KIT, Cast
+from local.simulation.dispatch import Dispatch
 from local.simulation.market import spoken
 from local.simulation.marketplace import Marketplace
 from local.simulation.people import People
@@ -36,8 +37,10 @@ class Story:
         self.warehouse = Warehouse(self.cast)
         self.people = People(self.cast)
         self.marketplace = Marketplace(self.cast)
+        self.dispatch = Dispatch(self.cast)
         self._pause = self.chance.choice((0, 3, 12))
-        turns = (*self.buyers.turns, *self.warehouse.turns, *self.people.turns, *self.marketplace.turns)
+        everybody = (self.buyers, self.warehouse, self.people, self.marketplace, self.dispatch)
+        turns = [turn for each in everybody for turn in each.turns]
         self._turns = [turn for turn, weight in turns for _ in range(weight)]
 
     def run(self) -> list[str]:
@@ -71,6 +74,9 @@ class Story:
             add_account(tables, account, {"base_url": f"https://{HOSTS[account]}"})
             self.world.secrets.kept[f"{account}/api"] = {"token": "t"}
         self.world.secrets.kept[f"{TILL}/api"] = {"key": "k"}
+        if carrier := self.world.carrier:
+            add_account(tables, carrier.account, carrier.settings)
+            self.world.secrets.kept[f"{carrier.account}/api"] = {"api_key": carrier.desk.api_key}
         set_sourcing(tables, Sourcing(places, self.chance.choice(sorted(STRATEGIES)), {"east": ("GB",)}))
         release_ms = now_ms + 3_600_000 if self.chance.random() < 0.2 else 0
         for sku in self.cast.skus:
@@ -108,11 +114,13 @@ class Story:
         for _ in range(_ROUNDS_OF_PEACE):
             self.world.now_ms += 90_000_000
             self.marketplace.close()
-            for schedule in (*polls, "sweep", "poll_money", "poll_returns"):
+            self.dispatch.close_day()
+            for schedule in (*polls, "sweep", "poll_money", "poll_returns", "poll_tracking"):
                 self.world.tick(schedule)
             self._rest()
             for order in self.world.orders():
                 self.people.close(order)
+                self.dispatch.close(order)
                 self.warehouse.close(order)
                 self.people.close_money(order)
             self._rest()

@@ -9,7 +9,7 @@ from random import Random
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.orders import Order
-from chalicelib.inbound import accounts, polls
+from chalicelib.inbound import accounts, polls, tracking
 from chalicelib.outbound import relay, sweep
 from chalicelib.runtime.batch import Delivery
 from chalicelib.runtime.wiring import Runtime
@@ -17,6 +17,8 @@ from chalicelib.store.accounts import channels, read_pause
 from chalicelib.store.orders import content_key, order_of
 from chalicelib.store.tables import Item
 from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
+from local.simulation.carrier import HOST as CARRIER_HOST
+from local.simulation.carrier import Carrier
 from local.simulation.faults import (
     Chokepoint,
     Crash,
@@ -33,6 +35,7 @@ from local.simulation.till import Till
 
 HOSTS = {"shop": "shop.example", KIND: "market.example"}  # by account
 _MOST_DEPTH = 2
+_WITH_CARRIER = 0.5  # of all seeds
 _CONTAINERS = 3
 _STREAM = "stream"
 
@@ -43,6 +46,7 @@ SCHEDULES: dict[str, Callable[[Runtime], None]] = {
     f"poll_{KIND}": lambda runtime: polls.poll(KIND, runtime),
     "poll_money": lambda runtime: accounts.JOBS["poll_money"](runtime),
     "poll_returns": lambda runtime: accounts.JOBS["poll_returns"](runtime),
+    "poll_tracking": lambda runtime: tracking.ask_carriers(runtime),
 }
 
 
@@ -56,8 +60,15 @@ class FaultyWorld(World):
         self.shops: dict[str, Shop] = {"shop": self.shop, KIND: self.market}  # by account
         self.choke = Chokepoint(self.chance, draw_mix(self.chance), self._rival)
         self.till = Till(lambda: self.now_ms)
-        hosts = {HOSTS[name]: shop for name, shop in self.shops.items()}
-        self.transport = FaultyTransport({**hosts, TILL_HOST: self.till}, self.choke)
+        apart = Random(seed ^ 0xCA221E2)  # so that the seeds without them tell the stories they always did
+        self.carrier = Carrier(apart, lambda: self.now_ms) if apart.random() < _WITH_CARRIER else None
+        self.hosts = {name: HOSTS[name] for name in self.shops}  # that may be evicting us
+        answering = {HOSTS[name]: shop for name, shop in self.shops.items()}
+        if self.carrier:
+            self.hosts[self.carrier.account] = CARRIER_HOST
+            answering[CARRIER_HOST] = self.carrier
+        self.schedules = sorted(SCHEDULES.keys() - (set() if self.carrier else {"poll_tracking"}))
+        self.transport = FaultyTransport({**answering, TILL_HOST: self.till}, self.choke)
         super().__init__(transport=self.transport)
         faulty = FaultyTables(self.tables, self.choke)
         faulty.queues = FaultyQueues(self.queues, self.choke)
@@ -104,17 +115,23 @@ class FaultyWorld(World):
         if ready and (not self.choke.active or self.chance.random() < 0.9):
             self._deliver_some(self.chance.choice(ready))
         elif self.choke.active:
-            self.tick(self.chance.choice(sorted(SCHEDULES)))
+            self.tick(self.chance.choice(self.schedules))
 
     def tick(self, schedule: str) -> None:
         """A schedule fires."""
         self._invoke(schedule, lambda: SCHEDULES[schedule](self.runtime))
+
+    def request(self, name: str, run: Callable[[Runtime], object]) -> None:
+        """Somebody asks something of the API."""
+        self._invoke(name, lambda: run(self.runtime))
 
     def heal(self) -> None:
         """No more faults; work off all that is left. What died too often is driven again, as a person would."""
         self.choke.active = False
         self.transport.is_out = False
         self.transport.evicting.clear()
+        if self.carrier:
+            self.carrier.settle()
         self._clogged.clear()
         self._skew_ms = 0
         for _ in range(3):
@@ -152,7 +169,7 @@ class FaultyWorld(World):
         elif self.transport.is_out and self.chance.random() < 0.1:
             self.transport.is_out = False
         if self.choke.strikes("eviction"):
-            self.transport.evicting.add(self.chance.choice(sorted(HOSTS.values())))
+            self.transport.evicting.add(self.chance.choice(sorted(self.hosts.values())))
         elif self.transport.evicting and self.chance.random() < 0.05:
             self.transport.evicting.clear()
 

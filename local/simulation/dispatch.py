@@ -25,8 +25,18 @@ class Dispatch:
         self.cast = cast
         self.chance = cast.chance
         self.carrier = cast.world.carrier
-        turns: tuple[Turn, ...] = ((self._label, 9), (self._label_again, 1), (self._void, 2), (self._hand_over, 6))
-        self.turns = turns if self.carrier else ()
+        self._turns: tuple[Turn, ...] = (
+            (self._label, 9),
+            (self._label_again, 1),
+            (self._void, 2),
+            (self._hand_over, 4),
+        )
+
+    def get_on(self) -> None:
+        """Beside all that others do, so that in seeds without a carrier nothing is another."""
+        if self.carrier:
+            turns, weights = zip(*self._turns, strict=True)
+            self.chance.choices(turns, weights)[0]()
 
     def close(self, order: Order) -> None:
         """Each label that may be used is bought and used, every other is given back."""

@@ -193,5 +193,5 @@ class FaultyTransport:
 
     def _answer(self, host: str, request: HttpRequest) -> HttpResponse:
         if host in self.evicting:
-            return HttpResponse(401, {}, b"{}")
+            return HttpResponse(401, {}, b'{"code": "unauthorised"}')
         return self._hosts[host](request)

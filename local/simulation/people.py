@@ -7,6 +7,7 @@ from chalicelib.domain.orders import Order, Return, collectible_minor, refunded_
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.store.listings import price_write, read_entry
 from local.simulation.cast import CHANNEL, Cast, Turn
+from local.simulation.market import KIND
 from local.simulation.shop import PRICE
 
 
@@ -50,7 +51,7 @@ class People:
     def close_money(self, order: Order) -> None:
         """The bank pays what is left; a marketplace does that itself."""
         is_owed = stage(order) == "settlement" and outstanding_minor(order.state) > 0
-        if order.channel == CHANNEL and is_owed and not unsent_refunds(order.state):
+        if order.channel != KIND and is_owed and not unsent_refunds(order.state):
             self._pay_out_of(order)
 
     def change_mind(self, sku: str) -> None:
@@ -60,16 +61,14 @@ class People:
 
     def _pay_out(self) -> None:
         order = self.cast.some(
-            lambda order: (
-                order.channel == CHANNEL and stage(order) == "settlement" and outstanding_minor(order.state) > 0
-            )
+            lambda order: order.channel != KIND and stage(order) == "settlement" and outstanding_minor(order.state) > 0
         )
         if order:
             self._pay_out_of(order)
 
     def _pay_out_of(self, order: Order) -> None:
         owed = outstanding_minor(order.state)
-        payout = {"channel": CHANNEL, "payout_id": self.cast.name("po"), "order_id": order.order_id}
+        payout = {"channel": order.channel, "payout_id": self.cast.name("po"), "order_id": order.order_id}
         lines = [
             {"line_id": "sale", "kind": "sale", "amount_minor": owed},
             {"line_id": "fee", "kind": "fee", "amount_minor": -1},

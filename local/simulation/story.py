@@ -20,6 +20,7 @@ from local.simulation.marketplace import Marketplace
 from local.simulation.people import People
 from local.simulation.till import ACCOUNT as TILL
 from local.simulation.warehouse import Warehouse
+from local.simulation.woo import KIND as WOO
 from local.simulation.world import HOSTS, FaultyWorld
 
 _ROUNDS_OF_PEACE = 6
@@ -39,7 +40,7 @@ class Story:
         self.marketplace = Marketplace(self.cast)
         self.dispatch = Dispatch(self.cast)
         self._pause = self.chance.choice((0, 3, 12))
-        everybody = (self.buyers, self.warehouse, self.people, self.marketplace, self.dispatch)
+        everybody = (self.buyers, self.warehouse, self.people, self.marketplace)
         turns = [turn for each in everybody for turn in each.turns]
         self._turns = [turn for turn, weight in turns for _ in range(weight)]
 
@@ -55,6 +56,9 @@ class Story:
     def _run(self) -> list[str]:
         self._open()
         self.world.shop.while_pricing = self.people.change_mind
+        if self.world.woo:
+            self.world.woo.open(self.cast.skus)
+            self.world.woo.heard = self.cast.say
         for number in range(self.orders):
             self.buyers.place(f"{1000 + number}")
             for _ in range(self.chance.randint(0, self._pause)):
@@ -71,8 +75,9 @@ class Story:
         """Set up without faults: what is tested is the business, not its opening."""
         tables, now_ms, places = self.world.tables, self.world.now_ms, self.cast.places
         for account in self.cast.accounts:
-            add_account(tables, account, {"base_url": f"https://{HOSTS[account]}"})
-            self.world.secrets.kept[f"{account}/api"] = {"token": "t"}
+            shop = self.world.shops[account]
+            add_account(tables, account, {"base_url": f"https://{HOSTS[account]}", **shop.settings})
+            self.world.secrets.kept[f"{account}/api"] = shop.secret
         self.world.secrets.kept[f"{TILL}/api"] = {"key": "k"}
         if carrier := self.world.carrier:
             add_account(tables, carrier.account, carrier.settings)
@@ -91,24 +96,29 @@ class Story:
         for sku in self.cast.skus:
             parts = [part for part, _ in COMPONENTS] if sku == KIT else [sku]
             for account in self.cast.accounts:
-                tables.write(*listing_writes(Listing(account, sku, sku, {})))
+                tables.write(*listing_writes(Listing(account, sku, sku, self.world.shops[account].refs(sku))))
                 tables.write(*listing_changed_writes(tables, parts, [account], places, SYNC_QUEUES, now_ms))
 
     def _something_happens(self) -> None:
         self.chance.choice(self._turns)()
+        self.dispatch.get_on()
 
     def _make_peace(self) -> None:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
+        if woo := self.world.woo:  # what was in the bin is looked at again, as its seller would have it
+            for sku in woo.site.binned:
+                self.cast.send(SYNC_QUEUES[WOO], {"sku": sku, "again": True})
+            woo.site.binned = set()
         self._rest()
         for payment in self.world.till.payments.values():
             payment.declines = False
-        for shop in (self.world.shop, self.world.market):
+        for shop in self.world.shops.values():
             shop.settle()
             for number, document in shop.orders.items():
                 if document["payment"]["status"] == "authorised" and "processor" not in document["payment"]:
                     document["payment"] = {"status": "paid"}
                     shop.changed(number)
-                    self.cast.send("entry", self.cast.webhook(number))
+                    self.cast.hear(number)
         # Where no word gets lost, nothing is to be found by polling.
         polls = [f"poll_{account}" for account in self.cast.accounts if self.world.choke.mix.lost_webhook]
         for _ in range(_ROUNDS_OF_PEACE):

@@ -27,7 +27,7 @@ from local.audit import Books, audit
 from local.memory.tables import Committed
 from local.simulation.label_verdict import forgotten_labels, label_went_back, labels_wrong, went_back
 from local.simulation.market import KIND
-from local.simulation.money_verdict import market_wrong, till_wrong
+from local.simulation.money_verdict import market_wrong, till_wrong, woo_wrong
 from local.simulation.shop import MARK, Shop
 from local.simulation.world import FaultyWorld
 
@@ -127,6 +127,7 @@ class Verdict:
             wrong += market_wrong(self.world, books.orders)
         wrong += till_wrong(self.world, books.orders)
         wrong += labels_wrong(self.world)
+        wrong += woo_wrong(self.world)
         wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
         return wrong + self._privacy_wrong()
 
@@ -168,7 +169,8 @@ class Verdict:
         paid = document["payment"]["status"] == "paid" or order.external_id in self.paid
         if paid and state.payment.captured_minor == 0 and state.total_minor:
             wrong.append(f"{name}: a late failure lowered a paid order")
-        told = {parcel for number, parcel in shop.parcels if number == order.external_id}
+        numbers = {each.tracking_number: each.shipment_id for each in state.shipments if each.tracking_number}
+        told = {numbers.get(parcel, parcel) for number, parcel in shop.parcels if number == order.external_id}
         if told != {shipment.shipment_id for shipment in state.shipments}:
             wrong.append(f"{name}: the shop knows the parcels {sorted(told)}")
         labelled = {label.label_id for label in labels_of(self.world.tables, name)}
@@ -184,7 +186,7 @@ class Verdict:
             wrong.append(f"5 {name}: {paid_back} were paid back, {confirmed} wanted")
         cancelled = {name for number, name in shop.cancelled if number == order.external_id}
         ours = {n for n, each in state.cancellations.items() if any(state.quantities[i].cancelled for i in each.items)}
-        if not ours <= cancelled:
+        if not ours <= cancelled and order.external_id not in shop.gone:
             wrong.append(f"{name}: the shop was not told of {sorted(ours - cancelled)}")
         return wrong
 

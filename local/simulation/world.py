@@ -32,10 +32,13 @@ from local.simulation.market import KIND, TAXES, Market
 from local.simulation.shop import Shop
 from local.simulation.till import HOST as TILL_HOST
 from local.simulation.till import Till
+from local.simulation.woo import HOST as WOO_HOST
+from local.simulation.woo import KIND as WOO
+from local.simulation.woo import WooShop
 
-HOSTS = {"shop": "shop.example", KIND: "market.example"}  # by account
+HOSTS = {"shop": "shop.example", KIND: "market.example", WOO: WOO_HOST}  # by account
 _MOST_DEPTH = 2
-_WITH_CARRIER = 0.5  # of all seeds
+_WITH_CARRIER, _WITH_WOO = 0.5, 0.5  # of all seeds
 _CONTAINERS = 3
 _STREAM = "stream"
 
@@ -44,6 +47,7 @@ SCHEDULES: dict[str, Callable[[Runtime], None]] = {
     "poll_shop": lambda runtime: polls.poll("shop", runtime),
     "sweep": lambda runtime: sweep.sweep_due(runtime),
     f"poll_{KIND}": lambda runtime: polls.poll(KIND, runtime),
+    f"poll_{WOO}": lambda runtime: polls.poll(WOO, runtime),
     "poll_money": lambda runtime: accounts.JOBS["poll_money"](runtime),
     "poll_returns": lambda runtime: accounts.JOBS["poll_returns"](runtime),
     "poll_tracking": lambda runtime: tracking.ask_carriers(runtime),
@@ -62,12 +66,16 @@ class FaultyWorld(World):
         self.till = Till(lambda: self.now_ms)
         apart = Random(seed ^ 0xCA221E2)  # so that the seeds without them tell the stories they always did
         self.carrier = Carrier(apart, lambda: self.now_ms) if apart.random() < _WITH_CARRIER else None
+        self.woo = WooShop(apart) if apart.random() < _WITH_WOO else None
+        if self.woo:
+            self.shops[WOO] = self.woo
         self.hosts = {name: HOSTS[name] for name in self.shops}  # that may be evicting us
         answering = {HOSTS[name]: shop for name, shop in self.shops.items()}
         if self.carrier:
             self.hosts[self.carrier.account] = CARRIER_HOST
             answering[CARRIER_HOST] = self.carrier
-        self.schedules = sorted(SCHEDULES.keys() - (set() if self.carrier else {"poll_tracking"}))
+        idle = {name for name, is_open in (("poll_tracking", self.carrier), (f"poll_{WOO}", self.woo)) if not is_open}
+        self.schedules = sorted(SCHEDULES.keys() - idle)
         self.transport = FaultyTransport({**answering, TILL_HOST: self.till}, self.choke)
         super().__init__(transport=self.transport)
         faulty = FaultyTables(self.tables, self.choke)
@@ -132,6 +140,8 @@ class FaultyWorld(World):
         self.transport.evicting.clear()
         if self.carrier:
             self.carrier.settle()
+        if self.woo:
+            self.woo.calm()
         self._clogged.clear()
         self._skew_ms = 0
         for _ in range(3):

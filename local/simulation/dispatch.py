@@ -13,7 +13,7 @@ from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.labels import StoredLabel
 from local.marketplaces.world import Delivery
 from local.simulation.cast import Cast, Turn, may_ship
-from local.simulation.label_verdict import fits, is_recorded
+from local.simulation.label_verdict import fits, is_kept, is_recorded
 
 _PACKAGE = {"weight_g": 500, "length_mm": 250, "width_mm": 150, "height_mm": 100}
 
@@ -41,8 +41,8 @@ class Dispatch:
     def close(self, order: Order) -> None:
         """Each label that may be used is bought and used, every other is given back."""
         for label in self.cast.labels_of(order):
-            is_packed = label.status in ("wanted", "bought") and not is_recorded(order, label)
-            if is_packed and not fits(order, label) and not order.state.holds:
+            is_unused = label.status in ("wanted", "bought") and not is_recorded(order, label)
+            if is_unused and not is_kept(order, label):
                 self._ask_void(order, label)
             elif label.status == "wanted" and fits(order, label):
                 self._ask(order, label.wish["location"], label.wish["lines"], label_id=label.label_id)

@@ -16,13 +16,17 @@ from local.simulation.world import FaultyWorld
 
 
 def fits(order: Order, label: StoredLabel) -> bool:
-    """Whether all that the label is for is still kept for the order, which may leave."""
+    """Whether all that the label is for may leave."""
+    return is_kept(order, label) and may_be_labelled(order)
+
+
+def is_kept(order: Order, label: StoredLabel) -> bool:
+    """Whether all that the label is for is still kept for the order."""
     kept = {
         line.line_id: units.allocations.get(label.wish["location"], 0)
         for line, units in zip(order.lines, order.state.quantities, strict=True)
     }
-    is_kept = all(kept.get(line["line_id"], 0) >= line["units"] for line in label.wish["lines"])
-    return is_kept and may_be_labelled(order)
+    return all(kept.get(line["line_id"], 0) >= line["units"] for line in label.wish["lines"])
 
 
 def is_recorded(order: Order, label: StoredLabel) -> bool:

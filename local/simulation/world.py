@@ -16,7 +16,7 @@ from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import channels, read_pause
 from chalicelib.store.orders import content_key, order_of
 from chalicelib.store.tables import Item
-from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
+from local.memory.world import BATCH_SIZE, LISTENERS, MOST_RECEIVES, WORK, World
 from local.simulation.carrier import HOST as CARRIER_HOST
 from local.simulation.carrier import Carrier
 from local.simulation.faults import (
@@ -37,6 +37,8 @@ from local.simulation.woo import KIND as WOO
 from local.simulation.woo import WooShop
 
 HOSTS = {"shop": "shop.example", KIND: "market.example", WOO: WOO_HOST}  # by account
+_KEYLESS, _TO_KEYLESS = (CARRIER_HOST, WOO_HOST), ("labels", f"sync-{WOO}")
+_LIVES_S = {queue: function.timeout_s for queue, function in LISTENERS.items()}
 _MOST_DEPTH = 2
 _WITH_CARRIER, _WITH_WOO = 0.5, 0.5  # of all seeds
 _CONTAINERS = 3
@@ -76,7 +78,7 @@ class FaultyWorld(World):
             answering[CARRIER_HOST] = self.carrier
         idle = {name for name, is_open in (("poll_tracking", self.carrier), (f"poll_{WOO}", self.woo)) if not is_open}
         self.schedules = sorted(SCHEDULES.keys() - idle)
-        self.transport = FaultyTransport({**answering, TILL_HOST: self.till}, self.choke)
+        self.transport = FaultyTransport({**answering, TILL_HOST: self.till}, self.choke, self._is_over)
         super().__init__(transport=self.transport)
         faulty = FaultyTables(self.tables, self.choke)
         faulty.queues = FaultyQueues(self.queues, self.choke)
@@ -92,6 +94,7 @@ class FaultyWorld(World):
         self._read: dict[tuple[str, int], Order] = {}
         self._depth = 0
         self._skew_ms = 0
+        self._ends_ms = 0
         self._relaying = False
         self._streamed: list[relay.Record] = []
         self._clogged: set[str] = set()
@@ -191,14 +194,21 @@ class FaultyWorld(World):
             finally:
                 self._depth -= 1
 
+    def _is_over(self, host: str) -> bool:
+        """Whether Lambda has ended this invocation. Who takes no key relies on that, and on clocks that are right."""
+        return host in _KEYLESS and self.choke.active and self.now_ms > self._ends_ms
+
     def _invoke(self, name: str, run: Callable[[], object]) -> bool:
         """One invocation, in one of the containers that are warm; whether it came to its end. One whose clock is off
         is a container of its own."""
         before, self._now = self._now, name
         skew_ms, self._skew_ms = self._skew_ms, 0
+        ends_ms, self._ends_ms = self._ends_ms, self.now_ms + _LIVES_S.get(name, 60) * 1000
         container, self.runtime = self.runtime, self.chance.choice(self._warm)
         if self.choke.strikes("skew"):
             self._skew_ms = self.chance.choice((-20_000, 60_000, 900_000))
+            if name in _TO_KEYLESS:
+                self._skew_ms = min(self._skew_ms, 20_000)
             self.runtime = dataclasses.replace(self.runtime, leases={}, _kept={})
         self.choke.note(name)
         try:
@@ -207,7 +217,7 @@ class FaultyWorld(World):
             self.choke.note("died")
             return False
         finally:
-            self._now, self._skew_ms, self.runtime = before, skew_ms, container
+            self._now, self._skew_ms, self._ends_ms, self.runtime = before, skew_ms, ends_ms, container
         return True
 
     def _relay_some(self) -> None:

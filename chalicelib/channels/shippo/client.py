@@ -21,7 +21,9 @@ from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, Refused, Unreadable
 
 BASE_URL = "https://api.goshippo.com"
-SETTLED_MS = 60_000  # a purchase whose answer was lost may still be under way for so long
+SETTLED_MS = (
+    150_000  # a purchase without an answer may be under way for so long: the Lambda lives for 90 s, then Shippo
+)
 
 _PAGE = 100
 _MOST_PAGES = 50

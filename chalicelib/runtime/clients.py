@@ -12,7 +12,7 @@ from chalicelib.channels.carriers import carrier_class
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import client_class, kind_of, plans_of, processor_class
-from chalicelib.domain.errors import Refused, Unauthorised
+from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
@@ -178,6 +178,13 @@ def carrier_for(name: str, runtime: Runtime) -> CarrierClient:
     account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name))
     secret = runtime.secrets.get(f"{name}/api")
     return make(runtime.transport(), account, secret, StoredJobs(runtime.tables, name), runtime.clock())
+
+
+def is_of_account(error: Exception) -> bool:
+    """Whether a carrier's account cannot be asked at all, now or until a person has mended it: it is no use to ask it
+    about another parcel."""
+    of_setup = isinstance(error, Refused) and error.reason in ("no_secret", "unknown_channel")
+    return of_setup or isinstance(error, (Busy, Unauthorised))
 
 
 def _check_open(account: str, runtime: Runtime) -> None:

@@ -698,6 +698,11 @@ def labelled(box: Sandbox) -> None:
     box.deliver("shipping", parcel(**parcel_of_label))
 
 
+def called_off(box: Sandbox) -> None:
+    addressed()(box)
+    box.deliver("shipping", parcel(1, shipment_id="own"))
+
+
 def number_of(box: Sandbox) -> str:
     return next(each.tracking_number for each in box.carrier.state.shipments.values() if each.tracking_number)
 
@@ -709,6 +714,7 @@ def tracked(status: str) -> Callable[[Sandbox], Event]:
 LABELS = [
     Scenario("a label, bought and filed", after(addressed(), then=LABEL)),
     Scenario("an address that nobody delivers to", after(addressed(UNKNOWN_POSTCODE), then=LABEL)),
+    Scenario("a label for units that are gone", after(called_off, then=LABEL)),
     Scenario("a label given back", after(labelled, then=[{"order": ORDER, "void": "L1"}])),
 ]
 TRACKING = [

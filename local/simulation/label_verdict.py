@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.parcels import TRACKING
 from chalicelib.domain.shipping import LABEL_HOLDS, has_parcel, may_be_labelled
-from chalicelib.store.labels import StoredLabel, labels_of
+from chalicelib.store.labels import StoredLabel, labels_of, read_label
 from local.carriers.desk import Shipment as Sold
 from local.memory.tables import Committed
 from local.simulation.carrier import label_of, postage_minor
@@ -50,7 +50,17 @@ def label_went_back(change: Committed) -> list[str]:
     return [] if _is_further(was, now) else [f"label {change.sk}: {was} is followed by {now or 'nothing'}"]
 
 
-def forgotten_labels(world: FaultyWorld) -> Iterator[str]:
+def bought_in_vain(world: FaultyWorld, change: Committed) -> set[str]:
+    """The label, if it is bought by this change and its units are called off by now."""
+    was, now = ((item or {}).get("status", "") for item in (change.old, change.new))
+    if was == now or now != "bought" or was == "voiding":
+        return set()
+    label = read_label(world.tables, change.pk.removeprefix("LABELS#"), change.sk)
+    order = next(order for order in world.orders() if label and order.order_id == label.order_id)
+    return {change.sk} if label and not is_kept(order, label) else set()
+
+
+def forgotten_labels(world: FaultyWorld, vain: Set[str]) -> Iterator[str]:
     """At rest: what could be bought and recorded was, and what could not says why."""
     for label, order in _labels(world):
         name = f"label {label.label_id} ({label.status}) of {order.order_id}"
@@ -58,6 +68,12 @@ def forgotten_labels(world: FaultyWorld) -> Iterator[str]:
             yield f"{name} was forgotten"
         if label.why and label.status == "wanted" and label.why.partition(":")[0] not in LABEL_HOLDS:
             yield f"{name} does not say what is in its way"
+        if (
+            label.status == "bought"
+            and label.label_id in vain
+            and not (is_kept(order, label) or is_recorded(order, label))
+        ):
+            yield f"{name} was bought for units that are called off"
         if label.status == "bought" and not label.file_key:
             yield f"{name} has no file"
         if label.status == "bought" and label.wish["ship"] and not is_recorded(order, label) and fits(order, label):

@@ -25,7 +25,7 @@ from chalicelib.store.labels import labels_of
 from chalicelib.store.tables import Item
 from local.audit import Books, audit
 from local.memory.tables import Committed
-from local.simulation.label_verdict import forgotten_labels, label_went_back, labels_wrong, went_back
+from local.simulation.label_verdict import bought_in_vain, forgotten_labels, label_went_back, labels_wrong, went_back
 from local.simulation.market import KIND
 from local.simulation.money_verdict import market_wrong, till_wrong, woo_wrong
 from local.simulation.shop import MARK, Shop
@@ -40,6 +40,7 @@ class Verdict:
     paid      the shop's orders that we have seen paid, whatever it says later
     parcels   (order, parcel) that the warehouse has sent or tried to
     brought   (order, return) whose goods the warehouse has had in its hands
+    vain      labels that were bought when their units were called off
     poisoned  how many bodies of rubbish came in
     """
 
@@ -48,6 +49,7 @@ class Verdict:
         self.paid: set[str] = set()
         self.parcels: set[tuple[str, str]] = set()
         self.brought: set[tuple[str, str]] = set()
+        self.vain: set[str] = set()
         self.poisoned = 0
         self._wrong: list[str] = []
         world.tables.watch = self._committed
@@ -61,6 +63,7 @@ class Verdict:
                 self._wrong.append(f"3 oversold: {promised} of {have} {change.pk} are promised at {change.sk[4:]}")
         if change.pk.startswith("LABELS#"):
             self._wrong += label_went_back(change)
+            self.vain |= bought_in_vain(self.world, change)
         if change.sk == "STATE" and change.new:
             self._order_committed(change)
 
@@ -102,7 +105,7 @@ class Verdict:
             if work_due(order) or unsaid_to_channel(order):
                 self._wrong.append(f"{order.order_id} was forgotten: {work_due(order) or 'its channel'}")
         self._wrong += [f"{channel} is still paused" for channel in self.world.paused()]
-        self._wrong += forgotten_labels(self.world)
+        self._wrong += forgotten_labels(self.world, self.vain)
         for channel in channels(self.world.tables):
             if channel not in self.world.shops:
                 continue

@@ -46,7 +46,7 @@ def test_a_lost_answer_to_a_purchase_ends_in_one_label(kind: str) -> None:
     with pytest.raises(Busy):
         at.client().buy(WISH, rates[0])
     assert len(at.desk.state.labels) == 1
-    at.later(seconds=61)
+    at.later(seconds=151)
     label = at.client().buy(WISH, rates[1])  # even when another offer is named now
     assert (label.service, label.amount_minor) == (rates[0].service, rates[0].amount_minor)
     assert at.client().buy(WISH, rates[0]) == label
@@ -121,7 +121,7 @@ def test_a_purchase_that_failed_is_refused_with_its_code_and_may_be_made_again()
     at.lose = lambda request: request.method == "POST"  # the failed one must not be taken for the lost one
     with pytest.raises(Busy):
         at.client().buy(WISH, rate)
-    at.later(seconds=61)
+    at.later(seconds=151)
     at.client().buy(WISH, rate)
     assert len(at.desk.state.labels) == 1
 

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.channels.shippo import client as shippo
 from chalicelib.domain import shipping
 from chalicelib.domain.orders import Order
 from chalicelib.inbound import tracking
@@ -19,6 +20,11 @@ def purchase_under_a_new_name_each_time() -> Any:
     numbers = itertools.count()
     request = label_purchase.LabelRequest
     return planted((label_purchase, "LabelRequest", lambda name, *rest: request(f"{name}-{next(numbers)}", *rest)))
+
+
+def purchase_not_waited_for() -> Any:
+    """A purchase without an answer that does not show at once was never made."""
+    return planted((shippo, "SETTLED_MS", 0))
 
 
 def parcel_of_a_label_recorded_twice() -> Any:
@@ -47,12 +53,6 @@ def label_void_unasked() -> Any:
     return planted((label_voids, "asked", lambda account, call: True))
 
 
-def label_void_taken_for_granted() -> Any:
-    """A carrier that has not decided has given the money back."""
-    asked = label_voids.asked
-    return planted((label_voids, "asked", lambda account, call: asked(account, call) is not None))
-
-
 def tracking_goes_back() -> Any:
     """The last report of a parcel counts, however old it is."""
 
@@ -69,11 +69,11 @@ def silent_carriers_not_asked() -> Any:
 
 LABEL_PLANTS: tuple[Plant, ...] = (
     purchase_under_a_new_name_each_time,
+    purchase_not_waited_for,
     parcel_of_a_label_recorded_twice,
     label_for_what_was_called_off,
     label_forgotten_at_the_end_of_a_hold,
     label_void_unasked,
-    label_void_taken_for_granted,
     tracking_goes_back,
     silent_carriers_not_asked,
 )

@@ -125,7 +125,7 @@ def _parcel_wrong(label: StoredLabel, order: Order, sold: list[Sold]) -> Iterato
         yield f"4 label {label.label_id} is for {dict(wanted)}: {dict(left)} have left with it"
     said = [move.status for each in sold for move in each.moves]
     known = {parcel.tracking for parcel in parcels}
-    if said and not order.state.archived and known != {said[-1]}:
+    if label.status == "bought" and said and not order.state.archived and known != {said[-1]}:
         yield f"label {label.label_id}: its parcel is {said[-1]}, we say {sorted(known)}"
 
 

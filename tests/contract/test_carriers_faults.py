@@ -90,7 +90,7 @@ def test_a_purchase_under_way_at_shippo_is_waited_for_before_anything_is_bought_
     with pytest.raises(Busy):
         at.client().buy(WISH, rate)
     at.desk.die.faults = Faults()
-    at.later(seconds=59)
+    at.later(seconds=149)
     with pytest.raises(Busy):
         at.client().buy(WISH, rate)
     assert at.desk.state.labels == []

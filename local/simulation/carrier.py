@@ -4,7 +4,7 @@ it was handed."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +21,7 @@ HOST = "parcels.example"
 SENDER = {"name": "Store", "line1": "1 Dock Road", "city": "Bath", "postcode": "BA1 1AA", "country": "GB"}
 _TROUBLE = Faults(throttled=0.03, unavailable=0.02, answer_lost=0.05, duplicated=0.2, late=0.2, late_by_s=(60, 90_000))
 _REFUSES = 0.1  # of all purchases
+_SHOWS_AFTER = timedelta(seconds=30)
 
 
 class _Counter(Desk):
@@ -42,6 +43,10 @@ class _EasypostCounter(_Counter, Easypost):
 
 
 class _ShippoCounter(_Counter, Shippo):
+    def _sold(self) -> list[Shipment]:
+        """A purchase shows late."""
+        return [each for each in super()._sold() if self.now - each.made_at > _SHOWS_AFTER]
+
     def _bought(self, asked: dict[str, Any]) -> dict[str, Any]:
         self.failing += self.die.hits(self.refuses)
         self.queued += self.die.hits(self.refuses)

@@ -95,7 +95,8 @@ class Cast:
 
     def say(self, number: str) -> None:
         """The channel tells of the order as it is now: not at all, once, twice; sometimes with rubbish beside it."""
-        if not self.world.choke.strikes("lost_webhook"):
+        is_mute = self.world.woo and self.world.woo.is_mute and number in self.world.woo.orders
+        if not self.world.choke.strikes("lost_webhook") and not is_mute:
             self.hear(number, copies=self.chance.choice((1, 1, 1, 2)))
         if self.world.choke.strikes("poison"):
             self.verdict.poisoned += 1

@@ -247,6 +247,6 @@ def spoken() -> Iterator[None]:
         made = patch.object(clients, "client_class", lambda kind: MarketClient if kind == KIND else real(kind))
         stack.enter_context(made)
         stack.enter_context(patch.object(clients, "processor_class", lambda kind: TillClient))
-        stack.enter_context(patch.object(woo_orders, "_PAGE", "3"))
+        stack.enter_context(patch.object(woo_orders, "_PAGE", "2"))
         stack.enter_context(patch.object(money, "_BOOKINGS_TOGETHER", 2))  # so that few bookings are many parts
         yield

@@ -76,9 +76,17 @@ class People:
         message = {"payout": {**payout, "currency": "EUR", "paid_ms": 1, "lines": lines}}
         self.cast.send("settlement", message, copies=2)
 
-    def _refund(self) -> None:
+    def refund_at(self, channel: str) -> None:
+        """One of that channel's orders."""
+        self._refund(channel)
+
+    def _refund(self, channel: str = "") -> None:
         """With a return, for goodwill or a claim: a record first, then the call."""
-        order = self.cast.some(lambda order: collectible_minor(order.state) > refunded_minor(order.state))
+        order = self.cast.some(
+            lambda order: (
+                channel in ("", order.channel) and collectible_minor(order.state) > refunded_minor(order.state)
+            )
+        )
         if order:
             name = f"f{len(order.state.refunds)}"
             amount_minor = self.chance.choice((1, PRICE, 2 * PRICE))

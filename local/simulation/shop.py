@@ -35,6 +35,7 @@ class Shop:
         self.parcels: dict[tuple[str, str], dict[str, int]] = {}
         self.refunds: Counter[str] = Counter()  # by order, minor units that have left
         self.cancelled: dict[tuple[str, str], dict[str, int]] = {}
+        self.binned: set[str] = set()  # what cannot be offered there for a while
         self.gone: set[str] = set()  # orders that it will hear no more of being called off
         self.refund_ids: dict[tuple[str, str], int] = {}  # (order, refund) that it was asked for -> minor units
         self._changes = 0

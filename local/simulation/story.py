@@ -102,14 +102,17 @@ class Story:
     def _something_happens(self) -> None:
         self.chance.choice(self._turns)()
         self.dispatch.get_on()
+        if self.world.woo and self.chance.random() < 0.2:
+            self.people.refund_at(WOO)
 
     def _make_peace(self) -> None:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
-        if woo := self.world.woo:  # what was in the bin is looked at again, as its seller would have it
-            for sku in woo.site.binned:
-                self.cast.send(SYNC_QUEUES[WOO], {"sku": sku, "again": True})
-            woo.site.binned = set()
         self._rest()
+        if woo := self.world.woo:  # what was in the bin is looked at again, as its seller would have it
+            for sku in sorted(woo.binned):
+                self.cast.send(SYNC_QUEUES[WOO], {"sku": sku})
+            woo.binned.clear()
+            self._rest()
         for payment in self.world.till.payments.values():
             payment.declines = False
         for shop in self.world.shops.values():
@@ -120,7 +123,8 @@ class Story:
                     shop.changed(number)
                     self.cast.hear(number)
         # Where no word gets lost, nothing is to be found by polling.
-        polls = [f"poll_{account}" for account in self.cast.accounts if self.world.choke.mix.lost_webhook]
+        is_lost, is_mute = self.world.choke.mix.lost_webhook, self.world.woo and self.world.woo.is_mute
+        polls = [f"poll_{account}" for account in self.cast.accounts if is_lost or (account == WOO and is_mute)]
         for _ in range(_ROUNDS_OF_PEACE):
             self.world.now_ms += 90_000_000
             self.marketplace.close()

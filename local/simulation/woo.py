@@ -25,9 +25,10 @@ from local.marketplaces.woocommerce import WooCommerce, product_id
 from local.simulation.shop import MARK, PRICE, START, Shop
 
 KIND, HOST = "woocommerce", "127.0.0.1"
-_TROUBLE = Faults(throttled=0.03, unavailable=0.02, answer_lost=0.05)
-_CHANGES_A_SECOND = 2  # so that several orders change in one second
+_TROUBLE = Faults(throttled=0.03, unavailable=0.02, answer_lost=0.15)
+_CHANGES_A_SECOND = 4  # so that several orders change in one second
 _ORDER = re.compile(r"/orders/(\d+)")
+_MUTE = 0.4  # of all such shops
 _MARK = re.compile(r"\[([^\[\]]+)\]$")  # what our client signs notes and refunds with
 
 
@@ -51,7 +52,8 @@ class _Wordpress(WooCommerce):
 
 
 class WooShop(Shop):
-    """`site` is the truth behind it; `heard` is told the number of every order that we have changed."""
+    """`site` is the truth behind it; `heard` is told the number of every order that we have changed. One that `is_mute`
+    sends no webhook at all."""
 
     def __init__(self, chance: Random) -> None:
         super().__init__()
@@ -59,14 +61,16 @@ class WooShop(Shop):
         self.site = _Wordpress(self._now, die, has_tracking=chance.random() < 0.5)
         self.heard: Callable[[str], None] = lambda number: None
         self._paid: set[str] = set()
-        self._has_binned = chance.random() < 0.3
+        self.is_mute = chance.random() < _MUTE
+        self._has_binned = chance.random() < 0.5
         self.secret = {"consumer_key": self.site.consumer_key, "consumer_secret": self.site.consumer_secret}
         self.settings = {"allow_private": True, "currency": "EUR"}
 
     def open(self, skus: tuple[str, ...]) -> None:
         """Its products, of which the first may be in the bin."""
+        self.binned = {skus[0]} if self._has_binned else set()
         self.site.shelf.listings = {sku: ShelfListing(sku, sku, PRICE, "EUR", 0) for sku in skus}
-        self.site.binned = {skus[0]} if self._has_binned else set()
+        self.site.binned = self.binned
 
     def refs(self, sku: str) -> dict[str, str]:
         return {"product_id": str(product_id(sku))}

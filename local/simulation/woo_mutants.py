@@ -34,15 +34,9 @@ def woo_page_begins_after_the_last() -> Any:
     return planted((orders, "_SECOND_MS", -orders._SECOND_MS))
 
 
-def woo_error_of_one_taken_for_all() -> Any:
-    """A batch with an object that is refused was refused."""
-    show = offers.show_quantities
-
-    def together(wire: Any, wanted: Any) -> Any:
-        outcomes = show(wire, wanted)
-        return [next((each for each in outcomes if each), None)] * len(outcomes)
-
-    return planted((offers, "show_quantities", together))
+def woo_error_in_a_batch_unseen() -> Any:
+    """A batch that is answered shows all that was in it."""
+    return planted((offers, "_judged", lambda found, wanted, is_shown: None))
 
 
 WOO_PLANTS: tuple[Plant, ...] = (
@@ -50,5 +44,5 @@ WOO_PLANTS: tuple[Plant, ...] = (
     woo_parcel_told_without_looking,
     woo_refunds_read_as_sums,
     woo_page_begins_after_the_last,
-    woo_error_of_one_taken_for_all,
+    woo_error_in_a_batch_unseen,
 )

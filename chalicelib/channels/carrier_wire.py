@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OUNCE_G = Decimal("28.349523125")
 _INCH_MM = Decimal("25.4")
 _TENTH = Decimal("0.1")
+_THOUSANDTH = Decimal("0.001")  # Source: docs.easypost.com, customs items: more decimals are cut
 
 
 class CarrierWire:
@@ -94,6 +95,11 @@ def postal(address: Address) -> dict[str, str]:
 def ounces(weight_g: int) -> float:
     """Ounces to one decimal, rounded up: too little postage is paid for later, and dearer."""
     return float((weight_g / _OUNCE_G).quantize(_TENTH, ROUND_UP))
+
+
+def ounces_within(weight_g: int) -> float:
+    """Ounces to three decimals, rounded down: what is in a parcel never weighs more than the parcel."""
+    return float(max((weight_g / _OUNCE_G).quantize(_THOUSANDTH, ROUND_DOWN), _THOUSANDTH))
 
 
 def inches(length_mm: int) -> float:

@@ -12,13 +12,24 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, LabelRequest, Package, Rate, TrackingEvent
-from chalicelib.channels.carrier_wire import CarrierWire, days_of, inches, ounces, postal
+from chalicelib.channels.carrier_port import (
+    Address,
+    AddressVerdict,
+    Customs,
+    CustomsItem,
+    Label,
+    LabelRequest,
+    Package,
+    Rate,
+    TrackingEvent,
+)
+from chalicelib.channels.carrier_wire import CarrierWire, days_of, inches, ounces, ounces_within, postal
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, Refused, Unreadable
+from chalicelib.domain.money import to_text
 
 BASE_URL = "https://api.easypost.com/v2"
 
@@ -143,12 +154,39 @@ def _path(shipment_id: str) -> str:
 
 
 def _asked(wish: LabelRequest) -> dict[str, Any]:
+    declared = {"customs_info": _customs(wish.customs)} if wish.customs else {}
     return {
         "reference": wish.label_id,
         "from_address": postal(wish.sender),
         "to_address": postal(wish.recipient),
         "parcel": _parcel(wish.package),
         "options": {"label_format": wish.file_format.upper()},
+        **declared,
+    }
+
+
+def _customs(customs: Customs) -> dict[str, Any]:
+    """Values and weights are those of all units. Source: docs.easypost.com, customs infos and customs items."""
+    return {
+        "contents_type": customs.contents,
+        "customs_certify": True,
+        "customs_signer": customs.signer,
+        "non_delivery_option": customs.non_delivery,
+        "restriction_type": "none",
+        **({"eel_pfc": customs.eel_pfc} if customs.eel_pfc else {}),
+        "customs_items": [_customs_item(item) for item in customs.items],
+    }
+
+
+def _customs_item(item: CustomsItem) -> dict[str, Any]:
+    return {
+        "description": item.description,
+        "quantity": item.units,
+        "weight": ounces_within(item.weight_g),
+        "value": float(to_text(item.value_minor, item.currency)),
+        "currency": item.currency,
+        "origin_country": item.origin_country,
+        **({"hs_tariff_number": item.hs_code} if item.hs_code else {}),
     }
 
 

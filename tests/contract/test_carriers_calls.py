@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carrier_port import AddressVerdict, Package
 from chalicelib.channels.carrier_wire import inches, ounces, ounces_within
 from chalicelib.channels.carriers import carrier_class, tracking_reader
@@ -140,7 +141,7 @@ def test_a_file_whose_address_is_no_longer_good_is_found_again(kind: str) -> Non
 def test_nothing_is_sent_in_the_clear(kind: str) -> None:
     at = counter(kind)
     with pytest.raises(Refused):
-        carrier_class(kind)(at.wire, {"base_url": "http://carriers.example"}, {"api_key": "k"}, at.jobs, 0)
+        carrier_class(kind)(at.wire, {"base_url": "http://carriers.example"}, {"api_key": "k"}, at.jobs, 0, Unlimited())
     assert at.sent == []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chalicelib.domain.customs import CUSTOMS_MISSING
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
 from chalicelib.domain.moves import moved
@@ -17,7 +18,7 @@ CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will 
 ADDRESS_UNDELIVERABLE = "address_undeliverable"  # hold: the carrier cannot deliver to the buyer's address
 NO_RATE = "no_rate"  # hold: no offer keeps the limits that were set for the label
 LABEL_REFUSED = "label_refused"  # hold: the carrier will not sell the label
-LABEL_HOLDS = (ADDRESS_UNDELIVERABLE, NO_RATE, LABEL_REFUSED)
+LABEL_HOLDS = (ADDRESS_UNDELIVERABLE, NO_RATE, LABEL_REFUSED, CUSTOMS_MISSING)
 
 Decided = tuple[Order, list[StockMove]]
 
@@ -191,6 +192,14 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     after = order.having(quantities=tuple(quantities), returns={**order.state.returns, step.return_id: back})
     cause = f"{sum(back.items.values())} units as {step.return_id}"
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
+
+
+def is_early(order: Order, return_id: str, step: str) -> bool:
+    """Whether a step is only refused because one before it is not there yet, which may be on its way."""
+    known = order.state.returns.get(return_id)
+    was = known.status if known else ""
+    froms, _ = RETURN_STEPS[step]
+    return was not in froms and any(_order_of(status) > _order_of(was) for status in froms)
 
 
 def decide_return_told(order: Order, return_id: str, now_ms: int) -> Order | None:

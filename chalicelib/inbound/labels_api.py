@@ -55,6 +55,27 @@ class PackageBody(_Body):
     height_mm: Side = 0
 
 
+class CustomsLineBody(_Body):
+    """What customs are told of one unit of a line."""
+
+    line_id: str = Field(min_length=1, max_length=200)
+    description: str = Field(min_length=1, max_length=100)
+    hs_code: str = Field(default="", pattern=r"^(\d{4}(\.?\d{2}){1,4})?$")
+    origin_country: str = Field(pattern=r"^[A-Z]{2}$")
+    weight_g: int = Field(gt=0, le=1_000_000)
+
+
+class CustomsBody(_Body):
+    """What is declared of a parcel that crosses a border. `signer` answers for it; `eel_pfc` is for exports from the US
+    beyond 2,500 USD."""
+
+    contents: Literal["merchandise", "gift", "documents", "returned_goods", "sample"] = "merchandise"
+    signer: str = Field(min_length=1, max_length=100)
+    non_delivery: Literal["return", "abandon"] = "return"
+    eel_pfc: str = Field(default="", pattern=r"^(NOEEI 30\.36|NOEEI 30\.37\([afh]\)|AES [A-Z]\d{14})?$")
+    lines: Annotated[list[CustomsLineBody], Field(min_length=1, max_length=1000)]
+
+
 class LabelBody(_Body):
     """A label that is wanted. `lines`: what goes into the box, by default all that is allocated at the location.
     `ship`: record the parcel once its label is there."""
@@ -71,6 +92,7 @@ class LabelBody(_Body):
     currency: str = Field(default="", max_length=3)
     format: Literal["pdf", "png"] = "pdf"
     ship: bool = True
+    customs: CustomsBody | None = None
 
 
 @blueprint.route("/api/orders/{order_id}/labels", methods=["GET", "POST"])
@@ -200,11 +222,29 @@ def _wish(body: LabelBody, order: Order) -> dict[str, Any]:
         wish["currency"] = currency_code(body.currency, "currency")
     if body.latest_days is not None:
         wish["latest_days"] = body.latest_days
+    if body.customs:
+        wish["customs"] = _customs(body.customs, wish["lines"], body.package.weight_g)
     if body.most_amount is not None:
         if not body.currency:
             raise Refused("bad_request", "currency: name the one of most_amount")
         wish["most_amount_minor"] = to_minor(body.most_amount, wish["currency"], "most_amount")
     return wish
+
+
+def _customs(body: CustomsBody, wanted: list[dict[str, Any]], weight_g: int) -> dict[str, Any]:
+    """The declaration as it stands in the message: of every line that goes into the box, its code as digits."""
+    told = {line.line_id: line for line in body.lines}
+    missing = [line["line_id"] for line in wanted if line["line_id"] not in told]
+    if missing:
+        raise Refused("bad_request", f"customs.lines: nothing is said of line {missing[0]!r}")
+    for line in body.lines:
+        if not line.hs_code and body.contents not in ("gift", "documents"):
+            raise Refused("bad_request", f"customs.lines: name the hs_code of line {line.line_id!r}")
+    net_g = sum(told[line["line_id"]].weight_g * line["units"] for line in wanted)
+    if net_g > weight_g:
+        raise Refused("bad_request", f"customs.lines: they weigh {net_g} g, package.weight_g is {weight_g}")
+    lines = [{**line.model_dump(), "hs_code": line.hs_code.replace(".", "")} for line in body.lines]
+    return {**body.model_dump(exclude={"lines"}), "lines": lines}
 
 
 def _check_may_ship(order: Order) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carrier_port import Label, Rate
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.easypost.notifications import tracker_events
@@ -56,7 +57,7 @@ def client(kind: str, jobs: JobsInMemory, *answers: Any) -> Any:
     def wire(_request: HttpRequest) -> HttpResponse:
         return HttpResponse(200, {}, json.dumps(left.pop(0)).encode())
 
-    return carrier_class(kind)(wire, {}, {"api_key": "k"}, jobs, 1_000_000)
+    return carrier_class(kind)(wire, {}, {"api_key": "k"}, jobs, 1_000_000, Unlimited())
 
 
 def test_every_sample_is_used_and_none_is_invented() -> None:

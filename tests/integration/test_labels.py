@@ -77,6 +77,19 @@ def test_the_purchase_that_was_begun_is_ended_though_the_order_is_held_meanwhile
     assert (world.sold(), len(world.order().state.shipments)) == (1, 1)
 
 
+def test_a_label_of_an_order_that_a_line_made_unpaid_is_bought_when_that_is_paid(world: Trade, client: Client) -> None:
+    lines = [
+        {"id": name, "sku": "MUG", "quantity": units, "unit_price": "5.00"} for name, units in (("1", 2), ("2", 1))
+    ]
+    edited = {"total": "15.00", "lines": lines, "ship_to": ADDRESS, "customer": {"name": "A Buyer"}}
+    assert call(client, "POST", f"{ORDER}/labels", {**WISH, "lines": ONE})[0] == 202
+    part = {"status": "paid", "captured": "10.00"}
+    send(world, document(at="2026-01-05T11:00:00Z", payment=part, **edited))  # before the worker has its turn
+    assert (world.sold(), shown(client)["status"]) == (0, "wanted")
+    send(world, document(at="2026-01-05T12:00:00Z", **edited))
+    assert (world.sold(), shown(client)["status"], len(world.order().state.shipments)) == (1, "bought", 1)
+
+
 def test_what_is_being_bought_does_not_change(world: Trade, client: Client) -> None:
     world.at.lose = lambda request: request.method == "POST" and request.url.endswith(PURCHASES[world.at.kind])
     ask(client, world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.channels.woocommerce import orders, parcels, refunds
+from chalicelib.channels.woocommerce import offers, orders, parcels, refunds
 from local.simulation.planting import Plant, planted
 
 
@@ -34,9 +34,15 @@ def woo_page_begins_after_the_last() -> Any:
     return planted((orders, "_SECOND_MS", -orders._SECOND_MS))
 
 
+def woo_error_in_a_batch_unseen() -> Any:
+    """A batch that is answered shows all that was in it."""
+    return planted((offers, "_judged", lambda found, wanted, is_shown: None))
+
+
 WOO_PLANTS: tuple[Plant, ...] = (
     woo_refund_without_looking,
     woo_parcel_told_without_looking,
     woo_refunds_read_as_sums,
     woo_page_begins_after_the_last,
+    woo_error_in_a_batch_unseen,
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.channels.access import Access
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carrier_port import CarrierClient
 from chalicelib.channels.carriers import carrier_class
 from chalicelib.channels.memory import JobsInMemory
@@ -81,7 +82,9 @@ class Stage:
 
     def carrier(self, account: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> CarrierClient:
         """A client of an account at a carrier's service."""
-        return carrier_class(kind_of(account))(self.transport(), settings, secret, JobsInMemory(), self.clock())
+        return carrier_class(kind_of(account))(
+            self.transport(), settings, secret, JobsInMemory(), self.clock(), Unlimited()
+        )
 
     def _path(self, name: str) -> str:
         return f"/headrace/{self.name}/{name}"

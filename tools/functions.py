@@ -289,7 +289,7 @@ FUNCTIONS = (
     Function(
         "poll_tracking",
         Every(30),
-        (*reads("orders"), *reads("channels"), *sends("tracking", "labels"), *opens_carriers()),
+        (*reads("orders"), *writes("channels"), *sends("tracking", "labels"), *opens_carriers()),
         memory_mb=WAITING_MB,
         timeout_s=120,
     ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chalicelib.domain.customs import Customs, CustomsItem
 from chalicelib.domain.parcels import TRACKING, Rate, TrackingEvent
 
 __all__ = (
@@ -13,6 +14,8 @@ __all__ = (
     "Address",
     "AddressVerdict",
     "CarrierClient",
+    "Customs",
+    "CustomsItem",
     "Label",
     "LabelRequest",
     "Package",
@@ -51,7 +54,7 @@ class Package:
 class LabelRequest:
     """A label that is wanted. `label_id` names the wish and never changes: asking twice buys once.
 
-    `file_format`: pdf or png.
+    `file_format`: pdf or png. `customs`: what is declared of a parcel that crosses a border.
     """
 
     label_id: str
@@ -59,6 +62,7 @@ class LabelRequest:
     recipient: Address
     package: Package
     file_format: str = "pdf"
+    customs: Customs | None = None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from chalicelib.channels.budgets import Plan
 from chalicelib.channels.carrier_port import CarrierClient, TrackingEvent
 from chalicelib.domain.errors import Refused
 
@@ -16,13 +17,19 @@ TrackingReader = Callable[[bytes], tuple[TrackingEvent, ...]]
 
 
 def carrier_class(kind: str) -> Callable[..., CarrierClient]:
-    """Makes the client of one kind: `(transport, account, credentials, jobs, now_ms)`.
+    """Makes the client of one kind: `(transport, account, credentials, jobs, now_ms, budget)`.
 
     Only the room that is asked for is imported. Raises `Refused` for a kind that nobody speaks.
     """
     room = _room(kind)
     found: Callable[..., CarrierClient] = getattr(import_module(f"{room}.client"), _CLIENTS[kind])
     return found
+
+
+def carrier_plans(kind: str) -> Mapping[str, Plan]:
+    """What one kind allows: calls to list, to get and to post. Raises `Refused` for a kind that nobody speaks."""
+    plans: Mapping[str, Plan] = import_module(f"{_room(kind)}.limits").PLANS
+    return plans
 
 
 def tracking_reader(kind: str) -> TrackingReader:

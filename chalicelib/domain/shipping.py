@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chalicelib.domain.customs import CUSTOMS_MISSING
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
 from chalicelib.domain.moves import moved
@@ -17,7 +18,7 @@ CONFIRMATION_REFUSED = "confirmation_refused"  # hold: the selling channel will 
 ADDRESS_UNDELIVERABLE = "address_undeliverable"  # hold: the carrier cannot deliver to the buyer's address
 NO_RATE = "no_rate"  # hold: no offer keeps the limits that were set for the label
 LABEL_REFUSED = "label_refused"  # hold: the carrier will not sell the label
-LABEL_HOLDS = (ADDRESS_UNDELIVERABLE, NO_RATE, LABEL_REFUSED)
+LABEL_HOLDS = (ADDRESS_UNDELIVERABLE, NO_RATE, LABEL_REFUSED, CUSTOMS_MISSING)
 
 Decided = tuple[Order, list[StockMove]]
 

@@ -55,6 +55,27 @@ class PackageBody(_Body):
     height_mm: Side = 0
 
 
+class CustomsLineBody(_Body):
+    """What customs are told of one unit of a line."""
+
+    line_id: str = Field(min_length=1, max_length=200)
+    description: str = Field(min_length=1, max_length=100)
+    hs_code: str = Field(default="", pattern=r"^(\d{4}(\.?\d{2}){1,4})?$")
+    origin_country: str = Field(pattern=r"^[A-Z]{2}$")
+    weight_g: int = Field(gt=0, le=1_000_000)
+
+
+class CustomsBody(_Body):
+    """What is declared of a parcel that crosses a border. `signer` answers for it; `eel_pfc` is for exports from the US
+    beyond 2,500 USD."""
+
+    contents: Literal["merchandise", "gift", "documents", "returned_goods", "sample"] = "merchandise"
+    signer: str = Field(min_length=1, max_length=100)
+    non_delivery: Literal["return", "abandon"] = "return"
+    eel_pfc: str = Field(default="", pattern=r"^(NOEEI 30\.36|NOEEI 30\.37\([afh]\)|AES [A-Z]\d{14})?$")
+    lines: Annotated[list[CustomsLineBody], Field(min_length=1, max_length=1000)]
+
+
 class LabelBody(_Body):
     """A label that is wanted. `lines`: what goes into the box, by default all that is allocated at the location.
     `ship`: record the parcel once its label is there."""
@@ -71,6 +92,7 @@ class LabelBody(_Body):
     currency: str = Field(default="", max_length=3)
     format: Literal["pdf", "png"] = "pdf"
     ship: bool = True
+    customs: CustomsBody | None = None
 
 
 @blueprint.route("/api/orders/{order_id}/labels", methods=["GET", "POST"])
@@ -82,7 +104,11 @@ def labels(order_id: str) -> Response:
     order = known_order(order_id, ports)
     if blueprint.current_request.method == "GET":
         return answer({"labels": [label_view(label) for label in labels_of(ports.tables, order.order_id)]})
-    body = body_as(LabelBody, checked_size(blueprint.current_request.raw_body))
+    return ask(order, body_as(LabelBody, checked_size(blueprint.current_request.raw_body)), ports)
+
+
+def ask(order: Order, body: LabelBody, ports: Runtime) -> Response:
+    """What is answered to the wish of a label, which goes to the worker where anything is left to do."""
     account = _account(body.carrier_account, ports)
     if kind_of(account) == "shippo" and not all(
         (body.package.length_mm, body.package.width_mm, body.package.height_mm)
@@ -107,10 +133,14 @@ def void(order_id: str, label_id: str) -> Response:
     """Give a label back: 202; 200 when that has been asked; 409 once the carrier has the parcel. What was told of the
     parcel stays told."""
     ports = runtime()
-    order = known_order(order_id, ports)
-    label = read_label(ports.tables, order.order_id, unquote(label_id))
+    return give_back(known_order(order_id, ports), unquote(label_id), ports)
+
+
+def give_back(order: Order, label_id: str, ports: Runtime) -> Response:
+    """What is answered to the wish to have a label given back."""
+    label = read_label(ports.tables, order.order_id, label_id)
     if label is None:
-        raise Refused("unknown_label", f"{order.order_id} has no label {unquote(label_id)!r}")
+        raise Refused("unknown_label", f"{order.order_id} has no label {label_id!r}")
     if label.status in ("voiding", "voided"):
         return answer({"order": order.order_id, "label_id": label.label_id, "applied": False})
     if is_taken(label.tracking):
@@ -192,11 +222,29 @@ def _wish(body: LabelBody, order: Order) -> dict[str, Any]:
         wish["currency"] = currency_code(body.currency, "currency")
     if body.latest_days is not None:
         wish["latest_days"] = body.latest_days
+    if body.customs:
+        wish["customs"] = _customs(body.customs, wish["lines"], body.package.weight_g)
     if body.most_amount is not None:
         if not body.currency:
             raise Refused("bad_request", "currency: name the one of most_amount")
         wish["most_amount_minor"] = to_minor(body.most_amount, wish["currency"], "most_amount")
     return wish
+
+
+def _customs(body: CustomsBody, wanted: list[dict[str, Any]], weight_g: int) -> dict[str, Any]:
+    """The declaration as it stands in the message: of every line that goes into the box, its code as digits."""
+    told = {line.line_id: line for line in body.lines}
+    missing = [line["line_id"] for line in wanted if line["line_id"] not in told]
+    if missing:
+        raise Refused("bad_request", f"customs.lines: nothing is said of line {missing[0]!r}")
+    for line in body.lines:
+        if not line.hs_code and body.contents not in ("gift", "documents"):
+            raise Refused("bad_request", f"customs.lines: name the hs_code of line {line.line_id!r}")
+    net_g = sum(told[line["line_id"]].weight_g * line["units"] for line in wanted)
+    if net_g > weight_g:
+        raise Refused("bad_request", f"customs.lines: they weigh {net_g} g, package.weight_g is {weight_g}")
+    lines = [{**line.model_dump(), "hs_code": line.hs_code.replace(".", "")} for line in body.lines]
+    return {**body.model_dump(exclude={"lines"}), "lines": lines}
 
 
 def _check_may_ship(order: Order) -> None:

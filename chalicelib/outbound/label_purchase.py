@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from chalicelib.channels.carrier_port import Address, CarrierClient, Label, LabelRequest, Package
 from chalicelib.domain.channel_order import Contact
+from chalicelib.domain.customs import CUSTOMS_MISSING, declare
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.orders import Order
@@ -55,7 +56,7 @@ def buy(label: StoredLabel, order: Order, runtime: Runtime) -> StoredLabel:
         if not may_be_labelled(order):
             raise Refused("on_hold", f"{order.order_id} may not ship")
         label = _chosen(label, order, contact, client, runtime)
-    wish = _request(label, contact, runtime, label.ref)
+    wish = _request(label, order, contact, runtime, label.ref)
     try:
         sold = asked(label.account, lambda: client.buy(wish, Rate(**label.rate)))
     except Unauthorised:
@@ -83,11 +84,13 @@ def _chosen(
         verdict = asked(label.account, lambda: client.check_address(recipient))
         if not verdict.deliverable and (ADDRESS_UNDELIVERABLE, verdict.why[:200]) not in order.state.waived:
             raise HeldError(ADDRESS_UNDELIVERABLE, verdict.why)
-        wish = _request(label, contact, runtime)
+        wish = _request(label, order, contact, runtime)
         choice = choose_rate(asked(label.account, lambda: client.rates(wish)), _rule(label.wish))
     except Unauthorised:
         raise
     except Refused as refused:
+        if refused.reason == CUSTOMS_MISSING:
+            raise HeldError(CUSTOMS_MISSING, refused.detail) from None
         raise HeldError(LABEL_REFUSED, str(refused)) from None
     if choice.rate is None:
         raise HeldError(NO_RATE, choice.why)
@@ -121,15 +124,23 @@ def _rule(wish: Mapping[str, Any]) -> RateRule:
     )
 
 
-def _request(label: StoredLabel, contact: Contact | None, runtime: Runtime, ref: str = "") -> LabelRequest:
+def _request(
+    label: StoredLabel, order: Order, contact: Contact | None, runtime: Runtime, ref: str = ""
+) -> LabelRequest:
     """The wish in the carrier's words. Its name there changes with what it is made of, as long as nothing is being
     bought: a service keeps the address and the parcel that it was first asked with."""
     sender = _sender(label, runtime)
     recipient = _recipient(contact) or Address("", "", "", "", "")
     package = Package(**label.wish["package"])
     file_format = label.wish.get("format", "pdf")
-    made_of = hashlib.sha256(repr((sender, recipient, package, file_format)).encode()).hexdigest()[:8]
-    return LabelRequest(ref or f"{label.label_id}~{made_of}", sender, recipient, package, file_format)
+    customs = None
+    try:
+        customs = declare(order, label.wish, sender.country, recipient.country)
+    except Refused:
+        if not ref:  # what is being bought was declared before
+            raise
+    made_of = hashlib.sha256(repr((sender, recipient, package, file_format, customs)).encode()).hexdigest()[:8]
+    return LabelRequest(ref or f"{label.label_id}~{made_of}", sender, recipient, package, file_format, customs)
 
 
 def _sender(label: StoredLabel, runtime: Runtime) -> Address:

@@ -22,7 +22,7 @@ from chalicelib.domain.lifecycle import (
     waits_for_stock,
     work_due,
 )
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import Order, total_units
 from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.counters import Moved, count
@@ -91,8 +91,8 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
         due.append("allocation")
     if unsaid_to_channel(order):
         due.append(sync or (SYNC_QUEUES["shop"] if asks_processor(order.state) else ""))
-    if before and before.state.holds and not order.state.holds:
-        due.append("labels")  # one that is wanted may have waited for this
+    if before and _frees_labels(order, before):
+        due.append("labels")
     if _is_purchase(order) and not (before and _is_purchase(before)):
         due.append("meta")
     follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]
@@ -103,6 +103,14 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
         for name, back in order.state.returns.items()
         if back.exchange and has_come_back(order, back.exchange) and before and before.state.returns.get(name) != back
     ]
+
+
+def _frees_labels(order: Order, before: Order) -> bool:
+    """Whether a label that is wanted may have waited for this: a hold has ended, or an order is paid, and it may have
+    been before: a line that is added costs more, and what was kept for it stays."""
+    is_paid = is_funded(order.state) and not is_funded(before.state)
+    has_units = total_units(before.state.quantities)["allocated"] > 0
+    return bool(before.state.holds and not order.state.holds) or (is_paid and has_units)
 
 
 def _may_have_restocked(order: Order, before: Order) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.channels.access import Access
 from chalicelib.channels.budgets import Plan
 from chalicelib.channels.carrier_port import CarrierClient
-from chalicelib.channels.carriers import carrier_class
+from chalicelib.channels.carriers import carrier_class, carrier_plans
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import client_class, kind_of, plans_of, processor_class
@@ -179,7 +179,8 @@ def carrier_for(name: str, runtime: Runtime) -> CarrierClient:
     make = carrier_class(kind_of(name))
     account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name))
     secret = runtime.secrets.get(f"{name}/api")
-    return make(runtime.transport(), account, secret, StoredJobs(runtime.tables, name), runtime.clock())
+    budget = SharedBudget(name, carrier_plans(kind_of(name)), runtime)
+    return make(runtime.transport(), account, secret, StoredJobs(runtime.tables, name), runtime.clock(), budget)
 
 
 def is_of_account(error: Exception) -> bool:

@@ -27,7 +27,7 @@ class StoredLabel:
     """One label of an order.
 
     wish      as it was asked for: location, lines, package, prefer, services, latest_days, most_amount_minor,
-              currency, format, ship
+              currency, format, ship, customs (whose signer is the seller's)
     status    wanted -> bought -> voiding -> voided; a label that the carrier will not take back is bought again
     why       one word and details, where something is in the way, or units_called_off
     rate      the offer that is being bought, written down before it is

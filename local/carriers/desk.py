@@ -22,6 +22,7 @@ OFFERS = (("USPS", "Ground", 820, 5), ("USPS", "Express", 5120, 1), ("UPS", "Sav
 # How a parcel goes on after its label was bought, in hours.
 MOVES = (("label_created", 0), ("in_transit", 2), ("out_for_delivery", 30), ("delivered", 36))
 REFUND_H = 24
+UNION = {"AT", "DE", "FR", "IT", "NL"}
 UNKNOWN_POSTCODE = "00001"  # no address with it is found
 
 
@@ -137,6 +138,18 @@ class Desk:
         shipment = Shipment(self._new_id("shp_"), reference, asked, self.now, file_format=file_format)
         self.state.shipments[shipment.shipment_id] = shipment
         return shipment
+
+    def _check_declared(self, sender: dict[str, Any], recipient: dict[str, Any], items: list[dict[str, Any]]) -> None:
+        """A parcel that leaves its country is declared, item by item; within the union of these few it is not."""
+        ends = {sender["country"], recipient["country"]}
+        if len(ends) == 1 or ends <= UNION:
+            return
+        if not items or not all(
+            item.get("description") and item.get("origin_country") and float(value) > 0 and item["quantity"] > 0
+            for item in items
+            for value in (item.get("value", item.get("value_amount", 0)), item.get("weight", item.get("net_weight", 0)))
+        ):
+            raise self._refuse(422, "CUSTOMS.MISSING")
 
     def _shipment(self, shipment_id: str) -> Shipment:
         if shipment_id not in self.state.shipments:

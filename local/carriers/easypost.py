@@ -71,6 +71,8 @@ class Easypost(Desk):
     def _created(self, asked: dict[str, Any]) -> Shipment:
         if not asked.get("parcel", {}).get("weight"):
             raise self._refuse(422, "PARCEL.WEIGHT.INVALID")
+        items = asked.get("customs_info", {}).get("customs_items", [])
+        self._check_declared(asked["from_address"], asked["to_address"], items)
         file_format = asked.get("options", {}).get("label_format", "PNG")
         return self._make(str(asked.get("reference") or ""), asked, file_format)
 

@@ -80,6 +80,8 @@ class Shippo(Desk):
     def _created(self, asked: dict[str, Any]) -> Shipment:
         if not all(asked["parcels"][0].get(name) for name in ("weight", "length", "width", "height")):
             raise self._refuse(400, "parcels")
+        items = asked.get("customs_declaration", {}).get("items", [])
+        self._check_declared(asked["address_from"], asked["address_to"], items)
         return self._make(str(asked.get("metadata") or ""), asked)
 
     def _sold(self) -> list[Shipment]:

@@ -49,8 +49,8 @@ def run(seed: int) -> Ran:
 def main() -> int:
     options = _options()
     started = time.perf_counter()
-    if options.mutants:
-        return _mutants(started)
+    if options.mutants is not None:
+        return _mutants(options.mutants or list(MUTANTS), started)
     if options.seed is not None:
         return _report([_again(options.seed, options.trace)], started)
     seeds = range(options.seed_base, options.seed_base + options.seeds)
@@ -98,18 +98,19 @@ def _report(results: Iterable[Ran], started: float) -> int:
     return 1 if total["violations"] else 0
 
 
-def _mutants(started: float) -> int:
+def _mutants(names: list[str], started: float) -> int:
     """The table of planted bugs, as docs/simulation.md shows it."""
     blind = 0
     print("| planted bug | what it is | caught by seed | first symptom |\n| --- | --- | --- | --- |")
-    for name, plant in MUTANTS.items():
+    for name in names:
+        plant = MUTANTS[name]
         catch = caught(plant)
         blind += catch is None
         symptom = " ".join(catch.symptom[:80].split()).replace("|", "/") if catch else ""
         seed = catch.first_seed if catch else "none"
         print(f"| {name.replace('_', ' ')} | {plant.__doc__} | {seed} | `{symptom}` |", flush=True)
     seconds = round(time.perf_counter() - started, 1)
-    print(json.dumps({"mutants": len(MUTANTS), "caught": len(MUTANTS) - blind, "seconds": seconds}))
+    print(json.dumps({"mutants": len(names), "caught": len(names) - blind, "seconds": seconds}))
     return 1 if blind else 0
 
 
@@ -119,7 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed-base", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run this one seed only")
     parser.add_argument("--trace", action="store_true", help="with --seed: write every step down")
-    parser.add_argument("--mutants", action="store_true", help="plant each bug and print which seed catches it")
+    parser.add_argument("--mutants", nargs="*", choices=MUTANTS, help="plant each bug, or these; which seed catches it")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1, help="processes to run in")
     return parser.parse_args()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from local.simulation.cast import Cast, Document, Turn
+from local.simulation.market import KIND
 from local.simulation.shop import PRICE
 from local.simulation.till import ACCOUNT, Authorised
 
 
 class Buyers:
-    """They buy at the shop and at the marketplace."""
+    """They buy at the shop, at the marketplace and at the WooCommerce shop."""
 
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
@@ -29,12 +30,14 @@ class Buyers:
         """A new order."""
         lines = [self._line(str(n)) for n in range(self.chance.randint(1, 3))]
         world = self.cast.world
-        at_market = len(self.cast.accounts) > 1 and self.chance.random() < 0.5
+        at_market = KIND in self.cast.accounts and self.chance.random() < 0.5
+        at_woo = world.woo and not at_market and self.chance.random() < 0.6
         payment = {"status": self.chance.choice(("pending", "paid", "vouched") if at_market else ("pending", "paid"))}
-        if not at_market and self.chance.random() < 0.3:
+        if not at_market and not at_woo and self.chance.random() < 0.3:
             payment = self._at_till(number, sum(line["quantity"] for line in lines) * PRICE)
         soon = {"ship_by": "2023-11-14T23:30:00Z"} if self.chance.random() < 0.2 else {}
-        (world.market if at_market else world.shop).place(number, lines, payment, **soon)
+        shop = world.market if at_market else world.woo if world.woo and at_woo else world.shop
+        shop.place(number, lines, payment, **soon)
         self.cast.say(number)
 
     def _at_till(self, number: str, amount_minor: int) -> Document:

@@ -6,15 +6,19 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from chalicelib.channels.woocommerce.webhooks import told_of
 from chalicelib.domain.commands import COMMANDS
 from chalicelib.domain.lifecycle import is_funded
 from chalicelib.domain.orders import Order
 from chalicelib.domain.stock import Movement
+from chalicelib.store.labels import StoredLabel, labels_of
 from chalicelib.store.stock import movement_writes
 from local.memory.world import WORK
-from local.simulation.market import KIND, Market
+from local.simulation.label_verdict import is_recorded
+from local.simulation.market import KIND
 from local.simulation.shop import Shop
 from local.simulation.verdict import Verdict
+from local.simulation.woo import KIND as WOO
 from local.simulation.world import FaultyWorld
 
 CHANNEL = "shop"
@@ -38,6 +42,8 @@ class Cast:
         if len(self.skus) > 1:
             self.skus = (*self.skus, KIT)
         self.accounts = (CHANNEL, KIND) if chance.random() < 0.6 else (CHANNEL,)
+        if world.woo:
+            self.accounts = (*self.accounts, WOO)
         self._names = 0
 
     def name(self, what: str) -> str:
@@ -63,13 +69,23 @@ class Cast:
         found = [order for order in self.world.orders() if fits(order)]
         return self.chance.choice(found) if found else None
 
+    def labels_of(self, order: Order) -> list[StoredLabel]:
+        """Every label that was asked for."""
+        return labels_of(self.world.tables, order.order_id) if self.world.carrier else []
+
+    def unlabelled(self, order: Order) -> list[str]:
+        """Where units are kept for which no label is under way."""
+        live = [each for each in self.labels_of(order) if each.status != "voided" and not is_recorded(order, each)]
+        taken = {label.wish["location"] for label in live}
+        return [place for place in places_of(order) if place not in taken]
+
     def shop_of(self, number: str) -> Shop:
         """Who has sold this order."""
-        return self.world.market if number in self.world.market.orders else self.world.shop
+        return self.world.shops[self._account_of(number)]
 
     def some_document(self) -> tuple[str, Document]:
         """One of the orders as whoever sold it has it."""
-        number = self.chance.choice(sorted(self.world.shop.orders.keys() | self.world.market.orders.keys()))
+        number = self.chance.choice(sorted(number for shop in self.world.shops.values() for number in shop.orders))
         return number, self.shop_of(number).orders[number]
 
     def restate(self, number: str) -> None:
@@ -79,18 +95,24 @@ class Cast:
 
     def say(self, number: str) -> None:
         """The channel tells of the order as it is now: not at all, once, twice; sometimes with rubbish beside it."""
-        if not self.world.choke.strikes("lost_webhook"):
-            self.send("entry", self.webhook(number), copies=self.chance.choice((1, 1, 1, 2)))
+        is_mute = self.world.woo and self.world.woo.is_mute and number in self.world.woo.orders
+        if not self.world.choke.strikes("lost_webhook") and not is_mute:
+            self.hear(number, copies=self.chance.choice((1, 1, 1, 2)))
         if self.world.choke.strikes("poison"):
             self.verdict.poisoned += 1
             self.send("entry", {"channel": CHANNEL, "raw": f'{{"rubbish": {self.verdict.poisoned}}}', "hint": {}})
             self.send(self.chance.choice(sorted(WORK)), {"order": f"{CHANNEL}:none"})
 
-    def webhook(self, number: str) -> Document:
-        """The message that a channel's word becomes."""
-        shop = self.shop_of(number)
-        channel = KIND if isinstance(shop, Market) else CHANNEL
-        return {"channel": channel, "raw": shop.document(number), "hint": {}}
+    def hear(self, number: str, copies: int = 1) -> None:
+        """A channel's word comes in. What WooCommerce tells of an order with refunds is not all of it."""
+        channel, raw = self._account_of(number), self.shop_of(number).document(number)
+        if channel == WOO and not told_of(raw.encode())[1]:
+            self.send("hints", {"channel": channel, "external_id": number}, copies)
+        else:
+            self.send("entry", {"channel": channel, "raw": raw, "hint": {}}, copies)
+
+    def _account_of(self, number: str) -> str:
+        return next(account for account, shop in self.world.shops.items() if number in shop.orders)
 
 
 def places_of(order: Order) -> list[str]:

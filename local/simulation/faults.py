@@ -176,9 +176,15 @@ class FaultyTransport:
     """The way to the channels behind the choke point, by host. During an outage nobody answers, or a gateway does, in
     HTML; the hosts that are `evicting` us take no token."""
 
-    def __init__(self, hosts: Mapping[str, Callable[[HttpRequest], HttpResponse]], choke: Chokepoint) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, Callable[[HttpRequest], HttpResponse]],
+        choke: Chokepoint,
+        ends: Callable[[str], bool] = lambda host: False,
+    ) -> None:
         self._hosts = hosts
         self._choke = choke
+        self._ends = ends  # whether the invocation is over before it has asked that host
         self.is_out = False
         self.evicting: set[str] = set()
 
@@ -192,6 +198,8 @@ class FaultyTransport:
         return self._choke(f"{request.method} {request.url}", lambda: self._answer(host, request))
 
     def _answer(self, host: str, request: HttpRequest) -> HttpResponse:
+        if self._ends(host):
+            raise Crash
         if host in self.evicting:
-            return HttpResponse(401, {}, b"{}")
+            return HttpResponse(401, {}, b'{"code": "unauthorised"}')
         return self._hosts[host](request)

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from chalicelib.channels import registry
 from chalicelib.channels.facts import ChannelReturn, Payout
 from chalicelib.channels.storefront.client import ShopClient
+from chalicelib.channels.woocommerce import orders as woo_orders
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.settlement import LedgerFact
 from chalicelib.inbound import money
@@ -246,5 +247,6 @@ def spoken() -> Iterator[None]:
         made = patch.object(clients, "client_class", lambda kind: MarketClient if kind == KIND else real(kind))
         stack.enter_context(made)
         stack.enter_context(patch.object(clients, "processor_class", lambda kind: TillClient))
+        stack.enter_context(patch.object(woo_orders, "_PAGE", "2"))
         stack.enter_context(patch.object(money, "_BOOKINGS_TOGETHER", 2))  # so that few bookings are many parts
         yield

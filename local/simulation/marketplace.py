@@ -29,7 +29,7 @@ class Marketplace:
             (self._decide_back, 4),
             (self._be_read, 5),
         )
-        self.turns = turns if len(cast.accounts) > 1 else ()
+        self.turns = turns if KIND in cast.accounts else ()
 
     def close(self) -> None:
         """All money that was kept is let go, and everything is paid out."""

@@ -43,6 +43,15 @@ def till_wrong(world: FaultyWorld, orders: Mapping[str, Order]) -> Iterator[str]
             yield f"5 {reference}: the money was neither taken nor given free"
 
 
+def woo_wrong(world: FaultyWorld) -> Iterator[str]:
+    """WooCommerce takes no keys: what it was told or asked for twice is there twice."""
+    for number in world.woo.orders if world.woo else ():
+        assert world.woo
+        for name, times in (world.woo.told(number) + world.woo.paid_back(number)).items():
+            if times > 1:
+                yield f"woocommerce:{number} was told of {name} {times} times"
+
+
 def _facts_wrong(world: FaultyWorld, market: Market) -> Iterator[str]:
     """The ledger holds each amount once, as it stands now, under the order that it is about."""
     for number in ("", *market.orders):

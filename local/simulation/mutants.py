@@ -19,10 +19,12 @@ from local.memory import tables
 from local.memory.world import WORK
 from local.simulation import shop as shop_module
 from local.simulation.faults import FaultyTables
+from local.simulation.label_mutants import LABEL_PLANTS
 from local.simulation.market_mutants import MARKET_PLANTS
 from local.simulation.planting import Plant, planted
 from local.simulation.story import Story
 from local.simulation.till_mutants import TILL_PLANTS
+from local.simulation.woo_mutants import WOO_PLANTS
 
 MOST_SEEDS = 100
 
@@ -306,6 +308,8 @@ PLANTS = (
     buyer_in_the_log,
     *MARKET_PLANTS,
     *TILL_PLANTS,
+    *LABEL_PLANTS,
+    *WOO_PLANTS,
 )
 MUTANTS: dict[str, Plant] = {plant.__name__: plant for plant in PLANTS}
 

@@ -7,6 +7,7 @@ from chalicelib.domain.orders import Order, Return, collectible_minor, refunded_
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.store.listings import price_write, read_entry
 from local.simulation.cast import CHANNEL, Cast, Turn
+from local.simulation.market import KIND
 from local.simulation.shop import PRICE
 
 
@@ -50,7 +51,7 @@ class People:
     def close_money(self, order: Order) -> None:
         """The bank pays what is left; a marketplace does that itself."""
         is_owed = stage(order) == "settlement" and outstanding_minor(order.state) > 0
-        if order.channel == CHANNEL and is_owed and not unsent_refunds(order.state):
+        if order.channel != KIND and is_owed and not unsent_refunds(order.state):
             self._pay_out_of(order)
 
     def change_mind(self, sku: str) -> None:
@@ -60,16 +61,14 @@ class People:
 
     def _pay_out(self) -> None:
         order = self.cast.some(
-            lambda order: (
-                order.channel == CHANNEL and stage(order) == "settlement" and outstanding_minor(order.state) > 0
-            )
+            lambda order: order.channel != KIND and stage(order) == "settlement" and outstanding_minor(order.state) > 0
         )
         if order:
             self._pay_out_of(order)
 
     def _pay_out_of(self, order: Order) -> None:
         owed = outstanding_minor(order.state)
-        payout = {"channel": CHANNEL, "payout_id": self.cast.name("po"), "order_id": order.order_id}
+        payout = {"channel": order.channel, "payout_id": self.cast.name("po"), "order_id": order.order_id}
         lines = [
             {"line_id": "sale", "kind": "sale", "amount_minor": owed},
             {"line_id": "fee", "kind": "fee", "amount_minor": -1},
@@ -77,9 +76,17 @@ class People:
         message = {"payout": {**payout, "currency": "EUR", "paid_ms": 1, "lines": lines}}
         self.cast.send("settlement", message, copies=2)
 
-    def _refund(self) -> None:
+    def refund_at(self, channel: str) -> None:
+        """One of that channel's orders."""
+        self._refund(channel)
+
+    def _refund(self, channel: str = "") -> None:
         """With a return, for goodwill or a claim: a record first, then the call."""
-        order = self.cast.some(lambda order: collectible_minor(order.state) > refunded_minor(order.state))
+        order = self.cast.some(
+            lambda order: (
+                channel in ("", order.channel) and collectible_minor(order.state) > refunded_minor(order.state)
+            )
+        )
         if order:
             name = f"f{len(order.state.refunds)}"
             amount_minor = self.chance.choice((1, PRICE, 2 * PRICE))

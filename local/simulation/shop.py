@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,6 +24,9 @@ MARK = "Mx Personal-Data"  # the buyers' name, which may be nowhere but in conta
 class Shop:
     """Orders by id, as documents of the storefront's JSON; `shown` is the stock that buyers see."""
 
+    secret: Mapping[str, Any] = {"token": "t"}
+    settings: Mapping[str, Any] = {}  # of our account, beside its address
+
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.shown: dict[str, int] = {}
@@ -32,9 +35,15 @@ class Shop:
         self.parcels: dict[tuple[str, str], dict[str, int]] = {}
         self.refunds: Counter[str] = Counter()  # by order, minor units that have left
         self.cancelled: dict[tuple[str, str], dict[str, int]] = {}
+        self.binned: set[str] = set()  # what cannot be offered there for a while
+        self.gone: set[str] = set()  # orders that it will hear no more of being called off
         self.refund_ids: dict[tuple[str, str], int] = {}  # (order, refund) that it was asked for -> minor units
         self._changes = 0
         self._visible: dict[str, int] = {}  # order -> the change at which the list of changes shows it
+
+    def refs(self, sku: str) -> dict[str, str]:  # noqa: ARG002
+        """What a listing of it is known by, beside its SKU."""
+        return {}
 
     def place(self, number: str, lines: list[dict[str, Any]], payment: dict[str, Any], **more: Any) -> None:
         """A new order."""

@@ -14,11 +14,13 @@ from chalicelib.store.listings import Listing, kit_writes, listing_writes, sku_w
 from chalicelib.store.places import listing_changed_writes
 from local.simulation.buyers import Buyers
 from local.simulation.cast import COMPONENTS, KIT, Cast
+from local.simulation.dispatch import Dispatch
 from local.simulation.market import spoken
 from local.simulation.marketplace import Marketplace
 from local.simulation.people import People
 from local.simulation.till import ACCOUNT as TILL
 from local.simulation.warehouse import Warehouse
+from local.simulation.woo import KIND as WOO
 from local.simulation.world import HOSTS, FaultyWorld
 
 _ROUNDS_OF_PEACE = 6
@@ -36,8 +38,10 @@ class Story:
         self.warehouse = Warehouse(self.cast)
         self.people = People(self.cast)
         self.marketplace = Marketplace(self.cast)
+        self.dispatch = Dispatch(self.cast)
         self._pause = self.chance.choice((0, 3, 12))
-        turns = (*self.buyers.turns, *self.warehouse.turns, *self.people.turns, *self.marketplace.turns)
+        everybody = (self.buyers, self.warehouse, self.people, self.marketplace)
+        turns = [turn for each in everybody for turn in each.turns]
         self._turns = [turn for turn, weight in turns for _ in range(weight)]
 
     def run(self) -> list[str]:
@@ -52,6 +56,9 @@ class Story:
     def _run(self) -> list[str]:
         self._open()
         self.world.shop.while_pricing = self.people.change_mind
+        if self.world.woo:
+            self.world.woo.open(self.cast.skus)
+            self.world.woo.heard = self.cast.say
         for number in range(self.orders):
             self.buyers.place(f"{1000 + number}")
             for _ in range(self.chance.randint(0, self._pause)):
@@ -68,9 +75,13 @@ class Story:
         """Set up without faults: what is tested is the business, not its opening."""
         tables, now_ms, places = self.world.tables, self.world.now_ms, self.cast.places
         for account in self.cast.accounts:
-            add_account(tables, account, {"base_url": f"https://{HOSTS[account]}"})
-            self.world.secrets.kept[f"{account}/api"] = {"token": "t"}
+            shop = self.world.shops[account]
+            add_account(tables, account, {"base_url": f"https://{HOSTS[account]}", **shop.settings})
+            self.world.secrets.kept[f"{account}/api"] = shop.secret
         self.world.secrets.kept[f"{TILL}/api"] = {"key": "k"}
+        if carrier := self.world.carrier:
+            add_account(tables, carrier.account, carrier.settings)
+            self.world.secrets.kept[f"{carrier.account}/api"] = {"api_key": carrier.desk.api_key}
         set_sourcing(tables, Sourcing(places, self.chance.choice(sorted(STRATEGIES)), {"east": ("GB",)}))
         release_ms = now_ms + 3_600_000 if self.chance.random() < 0.2 else 0
         for sku in self.cast.skus:
@@ -85,34 +96,45 @@ class Story:
         for sku in self.cast.skus:
             parts = [part for part, _ in COMPONENTS] if sku == KIT else [sku]
             for account in self.cast.accounts:
-                tables.write(*listing_writes(Listing(account, sku, sku, {})))
+                tables.write(*listing_writes(Listing(account, sku, sku, self.world.shops[account].refs(sku))))
                 tables.write(*listing_changed_writes(tables, parts, [account], places, SYNC_QUEUES, now_ms))
 
     def _something_happens(self) -> None:
         self.chance.choice(self._turns)()
+        self.dispatch.get_on()
+        if self.world.woo and self.chance.random() < 0.2:
+            self.people.refund_at(WOO)
 
     def _make_peace(self) -> None:
         """No more faults; everybody does what is asked of him until nothing is left to do."""
         self._rest()
+        if woo := self.world.woo:  # what was in the bin is looked at again, as its seller would have it
+            for sku in sorted(woo.binned):
+                self.cast.send(SYNC_QUEUES[WOO], {"sku": sku})
+            woo.binned.clear()
+            self._rest()
         for payment in self.world.till.payments.values():
             payment.declines = False
-        for shop in (self.world.shop, self.world.market):
+        for shop in self.world.shops.values():
             shop.settle()
             for number, document in shop.orders.items():
                 if document["payment"]["status"] == "authorised" and "processor" not in document["payment"]:
                     document["payment"] = {"status": "paid"}
                     shop.changed(number)
-                    self.cast.send("entry", self.cast.webhook(number))
+                    self.cast.hear(number)
         # Where no word gets lost, nothing is to be found by polling.
-        polls = [f"poll_{account}" for account in self.cast.accounts if self.world.choke.mix.lost_webhook]
+        is_lost, is_mute = self.world.choke.mix.lost_webhook, self.world.woo and self.world.woo.is_mute
+        polls = [f"poll_{account}" for account in self.cast.accounts if is_lost or (account == WOO and is_mute)]
         for _ in range(_ROUNDS_OF_PEACE):
             self.world.now_ms += 90_000_000
             self.marketplace.close()
-            for schedule in (*polls, "sweep", "poll_money", "poll_returns"):
+            self.dispatch.close_day()
+            for schedule in (*polls, "sweep", "poll_money", "poll_returns", "poll_tracking"):
                 self.world.tick(schedule)
             self._rest()
             for order in self.world.orders():
                 self.people.close(order)
+                self.dispatch.close(order)
                 self.warehouse.close(order)
                 self.people.close_money(order)
             self._rest()

@@ -21,11 +21,13 @@ from chalicelib.domain.moves import MOVES
 from chalicelib.domain.orders import Order, total_units
 from chalicelib.store.accounts import channels
 from chalicelib.store.counters import read_counts
+from chalicelib.store.labels import labels_of
 from chalicelib.store.tables import Item
 from local.audit import Books, audit
 from local.memory.tables import Committed
+from local.simulation.label_verdict import bought_in_vain, forgotten_labels, label_went_back, labels_wrong, went_back
 from local.simulation.market import KIND
-from local.simulation.money_verdict import market_wrong, till_wrong
+from local.simulation.money_verdict import market_wrong, till_wrong, woo_wrong
 from local.simulation.shop import MARK, Shop
 from local.simulation.world import FaultyWorld
 
@@ -38,6 +40,7 @@ class Verdict:
     paid      the shop's orders that we have seen paid, whatever it says later
     parcels   (order, parcel) that the warehouse has sent or tried to
     brought   (order, return) whose goods the warehouse has had in its hands
+    vain      labels that were bought when their units were called off
     poisoned  how many bodies of rubbish came in
     """
 
@@ -46,20 +49,27 @@ class Verdict:
         self.paid: set[str] = set()
         self.parcels: set[tuple[str, str]] = set()
         self.brought: set[tuple[str, str]] = set()
+        self.vain: set[str] = set()
         self.poisoned = 0
         self._wrong: list[str] = []
         world.tables.watch = self._committed
         world.till.watch = self._money_moved
 
     def _committed(self, change: Committed) -> None:
-        """3: never oversold; 6: versions rise and tell a longer story; 8: nothing waits without a deadline; a held
-        order gets nothing."""
+        """3: never oversold; what is written of orders and labels gets on."""
         if change.new and change.sk.startswith("LOC#"):
             have, promised = change.new.get("on_hand", 0), change.new.get("allocated", 0)
             if not 0 <= promised <= have:
                 self._wrong.append(f"3 oversold: {promised} of {have} {change.pk} are promised at {change.sk[4:]}")
-        if change.sk != "STATE" or change.new is None:
-            return
+        if change.pk.startswith("LABELS#"):
+            self._wrong += label_went_back(change)
+            self.vain |= bought_in_vain(self.world, change)
+        if change.sk == "STATE" and change.new:
+            self._order_committed(change)
+
+    def _order_committed(self, change: Committed) -> None:
+        """6: versions rise and tell a longer story; 8: nothing waits without a deadline; a held order gets nothing."""
+        assert change.new
         after = self.world.order(change.new)
         before = self.world.order(change.old) if change.old else None
         told = after.state.timeline
@@ -70,6 +80,7 @@ class Verdict:
                 self._wrong.append(f"6 {after.order_id}: {before.state.version} is followed by {after.state.version}")
             if after.state.source < before.state.source:
                 self._wrong.append(f"6 {after.order_id}: an older word won")
+            self._wrong += went_back(before, after)
             grown = _allocated(after) > _allocated(before)
             if grown and before.state.holds:
                 self._wrong.append(f"held {after.order_id} was promised stock")
@@ -94,7 +105,10 @@ class Verdict:
             if work_due(order) or unsaid_to_channel(order):
                 self._wrong.append(f"{order.order_id} was forgotten: {work_due(order) or 'its channel'}")
         self._wrong += [f"{channel} is still paused" for channel in self.world.paused()]
+        self._wrong += forgotten_labels(self.world, self.vain)
         for channel in channels(self.world.tables):
+            if channel not in self.world.shops:
+                continue
             self._wrong += self._channel_wrong(channel, self.world.shops[channel])
 
     def of(self, accounts: Sequence[str]) -> list[str]:
@@ -115,6 +129,8 @@ class Verdict:
         if KIND in accounts:
             wrong += market_wrong(self.world, books.orders)
         wrong += till_wrong(self.world, books.orders)
+        wrong += labels_wrong(self.world)
+        wrong += woo_wrong(self.world)
         wrong += [problem for order in books.orders.values() for problem in self._stuck(order, books)]
         return wrong + self._privacy_wrong()
 
@@ -156,10 +172,13 @@ class Verdict:
         paid = document["payment"]["status"] == "paid" or order.external_id in self.paid
         if paid and state.payment.captured_minor == 0 and state.total_minor:
             wrong.append(f"{name}: a late failure lowered a paid order")
-        told = {parcel for number, parcel in shop.parcels if number == order.external_id}
+        numbers = {each.tracking_number: each.shipment_id for each in state.shipments if each.tracking_number}
+        told = {numbers.get(parcel, parcel) for number, parcel in shop.parcels if number == order.external_id}
         if told != {shipment.shipment_id for shipment in state.shipments}:
             wrong.append(f"{name}: the shop knows the parcels {sorted(told)}")
-        invented = [s.shipment_id for s in state.shipments if (name, s.shipment_id) not in self.parcels]
+        labelled = {label.label_id for label in labels_of(self.world.tables, name)}
+        sent = labelled | {parcel for order_id, parcel in self.parcels if order_id == name}
+        invented = [s.shipment_id for s in state.shipments if s.shipment_id not in sent]
         if invented:
             wrong.append(f"{name}: nobody has sent the parcels {invented}")
         confirmed = sum(refund.amount_minor for refund in state.refunds.values() if refund.status == "confirmed")
@@ -170,7 +189,7 @@ class Verdict:
             wrong.append(f"5 {name}: {paid_back} were paid back, {confirmed} wanted")
         cancelled = {name for number, name in shop.cancelled if number == order.external_id}
         ours = {n for n, each in state.cancellations.items() if any(state.quantities[i].cancelled for i in each.items)}
-        if not ours <= cancelled:
+        if not ours <= cancelled and order.external_id not in shop.gone:
             wrong.append(f"{name}: the shop was not told of {sorted(ours - cancelled)}")
         return wrong
 
@@ -213,7 +232,7 @@ class Verdict:
                 sku = key.pk.removeprefix("SKU#")
                 parts = item.get("components") or [[sku, 1]]
                 there = sum(min(units[part] // each for part, each in parts) for units in free.values())
-                if shop.shown.get(sku) != there:
+                if shop.shown.get(sku) != there and sku not in shop.binned:
                     wrong.append(f"7 {channel} shows {shop.shown.get(sku)} {sku}, there are {there}")
         return wrong
 

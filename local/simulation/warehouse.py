@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.lifecycle import asked_back, is_funded
 from chalicelib.domain.orders import Order
 from chalicelib.domain.stock import Movement
+from chalicelib.store.labels import StoredLabel
 from local.simulation.cast import KIT, Cast, Turn, may_ship, places_of
+from local.simulation.label_verdict import fits, is_recorded
+
+_OVERLOOKS = 0.1  # of the labels that are under way
 
 
 class Warehouse:
@@ -33,13 +39,27 @@ class Warehouse:
             elif word == "rejected" or not is_funded(order.state):
                 self.cast.ask(order, "fulfilment", location=place, answer="reopen")
         if may_ship(order):
-            for place in places_of(order):
+            for place in self.cast.unlabelled(order):
                 self._ship_from(order, place, whole=True)
+            for label in self.cast.labels_of(order):
+                self._ship_with(order, label)
 
     def _ship(self) -> None:
+        """By hand, and with labels that wait for it; now and then somebody overlooks a label."""
         order = self.cast.some(may_ship)
-        if order:
-            self._ship_from(order, self.chance.choice(places_of(order)), whole=self.chance.random() < 0.6)
+        if not order:
+            return
+        place = self.chance.choice(places_of(order))
+        if place in self.cast.unlabelled(order) or self.chance.random() < _OVERLOOKS:
+            self._ship_from(order, place, whole=self.chance.random() < 0.6)
+        for label in self.cast.labels_of(order):
+            self._ship_with(order, label)
+
+    def _ship_with(self, order: Order, label: StoredLabel) -> None:
+        """What a label was bought for that records no parcel by itself."""
+        if label.status == "bought" and not label.wish["ship"] and not is_recorded(order, label) and fits(order, label):
+            told = {"carrier": label.bought["carrier"], "tracking_number": label.bought["tracking_number"]}
+            self._send(order, label.wish["location"], label.wish["lines"], **told)
 
     def _ship_from(self, order: Order, place: str, *, whole: bool) -> None:
         lines = [
@@ -49,9 +69,12 @@ class Warehouse:
         ]
         if not whole:
             lines = lines[:1]
+        self._send(order, place, lines)
+
+    def _send(self, order: Order, place: str, lines: Sequence[Mapping[str, Any]], **told: str) -> None:
         name = f"p{len(order.state.shipments)}-{place}"
         self.cast.verdict.parcels.add((order.order_id, name))
-        self.cast.ask(order, "ship", shipment_id=name, location=place, shipped_ms=1, lines=lines)
+        self.cast.ask(order, "ship", shipment_id=name, location=place, shipped_ms=1, lines=lines, **told)
 
     def _answer(self) -> None:
         order = self.cast.some(places_of)

@@ -9,14 +9,16 @@ from random import Random
 
 from chalicelib.channels.registry import kind_of
 from chalicelib.domain.orders import Order
-from chalicelib.inbound import accounts, polls
+from chalicelib.inbound import accounts, polls, tracking
 from chalicelib.outbound import relay, sweep
 from chalicelib.runtime.batch import Delivery
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import channels, read_pause
 from chalicelib.store.orders import content_key, order_of
 from chalicelib.store.tables import Item
-from local.memory.world import BATCH_SIZE, MOST_RECEIVES, WORK, World
+from local.memory.world import BATCH_SIZE, LISTENERS, MOST_RECEIVES, WORK, World
+from local.simulation.carrier import HOST as CARRIER_HOST
+from local.simulation.carrier import Carrier
 from local.simulation.faults import (
     Chokepoint,
     Crash,
@@ -30,9 +32,15 @@ from local.simulation.market import KIND, TAXES, Market
 from local.simulation.shop import Shop
 from local.simulation.till import HOST as TILL_HOST
 from local.simulation.till import Till
+from local.simulation.woo import HOST as WOO_HOST
+from local.simulation.woo import KIND as WOO
+from local.simulation.woo import WooShop
 
-HOSTS = {"shop": "shop.example", KIND: "market.example"}  # by account
+HOSTS = {"shop": "shop.example", KIND: "market.example", WOO: WOO_HOST}  # by account
+_KEYLESS, _TO_KEYLESS = (CARRIER_HOST, WOO_HOST), ("labels", f"sync-{WOO}")
+_LIVES_S = {queue: function.timeout_s for queue, function in LISTENERS.items()}
 _MOST_DEPTH = 2
+_WITH_CARRIER, _WITH_WOO = 0.5, 0.5  # of all seeds
 _CONTAINERS = 3
 _STREAM = "stream"
 
@@ -41,8 +49,10 @@ SCHEDULES: dict[str, Callable[[Runtime], None]] = {
     "poll_shop": lambda runtime: polls.poll("shop", runtime),
     "sweep": lambda runtime: sweep.sweep_due(runtime),
     f"poll_{KIND}": lambda runtime: polls.poll(KIND, runtime),
+    f"poll_{WOO}": lambda runtime: polls.poll(WOO, runtime),
     "poll_money": lambda runtime: accounts.JOBS["poll_money"](runtime),
     "poll_returns": lambda runtime: accounts.JOBS["poll_returns"](runtime),
+    "poll_tracking": lambda runtime: tracking.ask_carriers(runtime),
 }
 
 
@@ -56,8 +66,19 @@ class FaultyWorld(World):
         self.shops: dict[str, Shop] = {"shop": self.shop, KIND: self.market}  # by account
         self.choke = Chokepoint(self.chance, draw_mix(self.chance), self._rival)
         self.till = Till(lambda: self.now_ms)
-        hosts = {HOSTS[name]: shop for name, shop in self.shops.items()}
-        self.transport = FaultyTransport({**hosts, TILL_HOST: self.till}, self.choke)
+        apart = Random(seed ^ 0xCA221E2)  # so that the seeds without them tell the stories they always did
+        self.carrier = Carrier(apart, lambda: self.now_ms) if apart.random() < _WITH_CARRIER else None
+        self.woo = WooShop(apart) if apart.random() < _WITH_WOO else None
+        if self.woo:
+            self.shops[WOO] = self.woo
+        self.hosts = {name: HOSTS[name] for name in self.shops}  # that may be evicting us
+        answering = {HOSTS[name]: shop for name, shop in self.shops.items()}
+        if self.carrier:
+            self.hosts[self.carrier.account] = CARRIER_HOST
+            answering[CARRIER_HOST] = self.carrier
+        idle = {name for name, is_open in (("poll_tracking", self.carrier), (f"poll_{WOO}", self.woo)) if not is_open}
+        self.schedules = sorted(SCHEDULES.keys() - idle)
+        self.transport = FaultyTransport({**answering, TILL_HOST: self.till}, self.choke, self._is_over)
         super().__init__(transport=self.transport)
         faulty = FaultyTables(self.tables, self.choke)
         faulty.queues = FaultyQueues(self.queues, self.choke)
@@ -73,6 +94,7 @@ class FaultyWorld(World):
         self._read: dict[tuple[str, int], Order] = {}
         self._depth = 0
         self._skew_ms = 0
+        self._ends_ms = 0
         self._relaying = False
         self._streamed: list[relay.Record] = []
         self._clogged: set[str] = set()
@@ -104,17 +126,25 @@ class FaultyWorld(World):
         if ready and (not self.choke.active or self.chance.random() < 0.9):
             self._deliver_some(self.chance.choice(ready))
         elif self.choke.active:
-            self.tick(self.chance.choice(sorted(SCHEDULES)))
+            self.tick(self.chance.choice(self.schedules))
 
     def tick(self, schedule: str) -> None:
         """A schedule fires."""
         self._invoke(schedule, lambda: SCHEDULES[schedule](self.runtime))
+
+    def request(self, name: str, run: Callable[[Runtime], object]) -> None:
+        """Somebody asks something of the API."""
+        self._invoke(name, lambda: run(self.runtime))
 
     def heal(self) -> None:
         """No more faults; work off all that is left. What died too often is driven again, as a person would."""
         self.choke.active = False
         self.transport.is_out = False
         self.transport.evicting.clear()
+        if self.carrier:
+            self.carrier.settle()
+        if self.woo:
+            self.woo.calm()
         self._clogged.clear()
         self._skew_ms = 0
         for _ in range(3):
@@ -152,7 +182,7 @@ class FaultyWorld(World):
         elif self.transport.is_out and self.chance.random() < 0.1:
             self.transport.is_out = False
         if self.choke.strikes("eviction"):
-            self.transport.evicting.add(self.chance.choice(sorted(HOSTS.values())))
+            self.transport.evicting.add(self.chance.choice(sorted(self.hosts.values())))
         elif self.transport.evicting and self.chance.random() < 0.05:
             self.transport.evicting.clear()
 
@@ -164,14 +194,21 @@ class FaultyWorld(World):
             finally:
                 self._depth -= 1
 
+    def _is_over(self, host: str) -> bool:
+        """Whether Lambda has ended this invocation. Who takes no key relies on that, and on clocks that are right."""
+        return host in _KEYLESS and self.choke.active and self.now_ms > self._ends_ms
+
     def _invoke(self, name: str, run: Callable[[], object]) -> bool:
         """One invocation, in one of the containers that are warm; whether it came to its end. One whose clock is off
         is a container of its own."""
         before, self._now = self._now, name
         skew_ms, self._skew_ms = self._skew_ms, 0
+        ends_ms, self._ends_ms = self._ends_ms, self.now_ms + _LIVES_S.get(name, 60) * 1000
         container, self.runtime = self.runtime, self.chance.choice(self._warm)
         if self.choke.strikes("skew"):
             self._skew_ms = self.chance.choice((-20_000, 60_000, 900_000))
+            if name in _TO_KEYLESS:
+                self._skew_ms = min(self._skew_ms, 20_000)
             self.runtime = dataclasses.replace(self.runtime, leases={}, _kept={})
         self.choke.note(name)
         try:
@@ -180,7 +217,7 @@ class FaultyWorld(World):
             self.choke.note("died")
             return False
         finally:
-            self._now, self._skew_ms, self.runtime = before, skew_ms, container
+            self._now, self._skew_ms, self._ends_ms, self.runtime = before, skew_ms, ends_ms, container
         return True
 
     def _relay_some(self) -> None:

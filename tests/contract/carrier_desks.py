@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+from chalicelib.channels.budgets import Budget, Unlimited
 from chalicelib.channels.carrier_port import Address, CarrierClient, Label, LabelRequest, Package
 from chalicelib.channels.carriers import carrier_class
 from chalicelib.channels.memory import JobsInMemory
@@ -33,6 +34,7 @@ class Counter:
     kind: str
     desk: Desk
     jobs: JobsInMemory = field(default_factory=JobsInMemory)
+    budget: Budget = field(default_factory=Unlimited)
     sent: list[HttpRequest] = field(default_factory=list)
     lose: Callable[[HttpRequest], bool] = lambda _request: False
 
@@ -40,7 +42,7 @@ class Counter:
         """A client as a new invocation makes it: nothing is left but the jobs."""
         credentials = {"api_key": self.desk.api_key}
         now_ms = int(self.desk.now.timestamp() * 1000)
-        return carrier_class(self.kind)(self.wire, {"base_url": BASE}, credentials, self.jobs, now_ms)
+        return carrier_class(self.kind)(self.wire, {"base_url": BASE}, credentials, self.jobs, now_ms, self.budget)
 
     def wire(self, request: HttpRequest) -> HttpResponse:
         self.sent.append(request)

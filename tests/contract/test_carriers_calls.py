@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carrier_port import AddressVerdict, Package
-from chalicelib.channels.carrier_wire import inches, ounces
+from chalicelib.channels.carrier_wire import inches, ounces, ounces_within
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.signatures import verify_easypost, verify_token
 from chalicelib.domain.errors import Refused
@@ -90,6 +91,7 @@ def test_what_shippo_is_asked_has_the_fields_of_its_recorded_calls() -> None:
 
 @pytest.mark.parametrize("grams", [1, 28, 29, 500, 30_000])
 def test_weight_is_never_told_too_light_nor_a_tenth_too_heavy(grams: int) -> None:
+    assert 0 < ounces_within(grams) <= grams / 28.349523125 < ounces_within(grams) + 0.001
     assert 0 <= ounces(grams) * 28.349523125 - grams < 2.84
     assert 0 <= inches(grams) * 25.4 - grams < 2.55
 
@@ -139,7 +141,7 @@ def test_a_file_whose_address_is_no_longer_good_is_found_again(kind: str) -> Non
 def test_nothing_is_sent_in_the_clear(kind: str) -> None:
     at = counter(kind)
     with pytest.raises(Refused):
-        carrier_class(kind)(at.wire, {"base_url": "http://carriers.example"}, {"api_key": "k"}, at.jobs, 0)
+        carrier_class(kind)(at.wire, {"base_url": "http://carriers.example"}, {"api_key": "k"}, at.jobs, 0, Unlimited())
     assert at.sent == []
 
 

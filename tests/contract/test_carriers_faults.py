@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from chalicelib.channels.carrier_port import Label
-from chalicelib.domain.errors import Busy, Refused, Unauthorised
+from chalicelib.channels.carriers import carrier_plans
+from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
 from local.carriers.shippo import Shippo
 from local.marketplaces.faults import FaultDie, Faults
 from tests.contract.carrier_desks import KINDS, PURCHASES, WISH, Counter, counter
@@ -46,7 +47,7 @@ def test_a_lost_answer_to_a_purchase_ends_in_one_label(kind: str) -> None:
     with pytest.raises(Busy):
         at.client().buy(WISH, rates[0])
     assert len(at.desk.state.labels) == 1
-    at.later(seconds=61)
+    at.later(seconds=151)
     label = at.client().buy(WISH, rates[1])  # even when another offer is named now
     assert (label.service, label.amount_minor) == (rates[0].service, rates[0].amount_minor)
     assert at.client().buy(WISH, rates[0]) == label
@@ -90,13 +91,65 @@ def test_a_purchase_under_way_at_shippo_is_waited_for_before_anything_is_bought_
     with pytest.raises(Busy):
         at.client().buy(WISH, rate)
     at.desk.die.faults = Faults()
-    at.later(seconds=59)
+    at.later(seconds=149)
     with pytest.raises(Busy):
         at.client().buy(WISH, rate)
     assert at.desk.state.labels == []
     at.later(seconds=1)
     at.client().buy(WISH, rate)
     assert len(at.desk.state.labels) == 1
+
+
+class Short:
+    """A budget that one kind of call has used up."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation, self.drained = operation, list[tuple[str, int]]()
+
+    def spend(self, operation: str) -> None:
+        if operation == self.operation:
+            raise OverBudget("used up", after_s=7)
+
+    def correct(self, operation: str, rate_per_s: float) -> None:
+        """Nothing to correct."""
+
+    def drain(self, operation: str, after_s: int) -> None:
+        self.drained.append((operation, after_s))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_purchase_that_was_not_sent_need_not_be_waited_for(kind: str) -> None:
+    at = counter(kind)
+    rate = at.client().rates(WISH)[0]
+    at.budget = Short("post")
+    sent = len(at.sent)
+    with pytest.raises(OverBudget):
+        at.client().buy(WISH, rate)
+    assert [request.method for request in at.sent[sent:] if request.method == "POST"] == []
+    at.budget = Short("")
+    assert at.client().buy(WISH, rate).tracking_number
+    assert len(at.desk.state.labels) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_refused_call_drains_the_budget_of_its_kind_for_as_long_as_the_answer_says(kind: str) -> None:
+    at = counter(kind)
+    at.budget = short = Short("")
+    at.desk.die.faults = Faults(throttled=1.0)
+    with pytest.raises(Busy):
+        at.client().rates(WISH)
+    assert short.drained == [("post", 1)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_call_has_a_plan_within_what_is_published(kind: str) -> None:
+    plans = carrier_plans(kind)
+    assert set(plans) == {"get", "list", "post"}
+    published = {"easypost": {"list": 5}, "shippo": {"post": 500, "get": 4_000, "list": 50}}[kind]
+    window_s = {"easypost": 1, "shippo": 60}[kind]
+    for operation, most in published.items():
+        plan = plans[operation]
+        assert plan.burst + plan.rate_per_s * window_s <= most + 1e-9
 
 
 def test_a_queued_purchase_is_busy_and_then_the_label() -> None:
@@ -121,7 +174,7 @@ def test_a_purchase_that_failed_is_refused_with_its_code_and_may_be_made_again()
     at.lose = lambda request: request.method == "POST"  # the failed one must not be taken for the lost one
     with pytest.raises(Busy):
         at.client().buy(WISH, rate)
-    at.later(seconds=61)
+    at.later(seconds=151)
     at.client().buy(WISH, rate)
     assert len(at.desk.state.labels) == 1
 

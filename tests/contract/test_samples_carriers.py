@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carrier_port import Label, Rate
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.easypost.notifications import tracker_events
@@ -51,7 +52,7 @@ def client(kind: str, jobs: JobsInMemory, *answers: Any) -> Any:
     def wire(_request: HttpRequest) -> HttpResponse:
         return HttpResponse(200, {}, json.dumps(left.pop(0)).encode())
 
-    return carrier_class(kind)(wire, {}, {"api_key": "k"}, jobs, 1_000_000)
+    return carrier_class(kind)(wire, {}, {"api_key": "k"}, jobs, 1_000_000, Unlimited())
 
 
 def test_offers_of_a_recorded_easypost_shipment_are_read() -> None:

@@ -15,6 +15,7 @@ from chalicelib.store.contacts import buyer_of, contact_write, read_contact, tra
 from chalicelib.store.labels import StoredLabel, keep_new_label
 from chalicelib.store.orders import read_order
 from local.carriers.desk import UNKNOWN_POSTCODE
+from local.marketplaces.faults import Faults
 from local.marketplaces.shop import ShopStandIn
 from tests.contract.carrier_desks import BASE, PURCHASES
 from tests.integration.label_trade import (
@@ -74,6 +75,19 @@ def test_the_purchase_that_was_begun_is_ended_though_the_order_is_held_meanwhile
     assert call(client, "DELETE", f"{ORDER}/holds/fraud")[0] == 202
     world.run()
     assert (world.sold(), len(world.order().state.shipments)) == (1, 1)
+
+
+def test_a_label_of_an_order_that_a_line_made_unpaid_is_bought_when_that_is_paid(world: Trade, client: Client) -> None:
+    lines = [
+        {"id": name, "sku": "MUG", "quantity": units, "unit_price": "5.00"} for name, units in (("1", 2), ("2", 1))
+    ]
+    edited = {"total": "15.00", "lines": lines, "ship_to": ADDRESS, "customer": {"name": "A Buyer"}}
+    assert call(client, "POST", f"{ORDER}/labels", {**WISH, "lines": ONE})[0] == 202
+    part = {"status": "paid", "captured": "10.00"}
+    send(world, document(at="2026-01-05T11:00:00Z", payment=part, **edited))  # before the worker has its turn
+    assert (world.sold(), shown(client)["status"]) == (0, "wanted")
+    send(world, document(at="2026-01-05T12:00:00Z", **edited))
+    assert (world.sold(), shown(client)["status"], len(world.order().state.shipments)) == (1, "bought", 1)
 
 
 def test_what_is_being_bought_does_not_change(world: Trade, client: Client) -> None:
@@ -169,6 +183,20 @@ def test_of_two_labels_the_one_that_nobody_sells_stops_no_other_for_ever(world: 
     world.run()
     assert (shown(client, "A-dear")["status"], shown(client)["status"]) == ("voided", "bought")
     assert ([each.shipment_id for each in world.order().state.shipments], world.order().state.holds) == (["L1"], ())
+
+
+def test_a_service_that_is_asked_too_often_is_left_alone_by_all_labels_for_as_long_as_it_says(
+    world: Trade, client: Client
+) -> None:
+    world.at.desk.die.faults = Faults(throttled=1.0)
+    for name in ("L1", "L2", "L3"):
+        assert call(client, "POST", f"{ORDER}/labels", {**WISH, "label_id": name, "ship": False})[0] == 202
+    world.run()
+    assert len(world.at.sent) == 1
+    world.at.desk.die.faults = Faults()
+    for _ in range(3):
+        world.later(minutes=1)
+    assert world.sold() == 3
 
 
 @pytest.mark.parametrize("trouble", ["busy", "refused", "bug"])

@@ -8,24 +8,42 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, LabelRequest, Package, Rate, TrackingEvent
-from chalicelib.channels.carrier_wire import CarrierWire, days_of, inches, ounces, postal
+from chalicelib.channels.budgets import Budget
+from chalicelib.channels.carrier_port import (
+    Address,
+    AddressVerdict,
+    Customs,
+    CustomsItem,
+    Label,
+    LabelRequest,
+    Package,
+    Rate,
+    TrackingEvent,
+)
+from chalicelib.channels.carrier_wire import (
+    MOST_PAGES,
+    PAGE,
+    CarrierWire,
+    days_of,
+    inches,
+    ounces,
+    ounces_within,
+    path_of,
+    postal,
+    since,
+)
 from chalicelib.channels.easypost import setup
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, Refused, Unreadable
+from chalicelib.domain.money import to_text
 
 BASE_URL = "https://api.easypost.com/v2"
 
-_PAGE = 100
-_MOST_PAGES = 50
-_SKEW_MS = 600_000  # how far their clock may be behind ours
 _REFUSED_REFUNDS = ("rejected", "not_applicable")
 
 
@@ -39,9 +57,11 @@ class EasypostClient:
         credentials: Mapping[str, Any],
         jobs: Jobs,
         now_ms: int,
+        budget: Budget,
     ) -> None:
         key = base64.b64encode(f"{credentials['api_key']}:".encode()).decode()
-        self._wire = CarrierWire(transport, str(account.get("base_url") or BASE_URL), f"Basic {key}", "EasyPost")
+        base_url = str(account.get("base_url") or BASE_URL)
+        self._wire = CarrierWire(transport, base_url, f"Basic {key}", "EasyPost", budget)
         self._jobs = jobs
         self._now_ms = now_ms
 
@@ -67,10 +87,10 @@ class EasypostClient:
 
         Raises `Refused` label_not_void when the carrier keeps the money.
         """
-        path = _path(label.refs["shipment_id"])
-        shipment = self._wire.get(path)
+        path = ("shipments", label.refs["shipment_id"])
+        shipment = self._wire.get(*path)
         if not shipment.has("refund_status"):
-            shipment = self._wire.post(f"{path}/refund", {})
+            shipment = self._wire.post(path_of(*path, "refund"), {})
         status = shipment.text("refund_status")
         if status in _REFUSED_REFUNDS:
             raise Refused("label_not_void", f"EasyPost says {status}: the label is paid for")
@@ -81,7 +101,7 @@ class EasypostClient:
         try:
             return self._wire.file(label.file_url)
         except Refused:
-            return self._wire.file(_label(self._wire.get(_path(label.refs["shipment_id"]))).file_url)
+            return self._wire.file(_label(self._wire.get("shipments", label.refs["shipment_id"])).file_url)
 
     def track(self, tracking_number: str, carrier: str) -> Sequence[TrackingEvent]:
         """What is known of a parcel, oldest first. EasyPost gives the tracker that is there already."""
@@ -110,7 +130,7 @@ class EasypostClient:
         name = f"label-{wish.label_id}"
         job = self._jobs.get(name)
         if job and job.get("shipment_id"):
-            return self._wire.get(_path(str(job["shipment_id"])))
+            return self._wire.get("shipments", str(job["shipment_id"]))
         asked_ms = int(job["asked_ms"]) if job else self._now_ms
         shipment = self._lost(wish.label_id, asked_ms) if job else None
         if shipment is None:
@@ -125,10 +145,9 @@ class EasypostClient:
     def _lost(self, label_id: str, asked_ms: int) -> Node | None:
         """A shipment that was made since then under this reference. The list shows the newest first, and unless told
         otherwise only what is bought."""
-        start = datetime.fromtimestamp((asked_ms - _SKEW_MS) // 1000, UTC)
-        query = {"page_size": str(_PAGE), "purchased": "false", "start_datetime": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
-        for _ in range(_MOST_PAGES):
-            page = self._wire.get(f"/shipments?{urlencode(query)}")
+        query = {"page_size": str(PAGE), "purchased": "false", "start_datetime": since(asked_ms)}
+        for _ in range(MOST_PAGES):
+            page = self._wire.list("/shipments", query)
             shipments = page.each("shipments")
             found = next((each for each in shipments if each.text("reference") == label_id), None)
             if found is not None or not shipments or not page.flag("has_more"):
@@ -139,25 +158,48 @@ class EasypostClient:
     def _bought(self, shipment_id: str, rate_id: str) -> Node:
         """Another worker may have bought it in between: then EasyPost refuses, and the label is there."""
         try:
-            return self._wire.post(f"{_path(shipment_id)}/buy", {"rate": {"id": rate_id}})
+            return self._wire.post(path_of("shipments", shipment_id, "buy"), {"rate": {"id": rate_id}})
         except Refused:
-            shipment = self._wire.get(_path(shipment_id))
+            shipment = self._wire.get("shipments", shipment_id)
             if not shipment.has("postage_label"):
                 raise
             return shipment
 
 
-def _path(shipment_id: str) -> str:
-    return f"/shipments/{quote(shipment_id, safe='')}"
-
-
 def _asked(wish: LabelRequest) -> dict[str, Any]:
+    declared = {"customs_info": _customs(wish.customs)} if wish.customs else {}
     return {
         "reference": wish.label_id,
         "from_address": postal(wish.sender),
         "to_address": postal(wish.recipient),
         "parcel": _parcel(wish.package),
         "options": {"label_format": wish.file_format.upper()},
+        **declared,
+    }
+
+
+def _customs(customs: Customs) -> dict[str, Any]:
+    """Values and weights are those of all units. Source: docs.easypost.com, customs infos and customs items."""
+    return {
+        "contents_type": customs.contents,
+        "customs_certify": True,
+        "customs_signer": customs.signer,
+        "non_delivery_option": customs.non_delivery,
+        "restriction_type": "none",
+        **({"eel_pfc": customs.eel_pfc} if customs.eel_pfc else {}),
+        "customs_items": [_customs_item(item) for item in customs.items],
+    }
+
+
+def _customs_item(item: CustomsItem) -> dict[str, Any]:
+    return {
+        "description": item.description,
+        "quantity": item.units,
+        "weight": ounces_within(item.weight_g),
+        "value": float(to_text(item.value_minor, item.currency)),
+        "currency": item.currency,
+        "origin_country": item.origin_country,
+        **({"hs_tariff_number": item.hs_code} if item.hs_code else {}),
     }
 
 

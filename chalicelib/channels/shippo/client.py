@@ -7,27 +7,38 @@ made, and an answer that was lost is looked for among the transactions of its ra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, LabelRequest, Package, Rate, TrackingEvent
-from chalicelib.channels.carrier_wire import CarrierWire, days_of, postal
+from chalicelib.channels.budgets import Budget
+from chalicelib.channels.carrier_port import (
+    Address,
+    AddressVerdict,
+    Customs,
+    CustomsItem,
+    Label,
+    LabelRequest,
+    Package,
+    Rate,
+    TrackingEvent,
+)
+from chalicelib.channels.carrier_wire import MOST_PAGES, PAGE, CarrierWire, days_of, postal, since
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
 from chalicelib.channels.shippo import setup
 from chalicelib.channels.shippo.notifications import track_events
 from chalicelib.channels.transport import Transport
-from chalicelib.domain.errors import Busy, Refused, Unreadable
+from chalicelib.domain.errors import Busy, OverBudget, Refused, Unreadable
+from chalicelib.domain.money import to_text
 
 BASE_URL = "https://api.goshippo.com"
-SETTLED_MS = 60_000  # a purchase whose answer was lost may still be under way for so long
+SETTLED_MS = (
+    150_000  # a purchase without an answer may be under way for so long: the Lambda lives for 90 s, then Shippo
+)
 
-_PAGE = 100
-_MOST_PAGES = 50
-_SKEW_MS = 600_000  # how far their clock may be behind ours
 _LONGEST_METADATA = 100
+_CONTENTS = {"returned_goods": "RETURN_MERCHANDISE"}
 _BOUGHT = ("SUCCESS", "REFUNDED", "REFUNDPENDING", "REFUNDREJECTED")
 
 
@@ -41,9 +52,11 @@ class ShippoClient:
         credentials: Mapping[str, Any],
         jobs: Jobs,
         now_ms: int,
+        budget: Budget,
     ) -> None:
         authorization = f"ShippoToken {credentials['api_key']}"
-        self._wire = CarrierWire(transport, str(account.get("base_url") or BASE_URL), authorization, "Shippo")
+        base_url = str(account.get("base_url") or BASE_URL)
+        self._wire = CarrierWire(transport, base_url, authorization, "Shippo", budget)
         self._is_test = str(credentials["api_key"]).startswith("shippo_test_")
         self._jobs = jobs
         self._now_ms = now_ms
@@ -74,7 +87,7 @@ class ShippoClient:
         Raises `Refused` label_not_void when the carrier keeps the money.
         """
         transaction_id = label.refs["transaction_id"]
-        status = self._wire.get(_path("transactions", transaction_id)).text("status")
+        status = self._wire.get("transactions", transaction_id).text("status")
         if status == "SUCCESS":
             refund = self._wire.post("/refunds/", {"transaction": transaction_id, "async": False})
             status = {"SUCCESS": "REFUNDED", "ERROR": "REFUNDREJECTED"}.get(refund.text("status"), "REFUNDPENDING")
@@ -87,12 +100,12 @@ class ShippoClient:
         try:
             return self._wire.file(label.file_url)
         except Refused:
-            return self._wire.file(_url(self._wire.get(_path("transactions", label.refs["transaction_id"]))))
+            return self._wire.file(_url(self._wire.get("transactions", label.refs["transaction_id"])))
 
     def track(self, tracking_number: str, carrier: str) -> Sequence[TrackingEvent]:
         """What is known of a parcel, oldest first. `carrier` may be a name (DHL Express) or Shippo's token for it."""
         token = "_".join(carrier.lower().split())
-        return track_events(self._wire.get(_path("tracks", token, tracking_number)))
+        return track_events(self._wire.get("tracks", token, tracking_number))
 
     def check_address(self, address: Address) -> AddressVerdict:
         """Whether Shippo finds the address among those that are delivered to."""
@@ -114,7 +127,7 @@ class ShippoClient:
         name = _job_name(wish)
         job = dict(self._jobs.get(name) or {})
         if job.get("shipment_id"):
-            return self._wire.get(_path("shipments", str(job["shipment_id"])))
+            return self._wire.get("shipments", str(job["shipment_id"]))
         shipment = self._lost(wish.label_id, int(job["asked_ms"])) if "asked_ms" in job else None
         if shipment is None:
             asked = _asked(wish)
@@ -129,14 +142,13 @@ class ShippoClient:
 
     def _lost(self, label_id: str, asked_ms: int) -> Node | None:
         """A shipment that was made since then with this label's id."""
-        start = datetime.fromtimestamp((asked_ms - _SKEW_MS) // 1000, UTC)
-        return self._first("/shipments/", {"object_created_gte": f"{start:%Y-%m-%dT%H:%M:%SZ}"}, label_id, ())
+        return self._first("/shipments/", {"object_created_gte": since(asked_ms)}, label_id, ())
 
     def _found(self, wish: LabelRequest, job: Mapping[str, Any]) -> Node | None:
         """The transaction of the purchase that the job remembers; None when there was none and will be none."""
         buying = job["buying"]
         if buying.get("transaction_id"):
-            return self._wire.get(_path("transactions", str(buying["transaction_id"])))
+            return self._wire.get("transactions", str(buying["transaction_id"]))
         failed = job.get("failed", ())
         found = self._first("/transactions/", {"rate": str(buying["rate_id"])}, wish.label_id, failed)
         if found is None and self._now_ms - int(buying["at_ms"]) < SETTLED_MS:
@@ -145,8 +157,8 @@ class ShippoClient:
 
     def _first(self, path: str, query: Mapping[str, str], label_id: str, without: Sequence[str]) -> Node | None:
         """The first object of a list that carries this label's id."""
-        for page in range(1, _MOST_PAGES + 1):
-            answer = self._wire.get(f"{path}?{urlencode({**query, 'results': str(_PAGE), 'page': str(page)})}")
+        for page in range(1, MOST_PAGES + 1):
+            answer = self._wire.list(path, {**query, "results": str(PAGE), "page": str(page)})
             for each in answer.each("results"):
                 if each.text("metadata") == label_id and each.text("object_id") not in without:
                     return each
@@ -155,7 +167,7 @@ class ShippoClient:
         return None
 
     def _purchase(self, wish: LabelRequest, rate: Rate, name: str, job: dict[str, Any]) -> Node:
-        """Buy; the job says so first. A refusal is certain: nothing was bought."""
+        """Buy; the job says so first. A refusal is certain, and so is what was not sent: nothing was bought."""
         job["buying"] = {
             "rate_id": rate.refs["rate_id"],
             "carrier": rate.carrier,
@@ -168,7 +180,7 @@ class ShippoClient:
         asked = {"rate": rate.refs["rate_id"], "label_file_type": wish.file_format.upper(), "metadata": wish.label_id}
         try:
             return self._wire.post("/transactions/", {**asked, "async": False})
-        except Refused:
+        except (Refused, OverBudget):
             del job["buying"]
             self._jobs.put(name, job)
             raise
@@ -203,17 +215,47 @@ def _job_name(wish: LabelRequest) -> str:
     return f"label-{wish.label_id}"
 
 
-def _path(*parts: str) -> str:
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
-
-
 def _asked(wish: LabelRequest) -> dict[str, Any]:
+    declared = {"customs_declaration": _customs(wish.customs)} if wish.customs else {}
     return {
         "address_from": postal(wish.sender),
         "address_to": postal(wish.recipient),
         "parcels": [_parcel(wish.package)],
         "metadata": wish.label_id,
         "async": False,
+        **declared,
+    }
+
+
+def _customs(customs: Customs) -> dict[str, Any]:
+    """Values and weights are those of all units. Source: the models of Shippo's SDK, customs declarations and items."""
+    return {
+        "contents_type": _CONTENTS.get(customs.contents, customs.contents.upper()),
+        "certify": True,
+        "certify_signer": customs.signer,
+        "non_delivery_option": customs.non_delivery.upper(),
+        **_export(customs.eel_pfc),
+        "items": [_customs_item(item) for item in customs.items],
+    }
+
+
+def _export(eel_pfc: str) -> dict[str, str]:
+    """NOEEI 30.37(a) is NOEEI_30_37_a here, and a number of its own kind goes beside the word AES_ITN."""
+    if eel_pfc.startswith("AES "):
+        return {"eel_pfc": "AES_ITN", "aes_itn": eel_pfc}
+    return {"eel_pfc": re.sub(r"[ .(]", "_", eel_pfc).rstrip(")")} if eel_pfc else {}
+
+
+def _customs_item(item: CustomsItem) -> dict[str, Any]:
+    return {
+        "description": item.description,
+        "quantity": item.units,
+        "net_weight": str(item.weight_g),
+        "mass_unit": "g",
+        "value_amount": to_text(item.value_minor, item.currency),
+        "value_currency": item.currency,
+        "origin_country": item.origin_country,
+        **({"tariff_number": item.hs_code} if item.hs_code else {}),
     }
 
 

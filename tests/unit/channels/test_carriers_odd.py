@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import Node
@@ -35,7 +36,7 @@ def client(kind: str, body: Any, status: int = 200) -> Any:
     def wire(_request: HttpRequest) -> HttpResponse:
         return HttpResponse(status, {}, json.dumps(body).encode())
 
-    return carrier_class(kind)(wire, {}, {"api_key": "k"}, JobsInMemory(), 1_000_000)
+    return carrier_class(kind)(wire, {}, {"api_key": "k"}, JobsInMemory(), 1_000_000, Unlimited())
 
 
 @pytest.mark.parametrize("secrets", [[], [""], [" "]])

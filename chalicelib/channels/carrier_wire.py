@@ -57,7 +57,7 @@ class CarrierWire:
         """The object, as it is now to be."""
         return self._call("post", "PUT", path, body)
 
-    def listed(self, path: str) -> list[Node]:
+    def listed(self, path: str) -> Sequence[Node]:
         """The objects of an answer that is a bare list."""
         return Node({"list": self._answer("list", "GET", path, None)}).each("list")
 

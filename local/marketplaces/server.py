@@ -1,7 +1,8 @@
 """Serves the marketplaces over HTTP and lets time pass: sells, delivers, saves.
 
 Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_control/state, POST /_control/sell
-{"marketplace", "n"?, "sku"?}, POST /_control/pause, /_control/resume, /_control/faults {field of Faults: value},
+{"marketplace", "n"?, "sku"?} and of own shops {"referral"?: "facebook", "authorised"?: true}, POST /_control/pause,
+/_control/resume, /_control/faults {field of Faults: value}, /_control/webhooks {"woocommerce": whether it has any},
 /_control/ask_to_cancel and /_control/send_back {"marketplace", "order_id"} for a buyer of Amazon or eBay,
 /_control/pay_out.
 """
@@ -28,6 +29,8 @@ TICK_S = 0.25
 SAVE_EVERY_S = 5.0
 DELIVERY_WORKERS = 4
 Deliver = Callable[[Delivery], bool]
+_OWN_SHOPS = ("shopify", "woocommerce")
+_TELLING = tuple(f"POST /_control/{name}" for name in ("faults", "webhooks", "pay_out")) + ("GET /_control/state",)
 _FAULTS = TypeAdapter(Faults)
 _WRONG = (ValidationError, ValueError, KeyError, TypeError, AttributeError, StopIteration, NotImplementedError)
 
@@ -109,8 +112,9 @@ class MarketplaceServer:
             body: dict[str, Any] = request.json() if request.body else {}
             if call == "POST /_control/sell":
                 self.world.now = utc_now()
-                ids = self.world.sell(body["marketplace"], int(body.get("n", 1)), body.get("sku"))
-                return json_response(200, {"order_ids": ids})
+                return json_response(200, {"order_ids": self._sell(**body)})
+            if call == "POST /_control/webhooks":
+                self.world.webhooks_on = bool(body["woocommerce"])
             if call in {"POST /_control/ask_to_cancel", "POST /_control/send_back"}:
                 return json_response(200, self._of_a_buyer(call.rpartition("/")[2], body))
             if call == "POST /_control/pay_out":
@@ -129,9 +133,18 @@ class MarketplaceServer:
             return json_response(400, {"error": str(error)})
         if call in {"POST /_control/pause", "POST /_control/resume"}:
             self.world.paused = call.endswith("pause")
-        elif call not in {"POST /_control/faults", "POST /_control/pay_out", "GET /_control/state"}:
+        elif call not in _TELLING:
             return json_response(404, {"error": f"no such path: {request.path}"})
         return json_response(200, self.world.summary())
+
+    def _sell(
+        self, marketplace: str, n: int = 1, sku: str | None = None, *, referral: str = "", authorised: bool = False
+    ) -> list[str]:
+        if (referral or authorised) and marketplace not in _OWN_SHOPS:
+            raise ValueError(f"referral and authorised are of {' and '.join(_OWN_SHOPS)} alone")
+        if referral not in ("", "facebook"):
+            raise ValueError("referral must be facebook")
+        return self.world.sell(marketplace, n, sku, authorised=authorised, referred=bool(referral))
 
     def _of_a_buyer(self, wish: str, body: dict[str, Any]) -> dict[str, Any]:
         market = self.world.markets[body["marketplace"]]

@@ -7,6 +7,7 @@ Sources: shopify.dev client-credentials-grant (24 h token), the schema admin_202
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from local.marketplaces import shopify_graphql, shopify_payments, shopify_webhooks
@@ -14,7 +15,7 @@ from local.marketplaces.catalogue import Listing, shopify_inventory_item_id
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Sale, ShelfListing
-from local.marketplaces.shopify_back_office import ShopOffice
+from local.marketplaces.shopify_back_office import Payment, ShopOffice
 from local.marketplaces.throttle import TokenBucket
 from local.marketplaces.wire import RefusalError, Request, Response, json_response
 
@@ -27,6 +28,7 @@ SCOPES = (
 # The standard plan: 2,000 points at most, 100 restored a second.
 COST_CEILING = 2000
 COST_RESTORED_PER_S = 100
+HELD = timedelta(days=7)  # how long a card's money can be captured
 
 
 class Shopify(Market):
@@ -84,6 +86,10 @@ class Shopify(Market):
     def sale_of(self, order_gid: str) -> Sale | None:
         """The order behind gid://shopify/Order/N."""
         return self.shelf.sales.get(order_gid.removeprefix("gid://shopify/Order/"))
+
+    def authorise(self, sale: Sale) -> Payment:
+        """The money is held for a week."""
+        return shopify_payments.authorise(self, sale, sale.placed_at + HELD)
 
     def webhooks(self, change: Change) -> list[shopify_webhooks.Webhook]:
         """The deliveries that this change causes, with the order as it is now."""

@@ -140,10 +140,11 @@ class Marketplaces:
         self.ebay.pay_out(now)
         shopify_balance.pay_out(self.shopify, now)
 
-    def sell(self, marketplace: str, count: int = 1, sku: str | None = None) -> list[str]:
-        """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out."""
+    def sell(self, marketplace: str, count: int = 1, sku: str | None = None, **as_wished: bool) -> list[str]:
+        """Sells on demand (`as_wished`: of `Market.sell`); returns the ids of the orders, fewer than `count` when stock
+        runs out."""
         rng = self.dice["sales"].rng
-        sales = [self.markets[marketplace].sell(rng, self.now, sku) for _ in range(count)]
+        sales = [self.markets[marketplace].sell(rng, self.now, sku, **as_wished) for _ in range(count)]
         return [sale.order_id for sale in sales if sale]
 
     def _sell_until(self, now: datetime) -> None:

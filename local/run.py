@@ -32,6 +32,8 @@ from cli.ebay import Wishes
 from cli.findings import Findings
 from cli.stage import Stage
 from local.api import Api
+from local.carriers.easypost import Easypost
+from local.carriers.shippo import Shippo
 from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, is_port_taken
 from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
@@ -39,12 +41,15 @@ from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_que
 from local.marketplaces.faults import EVERYDAY, FaultDie
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Marketplaces
+from local.meta.graph import Graph
+from local.meta.server import Meta
 from local.processors.server import OwnShop, Processors, processor_accounts
 from local.processors.stripe import Stripe
 from local.proxy import Proxy
 from local.seed import add_accounts, add_catalogue, api_token, put_secrets
+from local.services import Services, service_accounts
 from local.simulated import Bank, Desk, Every, Warehouse
-from tools.functions import DEPLOYED
+from tools.functions import CARRIERS, DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
@@ -54,6 +59,7 @@ POLL_S = 10
 ACCOUNTS_S = 20
 SHOP_S = 6
 PAYOUT_S = 45.0
+PARCELS_SPEED = 2160.0  # the 36 hours of a parcel are played in a minute
 MONEY_HELD_S = 15.0  # how long a marketplace keeps what a buyer has paid; days in life
 TICK = json.dumps(
     dict.fromkeys(("version", "id", "detail-type", "source", "account", "time", "region"), "")
@@ -76,6 +82,7 @@ class Run:
     deployment: Deployment
     orders_per_s: float = 0.5
     marketplaces_url: str = ""
+    services_url: str = ""
 
     @property
     def token(self) -> str:
@@ -103,7 +110,7 @@ def front_door(run: Run) -> Iterator[None]:
 
 @contextmanager
 def marketplaces(run: Run) -> Iterator[None]:
-    """The stand-in Shopify, Amazon and eBay, and all that the app must know to work with them."""
+    """The stand-in shops and marketplaces, and all that the app must know to work with them."""
     world = Marketplaces(
         seed=7,
         faults=EVERYDAY,
@@ -117,6 +124,7 @@ def marketplaces(run: Run) -> Iterator[None]:
     )
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
+    world.shopify.habits = replace(world.shopify.habits, authorised=0.5, referred=0.3)  # type: ignore[misc]
     queue_url = run.deployment.queues["amazon-notifications"]
     notify = {
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
@@ -143,6 +151,30 @@ def seed(run: Run, connected: dict[str, dict[str, Any]], location_id: str) -> No
     now_ms = time.time_ns() // 1_000_000
     add_accounts(tables, connected, now_ms)
     add_catalogue(tables, CATALOGUE, location_id, now_ms, woocommerce="woocommerce" in connected)
+
+
+@contextmanager
+def services(run: Run) -> Iterator[None]:
+    """Those who carry the parcels, and Meta, who is told of purchases and of what the Shopify shop sells."""
+    faults, at = FaultDie(replace(EVERYDAY, lost=0.0)), run.address  # a carrier's webhook comes again until it is taken
+    desks = [
+        kind(faults, base_url="", webhook_url=f"{at}/webhooks/{kind.name}", start=utc_now(), speed=PARCELS_SPEED)
+        for kind in (Easypost, Shippo)
+    ]
+    graph = Graph("token-of-the-stand-in", "d-1", clock_ms(), FaultDie(EVERYDAY))
+    served = Services(Meta(graph), *desks)
+    server = MarketplaceServer(served, post_webhooks(), state=run.folder / "services")
+    run.services_url = f"http://127.0.0.1:{server.port}"
+    connect(run, service_accounts(served, run.services_url, "shopify", "https://millrace-goods.myshopify.com/"))
+    with server:
+        yield
+
+
+def connect(run: Run, connected: dict[str, dict[str, Any]]) -> None:
+    """Secrets and settings of accounts that sell nothing."""
+    put_secrets(run.engine.client("ssm"), connected, run.token)
+    for name, account in connected.items():
+        add_account(run.tables(), name, {**account["settings"], "import_from_ms": clock_ms()})
 
 
 @contextmanager
@@ -176,11 +208,11 @@ def business(run: Run) -> Iterator[None]:
         return invoke
 
     with (
-        Every(2, Warehouse(api, restock)),
+        Every(2, Warehouse(api, restock, CARRIERS)),
         Every(4, Bank(api, run.folder / "bank.json", ("storefront",))),
         Every(5, Desk(api)),
         Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon", "poll_woocommerce")),
-        Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts")),
+        Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts", "feed_catalogue")),
     ):
         yield
 
@@ -192,14 +224,12 @@ def own_shop(run: Run) -> Iterator[None]:
     stripe = Stripe(FaultDie(EVERYDAY), webhook_url=webhooks, payout_every_s=int(PAYOUT_S), start=utc_now())
     server = MarketplaceServer(Processors(stripe), post_webhooks(), state=run.folder / "stripe.json")
     connected = processor_accounts(stripe, f"http://127.0.0.1:{server.port}")
-    put_secrets(run.engine.client("ssm"), connected, run.token)
-    for name, account in connected.items():
-        add_account(run.tables(), name, {**account["settings"], "import_from_ms": clock_ms()})
+    connect(run, connected)
     with server, Every(SHOP_S, OwnShop(Api(run.address, run.token), stripe, server.lock, CATALOGUE)):
         yield
 
 
-STEPS: tuple[Step, ...] = (front_door, marketplaces, connections, business)
+STEPS: tuple[Step, ...] = (front_door, marketplaces, services, connections, business)
 
 
 def main() -> int:
@@ -283,6 +313,7 @@ Headrace is running ({news}). Orders come in from stand-in marketplaces and an o
   stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages
   an order  see README, "Send your first own order"
   markets   {run.marketplaces_url}/_control/state
+  services  {run.services_url}/_control/state
   channels  AWS_ENDPOINT_URL={run.engine.endpoint} {owner} ./headrace channels list --stage local
 
 Ctrl-C stops all of it and keeps what there is; make run FRESH=1 starts over."""

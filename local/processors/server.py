@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from threading import Lock
 from typing import Any
 
 from local.api import Api
+from local.marketplaces.buyers import invent_buyer
 from local.marketplaces.catalogue import Listing
 from local.marketplaces.faults import Faults
 from local.marketplaces.wire import Request, Response
@@ -105,10 +107,19 @@ class OwnShop:
             "total": f"{offer.price_minor * units / 100:.2f}",
             "lines": [{"id": "1", "sku": offer.sku, "quantity": units, "unit_price": price}],
             "payment": {**payment, "authorised_until": (now + _HELD).isoformat()},
+            **_buyer(number),
         }
 
     def _place(self, order: Mapping[str, Any]) -> None:
         self._api.post(f"/channels/{SHOP}/orders", order)
+
+
+def _buyer(number: str) -> dict[str, Any]:
+    """Who has placed this order, and where it goes."""
+    buyer = invent_buyer(Random(number))
+    place = {"name": buyer.name, "line1": buyer.street, "line2": buyer.street_2, "city": buyer.town.name}
+    place |= {"region": buyer.town.state_code, "postcode": buyer.town.postal_code, "country": "US"}
+    return {"customer": {"name": buyer.name, "email": f"{buyer.handle}@example.com"}, "ship_to": place}
 
 
 def processor_accounts(stripe: Stripe, public_url: str) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TextIO
 
-from chalicelib.channels.registry import OWN_KINDS, PROCESSORS, kind_of
+from chalicelib.channels.registry import PAID_AT_PROCESSORS, PROCESSORS, kind_of
 from chalicelib.domain.errors import Refused
 from chalicelib.runtime.queues import SYNC_QUEUES, asking_again, catching_up
 from chalicelib.store.accounts import (
@@ -99,8 +99,9 @@ def _resume_processor(account: str, stage: Stage, findings: Findings) -> int:
         findings.add("credentials", OK)
         was = read_pause(stage.tables, account)
         if was:
-            shops = [name for name in known if kind_of(name) in OWN_KINDS]
-            stage.send(SYNC_QUEUES["shop"], asking_again(account, shops))
+            shops = [name for name in known if kind_of(name) in PAID_AT_PROCESSORS]
+            for queue, messages in asking_again(account, shops).items():
+                stage.send(queue, messages)
             resume_account(stage.tables, account)
         findings.add("pause", OK, "is over: it catches up within minutes" if was else "it was not paused")
     return findings.end(channel=account, stage=stage.name)

@@ -40,10 +40,11 @@ from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
 from local.marketplaces.faults import EVERYDAY, FaultDie
 from local.marketplaces.server import MarketplaceServer, utc_now
+from local.marketplaces.woo_gateway import Gateway
 from local.marketplaces.world import Marketplaces
 from local.meta.graph import Graph
 from local.meta.server import Meta
-from local.processors.server import OwnShop, Processors, processor_accounts
+from local.processors.server import Guarded, OwnShop, Processors, processor_accounts
 from local.processors.stripe import Stripe
 from local.proxy import Proxy
 from local.seed import add_accounts, add_catalogue, api_token, put_secrets
@@ -83,6 +84,8 @@ class Run:
     orders_per_s: float = 0.5
     marketplaces_url: str = ""
     services_url: str = ""
+    stripe_url: str = ""
+    till: Guarded | None = None
 
     @property
     def token(self) -> str:
@@ -122,6 +125,8 @@ def marketplaces(run: Run) -> Iterator[None]:
         payout_every_s=PAYOUT_S,
         woocommerce=True,
     )
+    if run.till and world.woo:
+        world.woo.gateway, world.woo.facebook_share = Gateway(world.woo, run.till), 0.3
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
     world.shopify.habits = replace(world.shopify.habits, authorised=0.5, referred=0.3)  # type: ignore[misc]
@@ -218,18 +223,26 @@ def business(run: Run) -> Iterator[None]:
 
 
 @contextmanager
-def own_shop(run: Run) -> Iterator[None]:
-    """An own shop whose buyers pay at the stand-in of Stripe: authorised when they order, captured when it ships."""
+def till(run: Run) -> Iterator[None]:
+    """The stand-in of Stripe, where buyers of the WooCommerce shop and of the own shop pay."""
     webhooks = f"{run.address}/webhooks/stripe"
     stripe = Stripe(FaultDie(EVERYDAY), webhook_url=webhooks, payout_every_s=int(PAYOUT_S), start=utc_now())
     server = MarketplaceServer(Processors(stripe), post_webhooks(), state=run.folder / "stripe.json")
-    connected = processor_accounts(stripe, f"http://127.0.0.1:{server.port}")
-    connect(run, connected)
-    with server, Every(SHOP_S, OwnShop(Api(run.address, run.token), stripe, server.lock, CATALOGUE)):
+    run.stripe_url, run.till = f"http://127.0.0.1:{server.port}", Guarded(stripe, server.lock)
+    connect(run, processor_accounts(stripe, run.stripe_url))
+    with server:
         yield
 
 
-STEPS: tuple[Step, ...] = (front_door, marketplaces, services, connections, business)
+@contextmanager
+def own_shop(run: Run) -> Iterator[None]:
+    """An own shop whose buyers' money is held when they order, and taken when it ships."""
+    assert run.till
+    with Every(SHOP_S, OwnShop(Api(run.address, run.token), run.till, CATALOGUE)):
+        yield
+
+
+STEPS: tuple[Step, ...] = (front_door, till, marketplaces, services, connections, business)
 
 
 def main() -> int:

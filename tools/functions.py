@@ -14,6 +14,8 @@ STAGES = ("funding", "allocation", "shipping", "settlement")
 
 SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
 
+PAID_AT_PROCESSORS = ("shop", "woocommerce")  # own shops, of whose orders a payment processor has the money
+
 CARRIERS = ("easypost", "shippo")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
@@ -183,7 +185,7 @@ def _sync(kind: str) -> Function:
             *queries("open"),
             *sends(f"sync-{kind}"),
             *opens_accounts_of(kind),
-            *(opens_accounts_of("stripe") if kind == "shop" else ()),  # own shops are paid there
+            *(opens_accounts_of("stripe") if kind in PAID_AT_PROCESSORS else ()),
         ),
         memory_mb=WAITING_MB,
         timeout_s=60,
@@ -350,7 +352,13 @@ FUNCTIONS = (
     _poll("ebay", 5),
     _poll("shop", 5),
     _poll("woocommerce", 5),
-    _looks_at_accounts("poll_money", 60, *writes("ledger"), *sends("funding", "settlement", "sync-shop"), kinds=PAYERS),
+    _looks_at_accounts(
+        "poll_money",
+        60,
+        *writes("ledger"),
+        *sends("funding", "settlement", *(f"sync-{kind}" for kind in PAID_AT_PROCESSORS)),
+        kinds=PAYERS,
+    ),
     _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
     _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),

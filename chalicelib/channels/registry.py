@@ -32,6 +32,7 @@ _LIMITED = ("amazon", "ebay")
 KINDS = tuple(_ROOMS)
 PROCESSORS = tuple(_PROCESSORS)
 OWN_KINDS = ("storefront", "shop")  # own shops: both speak the JSON of docs/channels.md
+PAID_AT_PROCESSORS = (*OWN_KINDS, "woocommerce")  # of their orders, a payment processor may have the money
 
 Reader = Callable[..., tuple[ChannelOrder, ...]]
 

@@ -14,9 +14,9 @@ from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised
 from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together
+from chalicelib.inbound.payloads import for_entry
 from chalicelib.inbound.polls import resume
 from chalicelib.inbound.returns import read_returns
-from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import client_for, pause, processor_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import alarm
@@ -247,7 +247,7 @@ def find_orders(channel: str, client: ChannelClient, runtime: Runtime) -> dict[s
     found = _Comparison(channel, runtime)
     try:
         for some in together(client.changed_orders(since_ms, found.is_here), _SENT_TOGETHER):
-            runtime.queues.send("entry", [enclose(runtime.bodies, channel, raw, {}) for raw, _ in some])
+            runtime.queues.send("entry", [for_entry(channel, raw, runtime) for raw, _ in some])
     finally:
         if found.missing:
             alarm("orders_missing", channel=channel, missing=len(found.missing))

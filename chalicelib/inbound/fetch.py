@@ -14,8 +14,8 @@ from chalice import Blueprint
 from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import Busy
+from chalicelib.inbound.payloads import for_entry
 from chalicelib.runtime.batch import Delivery, each_then_send
-from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.clients import Paused, Processor, client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
@@ -43,7 +43,7 @@ def fetch_order(message: Message, runtime: Runtime) -> list[Message]:
         _look_at_payment(channel, message["external_id"], runtime)
         return []
     raw = client_for(channel, runtime).get_order(message["external_id"])
-    return [enclose(runtime.bodies, channel, raw, {})]
+    return [for_entry(channel, raw, runtime)]
 
 
 def _look_at_payment(account: str, object_id: str, runtime: Runtime) -> None:

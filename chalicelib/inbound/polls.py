@@ -10,9 +10,9 @@ from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.channels.registry import OWN_KINDS, PROCESSORS, kind_of
+from chalicelib.channels.registry import PAID_AT_PROCESSORS, PROCESSORS, kind_of
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
-from chalicelib.runtime.bodies import enclose
+from chalicelib.inbound.payloads import for_entry
 from chalicelib.runtime.clients import client_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import event as log
@@ -127,7 +127,7 @@ class _Reading:
 
     def _hand_on(self, raw: bytes) -> None:
         """An order has been shown when it is handed on: whatever breaks off before that must bring it again."""
-        self._together.append(enclose(self._runtime.bodies, self._channel, raw, {}))
+        self._together.append(for_entry(self._channel, raw, self._runtime))
         self._unsent |= [self._next]
         self.orders += 1
         if len(self._together) == _SENT_TOGETHER:
@@ -178,8 +178,9 @@ def resume(channel: str, runtime: Runtime) -> None:
     """Take up the work of an account that answers again: every SKU of it is looked at, and every order that may have
     something to be told. A payment processor has no SKUs, and the orders are those of own shops."""
     if kind_of(channel) in PROCESSORS:
-        shops = [name for name in channels(runtime.tables) if kind_of(name) in OWN_KINDS]
-        runtime.queues.send(SYNC_QUEUES["shop"], asking_again(channel, shops))
+        shops = [name for name in channels(runtime.tables) if kind_of(name) in PAID_AT_PROCESSORS]
+        for queue, messages in asking_again(channel, shops).items():
+            runtime.queues.send(queue, messages)
     else:
         runtime.queues.send(SYNC_QUEUES[kind_of(channel)], catching_up(channel))
     resume_account(runtime.tables, channel)

@@ -24,8 +24,8 @@ from chalicelib.channels.woocommerce.webhooks import TOPICS, is_ping, told_of
 from chalicelib.domain.errors import Forged, Refused, Unreadable
 from chalicelib.inbound import ebay_door
 from chalicelib.inbound.guard import answer, check_token, checked_size, told
+from chalicelib.inbound.payloads import for_entry
 from chalicelib.inbound.tracking import messages_of
-from chalicelib.runtime.bodies import enclose
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import channels
@@ -111,7 +111,7 @@ def _woocommerce(channel: str, raw: bytes, ports: Runtime) -> Response:
         log("topic_ignored", channel=channel, topic=topic[:80])
         return answer({"accepted": False, "reason": "this topic is not used"})
     if is_whole and topic != "order.deleted":
-        ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {"topic": topic})])
+        ports.queues.send("entry", [for_entry(channel, raw, ports, topic=topic)])
     else:
         ports.queues.send("hints", [{"channel": channel, "external_id": external_id}])
     return answer({"accepted": True})
@@ -137,7 +137,7 @@ def _shopify(channel: str, raw: bytes, ports: Runtime) -> Response:
     if topic not in SHOPIFY_TOPICS:
         log("topic_ignored", channel=channel, topic=topic)
         return answer({"accepted": False, "reason": "this topic is not used"})
-    ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {"topic": topic})])
+    ports.queues.send("entry", [for_entry(channel, raw, ports, topic=topic)])
     return answer({"accepted": True})
 
 
@@ -160,7 +160,7 @@ def storefront_order(channel: str) -> Response:
         check_token(request.headers, ports)
     _check_known(channel, ports)
     orders = reader_for(kind)(raw, channel, hint={})
-    ports.queues.send("entry", [enclose(ports.bodies, channel, raw, {})])
+    ports.queues.send("entry", [for_entry(channel, raw, ports)])
     return answer({"orders": [order.order_id for order in orders]}, 202)
 
 

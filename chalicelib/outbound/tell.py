@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.channels.port import CancellationRequest, CaptureRequest, RefundRequest, ShipmentConfirmation
 from chalicelib.channels.registry import kind_of
-from chalicelib.domain.authorisation import unsent_captures, unsent_void
+from chalicelib.domain.authorisation import unsent_captures, unsent_void, wants_capture
 from chalicelib.domain.cancellation import cancelled_items, decide_told
 from chalicelib.domain.capture import decide_capture_outcome, decide_void_outcome
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
@@ -30,6 +30,7 @@ from chalicelib.runtime.queues import SYNC_QUEUES, Message
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.orders import order_writes, read_order
 
+_TAKES_ALL = ("woocommerce",)  # kinds of shops that take authorised money by themselves
 _Step = Callable[[Any, Order, str, int], Order | None]
 
 
@@ -58,6 +59,8 @@ def tell(message: Message, runtime: Runtime) -> None:
         order = _take(of_money, order, Processor(order.state.payment.captor, runtime), runtime, troubles)
     elif of_money:
         steps = [*steps, *of_money]
+    if _would_take_too_much(order):
+        steps = [(step, name) for step, name in steps if step is not _confirm]
     if steps and kind_of(order.channel) in SYNC_QUEUES:
         _take(steps, order, client_for(order.channel, runtime), runtime, troubles)
     if troubles:
@@ -67,6 +70,15 @@ def tell(message: Message, runtime: Runtime) -> None:
 def _at_processor(order: Order) -> bool:
     """Whether the order's money is with a payment processor, and not with the channel that sold it."""
     return order.state.payment.captor not in ("", "channel")
+
+
+def _would_take_too_much(order: Order) -> bool:
+    """Whether to tell of no parcel yet: the gateway of a WooCommerce shop takes all that is authorised once all has
+    left, and we want less of it and have not got that yet. The capture has the order looked at again."""
+    if kind_of(order.channel) not in _TAKES_ALL or not _at_processor(order):
+        return False
+    unsent = [order.state.captures[name] for name in unsent_captures(order.state)]
+    return wants_capture(order.state) or any(capture.spared_minor for capture in unsent)
 
 
 def _take(

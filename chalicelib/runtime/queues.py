@@ -20,10 +20,14 @@ def catching_up(channel: str) -> list[Message]:
     return [{"rule_of": channel, "again": True}, {"orders_of": channel}]
 
 
-def asking_again(processor: str, shops: Sequence[str]) -> list[Message]:
+def asking_again(processor: str, shops: Sequence[str]) -> dict[str, list[Message]]:
     """What has every order of own shops looked at that may have something to be asked of a payment processor's account,
-    once that is not paused any more."""
-    return [{"orders_of": shop, "after": processor} for shop in shops]
+    once that is not paused any more: queue -> messages."""
+    found: dict[str, list[Message]] = {}
+    for shop in shops:
+        queue = SYNC_QUEUES.get(shop.split("-", 1)[0], SYNC_QUEUES["shop"])  # a storefront has no worker of its own
+        found.setdefault(queue, []).append({"orders_of": shop, "after": processor})
+    return found
 
 
 _BATCH_MESSAGES = 10

@@ -9,6 +9,7 @@ from local.marketplaces.amazon_back_office import AmazonOffice
 from local.marketplaces.buyers import Buyer, Visit
 from local.marketplaces.ebay_back_office import BackOffice
 from local.marketplaces.shopify_back_office import ShopOffice
+from local.marketplaces.woo_back_office import WooOffice
 
 
 @dataclass
@@ -208,3 +209,4 @@ class Shelf:
     ebay: BackOffice = field(default_factory=BackOffice)
     amazon: AmazonOffice | None = None
     shopify: ShopOffice | None = None
+    woo: WooOffice | None = None

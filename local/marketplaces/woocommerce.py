@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from random import Random
 from typing import Any, ClassVar
 
 from local.marketplaces.catalogue import Listing, derived_digits
@@ -16,22 +17,36 @@ from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Parcel, Sale, SoldLine
 from local.marketplaces.shopify_webhooks import Webhook, sign
+from local.marketplaces.visits import facebook_visit
 from local.marketplaces.wire import RefusalError, Request, Response, json_response, to_json
+from local.marketplaces.woo_back_office import WooOffice
+from local.marketplaces.woo_gateway import Gateway
+from local.marketplaces.woo_products import (
+    OWN,
+    change_products,
+    change_variations,
+    error,
+    list_products,
+    list_variations,
+    money,
+    page,
+    product_id,
+    variation_ids,
+)
 
 WC = "/wp-json/wc/v3"
+_CONSENTS = 0.8
 _BOT_PAGE = Response(403, {"Content-Type": "text/html"}, b"<html><body>Checking your browser</body></html>")
 _ORDER = rf"{WC}/orders/(?P<order>\d+)"
+_PRODUCT = rf"{WC}/products/(?P<product>\d+)"
 _TRACKINGS = r"/wp-json/wc-shipment-tracking/v3/orders/(?P<order>\d+)/shipment-trackings"
 
 
-def product_id(sku: str) -> int:
-    """The shop's number of a product."""
-    return int(derived_digits(f"woo/{sku}", 5))
-
-
 class WooCommerce(Market):
-    """One shop of simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`: refunds
-    that ask for the gateway's money fail."""
+    """One shop. `variable`: the SKUs that are variations, and whether each has its stock (own) or its product manages
+    it (parent); others are simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`:
+    refunds that ask for the gateway's money fail. `gateway`: Stripe's, where a `stripe_share` of the buyers pays; other
+    orders are paid at once. `facebook_share`: of the buyers, those who come from there; most of them consent."""
 
     name: ClassVar[str] = "woocommerce"
     habits: ClassVar[Habits] = Habits(pending=0.1, pending_cancelled=0.2, cancelled=0.03, discounted=0.2)
@@ -43,12 +58,83 @@ class WooCommerce(Market):
         super().__init__(catalogue, clock, die)
         self.has_tracking = has_tracking
         self.gateway_refuses = False
-        self.hooks: dict[int, dict[str, Any]] = {}
-        self.refunds: dict[str, list[dict[str, Any]]] = {}
-        self.notes: dict[str, list[dict[str, Any]]] = {}
-        self.trackings: dict[str, list[dict[str, Any]]] = {}
-        self.completed: dict[str, datetime] = {}
-        self._ids = 0
+        self.gateway: Gateway | None = None
+        self.stripe_share, self.facebook_share = 0.5, 0.0
+        self.variable: dict[str, str] = {}
+
+    @property
+    def office(self) -> WooOffice:
+        """What is saved with the shelf, which a restart replaces."""
+        self.shelf.woo = self.shelf.woo or WooOffice()
+        return self.shelf.woo
+
+    @property
+    def hooks(self) -> dict[int, dict[str, Any]]:
+        """Webhooks by their id."""
+        return self.office.hooks
+
+    @property
+    def refunds(self) -> dict[str, list[dict[str, Any]]]:
+        """By order id, oldest first."""
+        return self.office.refunds
+
+    @property
+    def notes(self) -> dict[str, list[dict[str, Any]]]:
+        """By order id."""
+        return self.office.notes
+
+    @property
+    def trackings(self) -> dict[str, list[dict[str, Any]]]:
+        """Of the plugin, by order id."""
+        return self.office.trackings
+
+    # --- buyers -------------------------------------------------------------------------------------
+
+    def sell(
+        self, rng: Random, now: datetime, sku: str | None = None, *, authorised: bool = False, referred: bool = False
+    ) -> Sale | None:
+        """An order; who pays at Stripe has it authorised."""
+        if authorised and not self.gateway:
+            raise ValueError("the shop has no gateway that authorises")
+        sale = super().sell(rng, now, sku)
+        if sale and self.gateway and (authorised or rng.random() < self.stripe_share):
+            sale.paid, dropped = False, ("pay", "cancel") if authorised else ("pay",)
+            self.shelf.due = [d for d in self.shelf.due if d.order_id != sale.order_id or d.action not in dropped]
+            self.gateway.authorise(sale)
+        if sale and (referred or (self.facebook_share and rng.random() < self.facebook_share)):
+            self.came_from(sale, rng, consents=referred or rng.random() < _CONSENTS)
+        return sale
+
+    def came_from(self, sale: Sale, rng: Random, *, consents: bool) -> None:
+        """The buyer was at Facebook before."""
+        self.office.visits[sale.order_id] = facebook_visit(rng, sale.placed_at, consents=consents)
+
+    def advance(self, now: datetime) -> None:
+        """What is due, and what the gateway hears of Stripe."""
+        super().advance(now)
+        if self.gateway:
+            self.gateway.hear(now)
+
+    def cancel(self, sale: Sale, now: datetime) -> None:
+        """The gateway gives free what is only authorised."""
+        super().cancel(sale, now)
+        if self.gateway and sale.cancelled_at:
+            self.gateway.void(sale)
+
+    def total_minor(self, sale: Sale) -> int:
+        """What the order costs; less where only a part was captured."""
+        payment = self.office.payments.get(sale.order_id)
+        lowered_minor = payment.lowered_minor if payment else None
+        return sale.before_tax_minor + sale.tax_minor if lowered_minor is None else lowered_minor
+
+    def refunded_minor(self, sale: Sale) -> int:
+        """All refunds of an order."""
+        return sum(round(float(each["amount"]) * 100) for each in self.refunds.get(sale.order_id, []))
+
+    def note_change(self, sale: Sale, kind: str, now: datetime) -> None:
+        """The order has changed."""
+        sale.touch(now)
+        self.changed(sale, kind)
 
     def order_id(self, number: int) -> str:
         """Post ids rise, with gaps."""
@@ -64,13 +150,13 @@ class WooCommerce(Market):
 
     def not_found(self, _request: Request, /) -> Response:
         """No such route."""
-        return _error(404, "rest_no_route")
+        return error(404, "rest_no_route")
 
     def carry_out(self, route: Route, request: Request, names: dict[str, str]) -> Response:
         """Every call needs the key and secret."""
         pair = base64.b64encode(f"{self.consumer_key}:{self.consumer_secret}".encode()).decode()
         if request.header("authorization") != f"Basic {pair}":
-            return _error(401, "woocommerce_rest_cannot_view")
+            return error(401, "woocommerce_rest_cannot_view")
         if "tracking" in route.operation and not self.has_tracking:
             return self.not_found(request)
         return super().carry_out(route, request, names)
@@ -80,7 +166,7 @@ class WooCommerce(Market):
     def order(self, sale: Sale) -> dict[str, Any]:
         """An order as REST and webhooks show it. Amounts of lines never include tax."""
         town, refunds = sale.buyer.town, self.refunds.get(sale.order_id, [])
-        shipping = _money(sale.shipping_minor)
+        shipping = money(sale.shipping_minor)
         place = {
             "first_name": sale.buyer.first_name,
             "last_name": sale.buyer.last_name,
@@ -92,7 +178,8 @@ class WooCommerce(Market):
             "country": "US",
             "phone": sale.buyer.phone,
         }
-        completed = self.completed.get(sale.order_id)
+        completed, payment = self.office.completed.get(sale.order_id), self.office.payments.get(sale.order_id)
+        paid = sale.placed_at if not payment else payment.captured_at or completed
         return {
             "id": int(sale.order_id),
             "number": sale.order_id,
@@ -100,16 +187,19 @@ class WooCommerce(Market):
             "currency": sale.currency,
             "date_created_gmt": _stamp(sale.placed_at),
             "date_modified_gmt": _stamp(sale.updated_at),
-            "date_paid_gmt": _stamp(sale.placed_at) if sale.paid else None,
+            "date_paid_gmt": _stamp(paid) if paid and sale.paid else None,
             "date_completed_gmt": _stamp(completed) if completed else None,
             "shipping_total": shipping,
-            "total": _money(sale.before_tax_minor + sale.tax_minor),
-            "total_tax": _money(sale.tax_minor),
+            "total": money(self.total_minor(sale)),
+            "total_tax": money(sale.tax_minor),
             "prices_include_tax": False,
             "customer_id": 0,
+            "payment_method": "stripe" if payment else "bacs",
+            "transaction_id": payment.charge_id if payment else "",
+            "meta_data": self._meta_data(sale),
             "billing": {**place, "email": f"{sale.buyer.handle}@example.com"},
             "shipping": place,
-            "line_items": [_line(line) for line in sale.lines],
+            "line_items": [_line(line, self.variable.get(line.sku, "")) for line in sale.lines],
             "tax_lines": [],
             "shipping_lines": [{"id": 1, "method_title": "Flat rate", "total": shipping, "total_tax": "0.00"}],
             "fee_lines": [],
@@ -121,21 +211,33 @@ class WooCommerce(Market):
 
     def status(self, sale: Sale) -> str:
         """The word for where an order is."""
+        payment = self.office.payments.get(sale.order_id)
         if sale.cancelled_at:
             return "cancelled"
-        if sum(float(each["amount"]) for each in self.refunds.get(sale.order_id, [])) * 100 >= _total(sale) - 0.5:
+        if payment and payment.failed:
+            return "failed"
+        if self.refunded_minor(sale) >= self.total_minor(sale):
             return "refunded"
-        return "completed" if sale.order_id in self.completed else "processing" if sale.paid else "pending"
+        if sale.order_id in self.office.completed:
+            return "completed"
+        return "processing" if sale.paid else "on-hold" if payment else "pending"
+
+    def _meta_data(self, sale: Sale) -> list[dict[str, Any]]:
+        meta, payment = dict(self.office.visits.get(sale.order_id, {})), self.office.payments.get(sale.order_id)
+        if payment:
+            captured = "yes" if payment.captured_at else "no"
+            meta |= {"_stripe_intent_id": payment.intent_id, "_stripe_charge_captured": captured}
+        return [{"id": 70_000 + n, "key": key, "value": value} for n, (key, value) in enumerate(meta.items())]
 
     def list_orders(self, request: Request, names: dict[str, str]) -> Response:
         """`modified_after` is exclusive; it is the shop's own time unless `dates_are_gmt` is sent."""
         del names
         if request.query.get("dates_are_gmt") != "true" or request.query.get("orderby") != "modified":
-            return _error(400, "rest_invalid_param")
+            return error(400, "rest_invalid_param")
         after = request.query.get("modified_after", "")
         found = [sale for sale in self.shelf.sales.values() if _stamp(sale.updated_at) > after]
         found.sort(key=lambda sale: (_stamp(sale.updated_at), int(sale.order_id)))
-        return _page(request, [self.order(sale) for sale in found])
+        return page(request, [self.order(sale) for sale in found])
 
     def show_order(self, request: Request, names: dict[str, str]) -> Response:
         """One order."""
@@ -147,9 +249,12 @@ class WooCommerce(Market):
         sale, status = self._sale(names), request.json().get("status")
         if status == "cancelled":
             self.cancel(sale, self.clock())
-        elif status == "completed" and sale.order_id not in self.completed:
+        elif status == "completed" and sale.order_id not in self.office.completed:
             sale.touch(self.clock())
-            self.completed[sale.order_id] = sale.updated_at
+            self.office.completed[sale.order_id] = sale.updated_at
+            if self.gateway:
+                self.gateway.capture(sale)
+            sale.paid = True  # with the status, whatever became of the money
             units = {line.line_id: line.quantity for line in sale.lines}
             told = self.trackings.get(sale.order_id) or [{}]
             number, carrier = told[-1].get("tracking_number", ""), told[-1].get("tracking_provider", "")
@@ -160,30 +265,40 @@ class WooCommerce(Market):
 
     def list_refunds(self, request: Request, names: dict[str, str]) -> Response:
         """Whole refunds, newest first."""
-        return _page(request, self.refunds.get(self._sale(names).order_id, [])[::-1])
+        return page(request, self.refunds.get(self._sale(names).order_id, [])[::-1])
 
     def make_refund(self, request: Request, names: dict[str, str]) -> Response:
         """Takes no key: the same again is a second refund. The gateway's refusal is a 500."""
         sale, body = self._sale(names), request.json()
-        known = self.refunds.setdefault(sale.order_id, [])
-        so_far = sum(round(float(each["amount"]) * 100) for each in known)
-        amount_minor = round(float(body["amount"]) * 100)
-        if amount_minor + so_far > _total(sale):
-            return _error(400, "woocommerce_rest_invalid_order_refund")
-        if body.get("api_refund", True) and self.gateway_refuses:
-            return _error(500, "woocommerce_rest_cannot_create_order_refund")
+        amount_minor, by_gateway = round(float(body["amount"]) * 100), bool(body.get("api_refund", True))
+        if amount_minor + self.refunded_minor(sale) > self.total_minor(sale):
+            return error(400, "woocommerce_rest_invalid_order_refund")
+        if by_gateway and not self._paid_back(sale, amount_minor):
+            return error(500, "woocommerce_rest_cannot_create_order_refund")
+        reason = body.get("reason", "")
+        return json_response(201, self.note_refund(sale, amount_minor, reason, self.clock(), by_gateway=by_gateway))
+
+    def note_refund(
+        self, sale: Sale, amount_minor: int, reason: str, now: datetime, *, by_gateway: bool
+    ) -> dict[str, Any]:
+        """A refund of the order; its money is the gateway's business."""
         made = {
             "id": self._next_id(),
-            "date_created_gmt": _stamp(self.clock()),
-            "amount": _money(amount_minor),
-            "reason": body.get("reason", ""),
-            "refunded_payment": bool(body.get("api_refund", True)),
+            "date_created_gmt": _stamp(now),
+            "amount": money(amount_minor),
+            "reason": reason,
+            "refunded_payment": by_gateway,
             "line_items": [],
         }
-        known.append(made)
-        sale.touch(self.clock())
-        self.changed(sale, "updated")
-        return json_response(201, made)
+        self.refunds.setdefault(sale.order_id, []).append(made)
+        self.note_change(sale, "updated", now)
+        return made
+
+    def _paid_back(self, sale: Sale, amount_minor: int) -> bool:
+        if self.gateway_refuses:
+            return False
+        at_stripe = self.gateway and sale.order_id in self.office.payments
+        return self.gateway.refund(sale, amount_minor) if self.gateway and at_stripe else True
 
     def list_notes(self, request: Request, names: dict[str, str]) -> Response:
         """All of them: notes have no pages."""
@@ -209,56 +324,12 @@ class WooCommerce(Market):
         kept.setdefault(sale.order_id, []).append(made)
         return json_response(201, made)
 
-    # --- products -----------------------------------------------------------------------------------
-
-    def product(self, sku: str) -> dict[str, Any]:
-        """A simple product."""
-        listing = self.shelf.listings[sku]
-        return {
-            "id": product_id(sku),
-            "name": listing.title,
-            "type": "simple",
-            "status": "publish",
-            "sku": sku,
-            "regular_price": _money(listing.price_minor),
-            "virtual": False,
-            "manage_stock": True,
-            "stock_quantity": listing.quantity,
-            "variations": [],
-        }
-
-    def list_products(self, request: Request, names: dict[str, str]) -> Response:
-        """All, or those of `include`."""
-        del names
-        wanted = request.query.get("include", "").split(",") if request.query.get("include") else None
-        found = [self.product(sku) for sku in self.shelf.listings]
-        return _page(request, [each for each in found if wanted is None or str(each["id"]) in wanted])
-
-    def change_products(self, request: Request, names: dict[str, str]) -> Response:
-        """At most 100, each judged alone inside a 200."""
-        del names
-        wishes = request.json().get("update", [])
-        if len(wishes) > 100:
-            return _error(413, "woocommerce_rest_request_entity_too_large")
-        return json_response(200, {"update": [self._changed_product(wish) for wish in wishes]})
-
-    def _changed_product(self, wish: dict[str, Any]) -> dict[str, Any]:
-        sku = next((sku for sku in self.shelf.listings if product_id(sku) == wish["id"]), "")
-        if not sku or self.die.hits(self.die.faults.partial):
-            problem = {"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": {"status": 400}}
-            return {"id": wish["id"], "error": problem}
-        listing = self.shelf.listings[sku]
-        listing.quantity = int(wish.get("stock_quantity", listing.quantity))
-        if "regular_price" in wish:
-            listing.price_minor = round(float(wish["regular_price"]) * 100)
-        return self.product(sku)
-
     # --- webhooks -----------------------------------------------------------------------------------
 
     def list_webhooks(self, request: Request, names: dict[str, str]) -> Response:
         """Their secrets are not shown."""
         del names
-        return _page(request, list(self.hooks.values()))
+        return page(request, list(self.hooks.values()))
 
     def make_webhook(self, request: Request, names: dict[str, str]) -> Response:
         """A new subscription."""
@@ -272,7 +343,7 @@ class WooCommerce(Market):
         """Enables or disables it."""
         hook = self.hooks.get(int(names["hook"]))
         if hook is None:
-            return _error(404, "woocommerce_rest_shop_webhook_invalid_id")
+            return error(404, "woocommerce_rest_shop_webhook_invalid_id")
         hook["status"] = request.json().get("status", hook["status"])
         return json_response(200, hook)
 
@@ -296,12 +367,12 @@ class WooCommerce(Market):
     def _sale(self, names: dict[str, str]) -> Sale:
         sale = self.shelf.sales.get(names["order"])
         if sale is None:
-            raise RefusalError(_error(404, "woocommerce_rest_shop_order_invalid_id"))
+            raise RefusalError(error(404, "woocommerce_rest_shop_order_invalid_id"))
         return sale
 
     def _next_id(self) -> int:
-        self._ids += 1
-        return 90_000 + self._ids
+        self.office.ids += 1
+        return 90_000 + self.office.ids
 
     routes: ClassVar[tuple[Route, ...]] = (
         Route("GET", rf"{WC}/orders", "list_orders", list_orders),
@@ -315,45 +386,30 @@ class WooCommerce(Market):
         Route("POST", _TRACKINGS, "make_tracking", make_tracking),
         Route("GET", rf"{WC}/products", "list_products", list_products),
         Route("POST", rf"{WC}/products/batch", "change_products", change_products),
+        Route("GET", rf"{_PRODUCT}/variations", "list_variations", list_variations),
+        Route("POST", rf"{_PRODUCT}/variations/batch", "change_variations", change_variations),
         Route("GET", rf"{WC}/webhooks", "list_webhooks", list_webhooks),
         Route("POST", rf"{WC}/webhooks", "make_webhook", make_webhook),
         Route("PUT", rf"{WC}/webhooks/(?P<hook>\d+)", "update_webhook", update_webhook),
     )
 
 
-def _total(sale: Sale) -> int:
-    return sale.before_tax_minor + sale.tax_minor
-
-
-def _line(line: SoldLine) -> dict[str, Any]:
+def _line(line: SoldLine, managed_by: str) -> dict[str, Any]:
+    """A variation without a SKU of its own shows its product's, which has none here."""
     return {
         "id": int(line.line_id),
         "name": line.title,
         "product_id": product_id(line.sku),
-        "variation_id": 0,
+        "variation_id": next(iter(variation_ids(line.sku, managed_by)), 0),
         "quantity": line.quantity,
-        "subtotal": _money(line.gross_minor),
-        "total": _money(line.net_minor),
-        "total_tax": _money(line.tax_minor),
+        "subtotal": money(line.gross_minor),
+        "total": money(line.net_minor),
+        "total_tax": money(line.tax_minor),
         "meta_data": [],
-        "sku": line.sku,
+        "sku": line.sku if managed_by in ("", OWN) else "",
         "price": line.net_minor / line.quantity / 100,
     }
 
 
-def _money(amount_minor: int) -> str:
-    return f"{amount_minor // 100}.{amount_minor % 100:02}"
-
-
 def _stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _page(request: Request, found: list[dict[str, Any]]) -> Response:
-    size, page = min(int(request.query.get("per_page", "10")), 100), int(request.query.get("page", "1"))
-    counts = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(-(-len(found) // size))}
-    return json_response(200, found[(page - 1) * size : page * size], counts)
-
-
-def _error(status: int, code: str) -> Response:
-    return json_response(status, {"code": code, "message": "", "data": {"status": status}})

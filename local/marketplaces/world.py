@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from local.marketplaces import shopify_balance
+from local.marketplaces import shopify_balance, shopify_payments
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.ebay import Ebay
@@ -223,6 +223,7 @@ class Marketplaces:
             "shipped_ids": {
                 name: [sale.order_id for sale in found if sale.fully_shipped] for name, found in sales.items()
             },
+            "captures": shopify_payments.captures(self.shopify),
             "undelivered": len(self.outbox),
         }
 

@@ -19,6 +19,7 @@ from local.marketplaces.buyers import invent_buyer
 from local.marketplaces.catalogue import Listing
 from local.marketplaces.faults import Faults
 from local.marketplaces.wire import Request, Response
+from local.marketplaces.woo_gateway import SITE_URL
 from local.marketplaces.world import Delivery
 from local.processors.stripe import Stripe
 
@@ -57,11 +58,13 @@ class Processors:
         self.stripe.die.faults = faults
 
     def summary(self) -> dict[str, Any]:
-        """How many payments stand how, and what was paid out."""
+        """How many payments stand how, what was paid out, and what was taken for each order, one by one."""
         books = self.stripe.books
         statuses = [each.status for each in books.intents.values()]
         paid_out = sum(each.amount for each in books.payouts.values())
-        return {"payments": {name: statuses.count(name) for name in sorted(set(statuses))}, "paid_out": paid_out}
+        captures = {each.metadata.get("order_id", ""): each.captures for each in books.intents.values()}
+        counts = {name: statuses.count(name) for name in sorted(set(statuses))}
+        return {"payments": counts, "paid_out": paid_out, "captures": captures}
 
     def save(self, path: Path) -> None:
         """Writes the state."""
@@ -72,12 +75,35 @@ class Processors:
         self.stripe.load(path)
 
 
-class OwnShop:
-    """One order at each call, authorised at Stripe; one in a few is called off at the next call. `lock` guards Stripe,
-    which others call too."""
+class Guarded:
+    """Stripe for others in this process, one call at a time: the own shop, the gateway of the WooCommerce shop. Whoever
+    holds `lock` must wait for neither."""
 
-    def __init__(self, api: Api, stripe: Stripe, lock: Lock, offers: Sequence[Listing]) -> None:
-        self._api, self._stripe, self._lock, self._offers = api, stripe, lock, offers
+    def __init__(self, stripe: Stripe, lock: Lock) -> None:
+        self.api_key, self.name = stripe.api_key, stripe.name
+        self._stripe, self._lock = stripe, lock
+
+    @property
+    def now(self) -> datetime:
+        """Its time."""
+        return self._stripe.now
+
+    def handle(self, request: Request) -> Response:
+        """One API call."""
+        with self._lock:
+            return self._stripe.handle(request)
+
+    def authorise(self, amount_minor: int, currency: str, order_id: str, **metadata: Any) -> str:
+        """A buyer's card holds the money; the PaymentIntent's id."""
+        with self._lock:
+            return self._stripe.authorise(amount_minor, currency, order_id, **metadata)
+
+
+class OwnShop:
+    """One order at each call, authorised at Stripe; one in a few is called off at the next call."""
+
+    def __init__(self, api: Api, stripe: Guarded, offers: Sequence[Listing]) -> None:
+        self._api, self._stripe, self._offers = api, stripe, offers
         self._unwanted: list[dict[str, Any]] = []
         self._count = 0
 
@@ -94,9 +120,8 @@ class OwnShop:
 
     def _order(self, number: str, offer: Listing) -> dict[str, Any]:
         units = 1 + self._count % 2
-        with self._lock:
-            reference = self._stripe.authorise(offer.price_minor * units, offer.currency, f"{SHOP}:{number}")
-            now = self._stripe.now
+        reference = self._stripe.authorise(offer.price_minor * units, offer.currency, f"{SHOP}:{number}")
+        now = self._stripe.now
         price = f"{offer.price_minor / 100:.2f}"
         payment = {"status": "authorised", "processor": self._stripe.name, "reference": reference}
         return {
@@ -125,4 +150,5 @@ def _buyer(number: str) -> dict[str, Any]:
 def processor_accounts(stripe: Stripe, public_url: str) -> dict[str, dict[str, Any]]:
     """As `accounts` of the marketplaces: the processor's, and the shop's."""
     own = {"api": {"api_key": stripe.api_key}, "webhook": {"secrets": [stripe.secret]}}
-    return {stripe.name: {"settings": {"base_url": f"{public_url}/stripe"}, **own}, SHOP: {"settings": {}}}
+    settings = {"base_url": f"{public_url}/stripe", "order_channel": {SITE_URL: "woocommerce"}}
+    return {stripe.name: {"settings": settings, **own}, SHOP: {"settings": {}}}

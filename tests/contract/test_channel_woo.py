@@ -13,7 +13,7 @@ from chalicelib.channels.transport import HttpResponse
 from chalicelib.channels.woocommerce.client import WooClient
 from chalicelib.channels.woocommerce.wire import safe_url
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
-from local.marketplaces.woocommerce import product_id
+from local.marketplaces.woo_products import product_id
 from tests.contract.woo_seller import Seller
 from tests.factories import T0_MS
 
@@ -184,7 +184,7 @@ def test_a_refund_that_the_gateway_refuses_is_never_tried_again(on: Seller) -> N
     on.shop.gateway_refuses = False
     with pytest.raises(Refused, match="refund_failed"):
         on.client.refund(order_id, refund())
-    assert not on.shop.refunds[order_id]
+    assert not on.shop.refunds.get(order_id)
 
 
 def test_a_refund_that_only_is_noted_is_not_taken_for_paid(on: Seller) -> None:

@@ -12,6 +12,7 @@ from chalicelib.channels.fields import Node
 from chalicelib.channels.port import CaptureRequest
 from chalicelib.channels.stripe.client import StripeClient
 from chalicelib.channels.stripe.events import read_event
+from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.seen import dispute_of
 from chalicelib.channels.stripe.settlement import facts_of
 from chalicelib.channels.stripe.wire import form
@@ -89,7 +90,7 @@ def test_a_recorded_payment_is_read_before_and_after_its_capture() -> None:
         for call in recorded("flows/authorize_then_capture.json")
         if call["response"].get("object") == "charge"
     ]
-    assert [(fact.kind, fact.amount_minor) for fact in facts_of(Node(booking), "order_id")] == [
+    assert [(fact.kind, fact.amount_minor) for fact in facts_of(Node(booking), Naming())] == [
         ("sale", 2900),
         ("fee", -114),
     ]
@@ -118,7 +119,7 @@ def test_a_charge_as_the_fixtures_have_it_is_read_with_its_payment() -> None:
 
 
 def test_a_transaction_as_the_fixtures_have_it_is_one_sale() -> None:
-    (fact,) = facts_of(Node(fixture("balance_transaction")), "order_id")
+    (fact,) = facts_of(Node(fixture("balance_transaction")), Naming())
     assert (fact.kind, fact.amount_minor, fact.currency, fact.status) == ("sale", 100, "USD", "released")
 
 

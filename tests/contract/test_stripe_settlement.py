@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import CaptureRequest
+from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.settlement import facts_of
 from chalicelib.domain.errors import Busy
 from local.processors.stripe import Stripe
@@ -115,7 +116,7 @@ def test_a_list_that_does_not_lead_on_is_asked_for_again(row: list[Any]) -> None
 def test_a_category_that_nobody_knows_yet_is_kept() -> None:
     row = {"id": "txn_1", "amount": 100, "net": 93, "currency": "eur", "reporting_category": "new_thing"}
     row |= {"fee_details": [{"amount": 5, "type": "stripe_fee"}]}
-    facts = facts_of(Node(row), "order_id")
+    facts = facts_of(Node(row), Naming())
     assert [(fact.kind, fact.amount_minor) for fact in facts] == [("other", 100), ("fee", -5), ("adjustment", -2)]
 
 

@@ -254,7 +254,7 @@ def test_what_asks_again_waits_for_the_end_of_the_pause(paid: Paid) -> None:
     reference = paid.sell()
     pause_account(paid.world.tables, "stripe", "the key is revoked", 1)
     paid.ship()
-    paid.world.queues.send("sync-shop", asking_again("stripe", ["storefront"]))
+    paid.world.queues.send("sync-shop", asking_again("stripe", ["storefront"])["sync-shop"])
     paid.world.run()
     resume_account(paid.world.tables, "stripe")
     paid.pass_time()

@@ -10,6 +10,8 @@ from chalice.test import Client
 
 import chalicelib.inbound.webhooks
 from app import app
+from chalicelib.channels.woocommerce.reader import read_orders
+from chalicelib.inbound import fetch, polls
 from chalicelib.store.accounts import add_account
 from local.marketplaces.shopify_webhooks import sign
 from local.memory.world import World
@@ -87,3 +89,41 @@ def test_another_topic_is_acknowledged_and_left_alone(world: World) -> None:
         {"accepted": False, "reason": "this topic is not used"},
     )
     assert waiting(world, "entry") == 0
+
+
+class Shop:
+    """A shop with one order, whichever way it is asked."""
+
+    position = ""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def get_order(self, external_id: str) -> bytes:  # noqa: ARG002
+        return self.raw
+
+    def changed_orders(self, *_: Any) -> list[tuple[bytes, int]]:
+        return [(self.raw, 1)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "others", "captor"),
+    [({}, ["stripe"], "stripe"), ({}, [], ""), ({"processor": "stripe-x"}, ["stripe"], "stripe-x")],
+)
+def test_whichever_road_an_order_comes_by_the_same_account_takes_its_money(
+    world: World, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], others: list[str], captor: str
+) -> None:
+    for name, more in ((CHANNEL, settings), *((other, {}) for other in others)):
+        add_account(world.tables, name, more)
+    meta = [{"key": "_stripe_intent_id", "value": "pi_1"}, {"key": "_stripe_charge_captured", "value": "no"}]
+    body = document(status="on-hold", date_paid_gmt=None, payment_method="stripe", meta_data=meta)
+    for module in (polls, fetch):
+        monkeypatch.setattr(module, "client_for", lambda *_, **__: Shop(json.dumps(body).encode()))
+    post(body)
+    polls.poll("woocommerce", world.runtime)
+    by_hint = fetch.fetch_order({"channel": CHANNEL, "external_id": "1"}, world.runtime)
+    messages = [*(json.loads(text) for _, text, _ in world.queues.waiting["entry"]), *by_hint]
+    orders = [read_orders(each["raw"], CHANNEL, hint=each["hint"])[0] for each in messages]
+    assert len(orders) == 3
+    assert orders[0] == orders[1] == orders[2]
+    assert (orders[0].payment.captor, orders[0].payment.authorised_minor) == (captor, 2935)

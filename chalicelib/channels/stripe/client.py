@@ -10,6 +10,7 @@ from chalicelib.channels.port import CaptureRequest
 from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.stripe import payments, settlement
 from chalicelib.channels.stripe import seen as looks
+from chalicelib.channels.stripe.naming import naming_of
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.channel_order import Payment
@@ -19,7 +20,9 @@ from chalicelib.domain.settlement import LedgerFact
 class StripeClient:
     """One account; a reference is a PaymentIntent's id.
 
-    account      base_url (https://api.stripe.com), order_key (order_id: metadata that holds the order's id)
+    account      base_url (https://api.stripe.com), order_key (order_id: metadata that holds the order's id),
+                 order_channel (whose orders are meant where the metadata names no channel: an account, or
+                 {address of the shop: account})
     credentials  api_key, a restricted key
     """
 
@@ -31,7 +34,7 @@ class StripeClient:
         now_ms: int,  # noqa: ARG002 every client is built alike; a key does not expire
     ) -> None:
         self._wire = StripeWire(transport, account, credentials)
-        self._order_key = str(account.get("order_key") or "order_id")
+        self._naming = naming_of(account)
 
     def payment(self, reference: str) -> Payment:
         """How the payment stands now. A dispute does not change it: its events tell of it."""
@@ -51,12 +54,12 @@ class StripeClient:
 
     def seen(self, object_id: str) -> Seen | None:
         """What a PaymentIntent, charge, refund or dispute is about, as it is now."""
-        return looks.seen(self._wire, self._order_key, object_id)
+        return looks.seen(self._wire, self._naming, object_id)
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount booked since then (Unix ms)."""
-        return settlement.read_transactions(self._wire, self._order_key, since_ms)
+        return settlement.read_transactions(self._wire, self._naming, since_ms)
 
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every automatic payout that was paid since then, whole; manual ones cannot be itemised and are skipped."""
-        return settlement.read_payouts(self._wire, self._order_key, since_ms)
+        return settlement.read_payouts(self._wire, self._naming, since_ms)

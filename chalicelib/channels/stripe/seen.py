@@ -11,6 +11,7 @@ from urllib.parse import quote
 from chalicelib.channels.fields import Node
 from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.stripe.amounts import minor, stripe_int
+from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.payments import payment_of, read_intent
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.domain.orders import Dispute
@@ -19,7 +20,7 @@ _PATHS = {"ch": "charges", "py": "charges", "re": "refunds", "pyr": "refunds", "
 _OVER = {"won": "won", "lost": "lost", "warning_closed": "won", "prevented": "won"}
 
 
-def seen(wire: StripeWire, order_key: str, object_id: str) -> Seen | None:
+def seen(wire: StripeWire, naming: Naming, object_id: str) -> Seen | None:
     """The payment that a PaymentIntent, charge, refund or dispute belongs to; None where it names no order of ours."""
     kind = object_id.partition("_")[0]
     about = Node(None)
@@ -29,7 +30,7 @@ def seen(wire: StripeWire, order_key: str, object_id: str) -> Seen | None:
     if not object_id:
         return None
     intent = read_intent(wire, object_id)
-    order_id = order_named(intent.at("metadata"), order_key)
+    order_id = naming.order_of(intent.at("metadata"))
     if not order_id:
         return None
     currency = intent.currency("currency")
@@ -42,9 +43,3 @@ def dispute_of(about: Node) -> Dispute:
     due_ms = stripe_int(about.at("evidence_details"), "due_by") * 1000
     status = _OVER.get(about.text("status"), "open")
     return Dispute(minor(about, "amount", about.currency("currency")), status, due_ms)
-
-
-def order_named(metadata: Node, order_key: str) -> str:
-    """The order's id, channel included: `order_id` holds it whole, or `channel` stands beside it. "" for none."""
-    order_id, channel = metadata.text(order_key), metadata.text("channel")
-    return f"{channel}:{order_id}" if order_id and channel and ":" not in order_id else order_id

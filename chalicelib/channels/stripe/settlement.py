@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int
-from chalicelib.channels.stripe.seen import order_named
+from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.domain.settlement import LedgerFact
 
@@ -33,35 +33,35 @@ _EXPAND = ["data.source", "data.source.charge"]
 _LATE_MS = 7 * 86_400_000  # a payout is dated by its expected arrival, and may be itemised or paid days after
 
 
-def read_transactions(wire: StripeWire, order_key: str, since_ms: int) -> Iterator[LedgerFact]:
+def read_transactions(wire: StripeWire, naming: Naming, since_ms: int) -> Iterator[LedgerFact]:
     """Every amount booked since then, newest first."""
     query = {"created": {"gte": since_ms // 1000}, "expand": _EXPAND}
     for row in wire.each("/v1/balance_transactions", query):
-        yield from facts_of(row, order_key)
+        yield from facts_of(row, naming)
 
 
-def read_payouts(wire: StripeWire, order_key: str, since_ms: int) -> Iterator[Payout]:
+def read_payouts(wire: StripeWire, naming: Naming, since_ms: int) -> Iterator[Payout]:
     """Every automatic payout that arrived since then or in the week before; one may come again."""
     query = {"status": "paid", "arrival_date": {"gte": max(since_ms - _LATE_MS, 0) // 1000}}
     for row in wire.each("/v1/payouts", query):
         if row.flag("automatic") and row.text("reconciliation_status") in ("", "completed"):
-            yield _payout(wire, row, order_key)
+            yield _payout(wire, row, naming)
 
 
-def _payout(wire: StripeWire, row: Node, order_key: str) -> Payout:
+def _payout(wire: StripeWire, row: Node, naming: Naming) -> Payout:
     payout_id, currency = row.identity("id"), row.currency("currency")
     rows = wire.each("/v1/balance_transactions", {"payout": payout_id, "expand": _EXPAND})
     facts = [
         fact
         for each in rows
         if each.text("reporting_category") not in _OF_THE_PAYOUT
-        for fact in facts_of(each, order_key, payout_id)
+        for fact in facts_of(each, naming, payout_id)
     ]
     paid_ms = stripe_int(row, "arrival_date") * 1000
     return Payout(payout_id, currency, paid_ms, minor(row, "amount", currency), tuple(facts))
 
 
-def facts_of(row: Node, order_key: str, payout_id: str = "") -> list[LedgerFact]:
+def facts_of(row: Node, naming: Naming, payout_id: str = "") -> list[LedgerFact]:
     """The gross amount under the transaction's id and each fee under id/fee/n; they add up to its net, if need be by
     an adjustment of id/rest."""
     txn, currency = row.identity("id"), row.currency("currency")
@@ -74,17 +74,17 @@ def facts_of(row: Node, order_key: str, payout_id: str = "") -> list[LedgerFact]
     parts += [(f"{txn}/fee/{n}", "fee", fee, names[n - 1]) for n, fee in enumerate(fees, 1)]
     parts += [(f"{txn}/rest", "adjustment", rest, category)] if rest else []
     status = "paid" if payout_id else "released" if row.text("status") == "available" else "open"
-    at_ms, order_id = stripe_int(row, "created") * 1000, _order_id(row.at("source"), order_key)
+    at_ms, order_id = stripe_int(row, "created") * 1000, _order_id(row.at("source"), naming)
     return [
         LedgerFact(fact_id, kind, from_stripe(part, currency), currency, at_ms, order_id, payout_id, status, what[:120])
         for fact_id, kind, part, what in parts
     ]
 
 
-def _order_id(source: Node, order_key: str) -> str:
+def _order_id(source: Node, naming: Naming) -> str:
     """From the source itself (a charge has its payment's metadata), else from the charge that it is about."""
     if not isinstance(source.value, dict):
         return ""
-    own = order_named(source.at("metadata"), order_key)
+    own = naming.order_of(source.at("metadata"))
     charge = source.at("charge")
-    return own or (order_named(charge.at("metadata"), order_key) if isinstance(charge.value, dict) else "")
+    return own or (naming.order_of(charge.at("metadata")) if isinstance(charge.value, dict) else "")

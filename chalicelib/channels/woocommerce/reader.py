@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
 from chalicelib.channels.touches import from_woocommerce_meta
-from chalicelib.domain.attribution import Attribution
+from chalicelib.channels.woocommerce.gateway import PROCESSOR, Gateway, expires_ms, gateway_of
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -32,11 +32,11 @@ _ADDRESS = {
 _TIMES = ("date_modified_gmt", "date_completed_gmt", "date_paid_gmt", "date_created_gmt")
 
 
-def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | None = None) -> tuple[ChannelOrder, ...]:  # noqa: ARG001 every reader takes a hint
+def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | None = None) -> tuple[ChannelOrder, ...]:
     """The one order of a body. Raises `Unreadable` for what is no order, naming the field.
 
     Of `refunds` the order itself tells sums only; `WooClient` puts the whole refunds in their place, whose lines say
-    which units are called off.
+    which units are called off. `hint`: processor, the account that takes the money of Stripe's gateway ("" for none).
     """
     root = parse(body)
     if not root.has("line_items") or not root.has("status"):
@@ -49,7 +49,9 @@ def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | No
     off = _units_off(root)
     lines = tuple(_line(line, root, status, off, problems) for line in root.each("line_items"))
     distinct([line.line_id for line in lines])
-    payment = _payment(root, status, total_minor, currency, problems)
+    meta = _meta(root)
+    gateway = gateway_of(root, meta, (hint or {}).get("processor", PROCESSOR))
+    payment = _payment(root, status, total_minor, currency, problems, gateway)
     if status == "refunded":  # who has all his money back gets nothing more delivered
         lines = tuple(replace(line, cancelled=line.quantity - line.fulfilled) for line in lines)
     place = root.at("shipping") if _is_filled(root.at("shipping")) else root.at("billing")
@@ -68,9 +70,10 @@ def read_orders(body: bytes | str, channel: str, *, hint: Mapping[str, str] | No
         country=place.text("country").upper()[:2],
         problems=tuple(problems),
         contact=_contact(root, place),
-        attribution=_attribution(root),
+        attribution=from_woocommerce_meta(meta, click_ms=root.optional_time_ms("date_created_gmt")),
     )
-    return (_rounded(order, len(root.each("tax_lines"))),)
+    rounded = _rounded(order, len(root.each("tax_lines")))
+    return (_captured_in_part(rounded, root, status, gateway) if gateway.captured else rounded,)
 
 
 def refund_lines(refund: Node) -> Counter[str]:
@@ -155,20 +158,40 @@ def _rounded(order: ChannelOrder, taxes: int) -> ChannelOrder:
     return replace(order, charges=(*order.charges, Charge("other", rest_minor, "rounding")))
 
 
-def _payment(order: Node, status: str, total_minor: int, currency: str, problems: list[Problem]) -> Payment:
-    """`date_paid_gmt` is what tells of money. An order on hold that is paid is held by a person at the shop."""
+def _captured_in_part(order: ChannelOrder, root: Node, status: str, gateway: Gateway) -> ChannelOrder:
+    """The gateway lowers the total to what was captured of it, and leaves the order on hold and unpaid until it is
+    completed: the lines say what was to be paid at first."""
+    stated_minor, taken_minor = order.stated_minor(), order.total_minor
+    is_open = status == "on-hold" and not root.has("date_paid_gmt")
+    if not 0 < taken_minor < stated_minor or not (is_open or status == "completed"):
+        return order
+    payment = replace(gateway.at, captured_minor=taken_minor, refunded_minor=order.payment.refunded_minor)
+    return replace(order, total_minor=stated_minor, payment=payment)
+
+
+def _payment(
+    order: Node, status: str, total_minor: int, currency: str, problems: list[Problem], gateway: Gateway
+) -> Payment:
+    """`date_paid_gmt` is what tells of money, but where the gateway says that it has taken none: WooCommerce sets the
+    date with the status. An order on hold that is paid is held by a person at the shop."""
     refunds = order.each("refunds")
     refunded_minor = sum(abs(each.minor("amount" if each.has("amount") else "total", currency)) for each in refunds)
     whole_minor = max(total_minor, refunded_minor, 0)
     is_paid = order.has("date_paid_gmt")
     if status not in _KNOWN:
         problems.append(Problem("status_unknown", f"the shop calls it {status!r}: decide at the shop what that means"))
+    if gateway.authorised and status not in ("pending", "checkout-draft", "auto-draft"):
+        if status in ("failed", "refunded", *GONE):
+            return replace(gateway.at, lapsed=True)
+        ends_ms = expires_ms(order, _version_ms(order))
+        held_minor = max(total_minor, 0)
+        return replace(gateway.at, authorised_minor=held_minor, refunded_minor=refunded_minor, expires_ms=ends_ms)
     if status == "refunded":
-        return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor or whole_minor)
+        return replace(gateway.at, captured_minor=whole_minor, refunded_minor=refunded_minor or whole_minor)
     if is_paid and status not in ("pending", "failed", "checkout-draft", "auto-draft"):
         if status == "on-hold":
             problems.append(Problem("on_hold_at_channel", "the shop has put it on hold: set it to processing there"))
-        return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)
+        return replace(gateway.at, captured_minor=whole_minor, refunded_minor=refunded_minor)
     return Payment(awaited=status in AWAITED, lapsed=status in ("failed", *GONE))
 
 
@@ -199,12 +222,11 @@ def _name(place: Node) -> str:
     return f"{place.text('first_name')} {place.text('last_name')}".strip()
 
 
-def _attribution(order: Node) -> Attribution | None:
-    """Plugins keep anything in meta data: what is no text says nothing, and no visit ever holds up an order."""
+def _meta(order: Node) -> dict[str, str]:
+    """Plugins keep anything in meta data: what is no text says nothing, and never holds up an order."""
     entries = order.at("meta_data").value
-    meta = {
+    return {
         entry["key"]: entry["value"]
         for entry in (entries if isinstance(entries, list) else ())
         if isinstance(entry, dict) and isinstance(entry.get("key"), str) and isinstance(entry.get("value"), str)
     }
-    return from_woocommerce_meta(meta, click_ms=order.optional_time_ms("date_created_gmt"))

@@ -44,9 +44,9 @@ def control(run: Run, command: str, **body: Any) -> Any:
     return _asked(f"{run.marketplaces_url}/_control/{command}", body)
 
 
-def services(run: Run) -> Any:
-    """What the stand-ins of the carriers and of Meta know."""
-    return _asked(f"{run.services_url}/_control/state", {})
+def state_of(url: str) -> Any:
+    """What stand-ins of other services know."""
+    return _asked(f"{url}/_control/state", {})
 
 
 def _asked(url: str, body: dict[str, Any]) -> Any:

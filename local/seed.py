@@ -22,7 +22,7 @@ from chalicelib.store.stock import receipt_writes
 from chalicelib.store.tables import Tables
 from local.marketplaces.catalogue import Listing as Offer
 from local.marketplaces.catalogue import listing_ids
-from local.marketplaces.woo_products import product_id
+from local.marketplaces.woocommerce import product_id
 
 LOCATION = "main"
 

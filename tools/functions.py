@@ -14,8 +14,6 @@ STAGES = ("funding", "allocation", "shipping", "settlement")
 
 SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
 
-PAID_AT_PROCESSORS = ("shop", "woocommerce")  # own shops, of whose orders a payment processor has the money
-
 CARRIERS = ("easypost", "shippo")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
@@ -172,6 +170,8 @@ KEYS = ("KEYS#ebay",)  # public keys only
 # three of channels made, a function is 60 MB large.
 WAITING_MB = 160
 STAGE_MB = 256
+
+PAID_AT_PROCESSORS = ("shop", "woocommerce")  # own shops, of whose orders a payment processor has the money
 
 
 def _sync(kind: str) -> Function:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import Any, ClassVar
 
 from local.marketplaces.catalogue import Listing, derived_digits
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
-from local.marketplaces.shelf import Change, Parcel, Sale, SoldLine
+from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.shopify_webhooks import Webhook, sign
 from local.marketplaces.visits import facebook_visit
 from local.marketplaces.wire import RefusalError, Request, Response, json_response, to_json
 from local.marketplaces.woo_back_office import WooOffice
 from local.marketplaces.woo_gateway import Gateway
+from local.marketplaces.woo_hooks import list_webhooks, make_webhook, update_webhook
+from local.marketplaces.woo_order_body import order_body, stamp
 from local.marketplaces.woo_products import (
-    OWN,
     change_products,
     change_variations,
     error,
@@ -31,8 +32,9 @@ from local.marketplaces.woo_products import (
     money,
     page,
     product_id,
-    variation_ids,
 )
+
+__all__ = ["WC", "WooCommerce", "product_id"]
 
 WC = "/wp-json/wc/v3"
 _CONSENTS = 0.8
@@ -87,6 +89,11 @@ class WooCommerce(Market):
     def trackings(self) -> dict[str, list[dict[str, Any]]]:
         """Of the plugin, by order id."""
         return self.office.trackings
+
+    @property
+    def completed(self) -> dict[str, datetime]:
+        """By order id, when."""
+        return self.office.completed
 
     # --- buyers -------------------------------------------------------------------------------------
 
@@ -164,50 +171,8 @@ class WooCommerce(Market):
     # --- orders -------------------------------------------------------------------------------------
 
     def order(self, sale: Sale) -> dict[str, Any]:
-        """An order as REST and webhooks show it. Amounts of lines never include tax."""
-        town, refunds = sale.buyer.town, self.refunds.get(sale.order_id, [])
-        shipping = money(sale.shipping_minor)
-        place = {
-            "first_name": sale.buyer.first_name,
-            "last_name": sale.buyer.last_name,
-            "address_1": sale.buyer.street,
-            "address_2": sale.buyer.street_2,
-            "city": town.name,
-            "state": town.state_code,
-            "postcode": town.postal_code,
-            "country": "US",
-            "phone": sale.buyer.phone,
-        }
-        completed, payment = self.office.completed.get(sale.order_id), self.office.payments.get(sale.order_id)
-        paid = sale.placed_at if not payment else payment.captured_at or completed
-        return {
-            "id": int(sale.order_id),
-            "number": sale.order_id,
-            "status": self.status(sale),
-            "currency": sale.currency,
-            "date_created_gmt": _stamp(sale.placed_at),
-            "date_modified_gmt": _stamp(sale.updated_at),
-            "date_paid_gmt": _stamp(paid) if paid and sale.paid else None,
-            "date_completed_gmt": _stamp(completed) if completed else None,
-            "shipping_total": shipping,
-            "total": money(self.total_minor(sale)),
-            "total_tax": money(sale.tax_minor),
-            "prices_include_tax": False,
-            "customer_id": 0,
-            "payment_method": "stripe" if payment else "bacs",
-            "transaction_id": payment.charge_id if payment else "",
-            "meta_data": self._meta_data(sale),
-            "billing": {**place, "email": f"{sale.buyer.handle}@example.com"},
-            "shipping": place,
-            "line_items": [_line(line, self.variable.get(line.sku, "")) for line in sale.lines],
-            "tax_lines": [],
-            "shipping_lines": [{"id": 1, "method_title": "Flat rate", "total": shipping, "total_tax": "0.00"}],
-            "fee_lines": [],
-            "coupon_lines": [{"id": 2, "code": sale.discount_code}] if sale.discount_code else [],
-            "refunds": [
-                {"id": each["id"], "reason": each["reason"], "total": f"-{each['amount']}"} for each in refunds
-            ],
-        }
+        """An order as REST and webhooks show it."""
+        return order_body(self, sale)
 
     def status(self, sale: Sale) -> str:
         """The word for where an order is."""
@@ -218,16 +183,9 @@ class WooCommerce(Market):
             return "failed"
         if self.refunded_minor(sale) >= self.total_minor(sale):
             return "refunded"
-        if sale.order_id in self.office.completed:
+        if sale.order_id in self.completed:
             return "completed"
         return "processing" if sale.paid else "on-hold" if payment else "pending"
-
-    def _meta_data(self, sale: Sale) -> list[dict[str, Any]]:
-        meta, payment = dict(self.office.visits.get(sale.order_id, {})), self.office.payments.get(sale.order_id)
-        if payment:
-            captured = "yes" if payment.captured_at else "no"
-            meta |= {"_stripe_intent_id": payment.intent_id, "_stripe_charge_captured": captured}
-        return [{"id": 70_000 + n, "key": key, "value": value} for n, (key, value) in enumerate(meta.items())]
 
     def list_orders(self, request: Request, names: dict[str, str]) -> Response:
         """`modified_after` is exclusive; it is the shop's own time unless `dates_are_gmt` is sent."""
@@ -235,8 +193,8 @@ class WooCommerce(Market):
         if request.query.get("dates_are_gmt") != "true" or request.query.get("orderby") != "modified":
             return error(400, "rest_invalid_param")
         after = request.query.get("modified_after", "")
-        found = [sale for sale in self.shelf.sales.values() if _stamp(sale.updated_at) > after]
-        found.sort(key=lambda sale: (_stamp(sale.updated_at), int(sale.order_id)))
+        found = [sale for sale in self.shelf.sales.values() if stamp(sale.updated_at) > after]
+        found.sort(key=lambda sale: (stamp(sale.updated_at), int(sale.order_id)))
         return page(request, [self.order(sale) for sale in found])
 
     def show_order(self, request: Request, names: dict[str, str]) -> Response:
@@ -249,9 +207,9 @@ class WooCommerce(Market):
         sale, status = self._sale(names), request.json().get("status")
         if status == "cancelled":
             self.cancel(sale, self.clock())
-        elif status == "completed" and sale.order_id not in self.office.completed:
+        elif status == "completed" and sale.order_id not in self.completed:
             sale.touch(self.clock())
-            self.office.completed[sale.order_id] = sale.updated_at
+            self.completed[sale.order_id] = sale.updated_at
             if self.gateway:
                 self.gateway.capture(sale)
             sale.paid = True  # with the status, whatever became of the money
@@ -283,8 +241,8 @@ class WooCommerce(Market):
     ) -> dict[str, Any]:
         """A refund of the order; its money is the gateway's business."""
         made = {
-            "id": self._next_id(),
-            "date_created_gmt": _stamp(now),
+            "id": self.next_id(),
+            "date_created_gmt": stamp(now),
             "amount": money(amount_minor),
             "reason": reason,
             "refunded_payment": by_gateway,
@@ -320,32 +278,11 @@ class WooCommerce(Market):
 
     def _added(self, kept: dict[str, list[dict[str, Any]]], names: dict[str, str], body: dict[str, Any]) -> Response:
         sale = self._sale(names)
-        made = {"id": self._next_id(), "date_created_gmt": _stamp(self.clock()), **body}
+        made = {"id": self.next_id(), "date_created_gmt": stamp(self.clock()), **body}
         kept.setdefault(sale.order_id, []).append(made)
         return json_response(201, made)
 
     # --- webhooks -----------------------------------------------------------------------------------
-
-    def list_webhooks(self, request: Request, names: dict[str, str]) -> Response:
-        """Their secrets are not shown."""
-        del names
-        return page(request, list(self.hooks.values()))
-
-    def make_webhook(self, request: Request, names: dict[str, str]) -> Response:
-        """A new subscription."""
-        del names
-        body = request.json()
-        hook = {"id": self._next_id(), **{key: value for key, value in body.items() if key != "secret"}}
-        self.hooks[hook["id"]] = hook
-        return json_response(201, hook)
-
-    def update_webhook(self, request: Request, names: dict[str, str]) -> Response:
-        """Enables or disables it."""
-        hook = self.hooks.get(int(names["hook"]))
-        if hook is None:
-            return error(404, "woocommerce_rest_shop_webhook_invalid_id")
-        hook["status"] = request.json().get("status", hook["status"])
-        return json_response(200, hook)
 
     def webhook(self, change: Change) -> Webhook:
         """The delivery of one change, with the order as it is when it is delivered."""
@@ -359,7 +296,7 @@ class WooCommerce(Market):
                 "X-WC-Webhook-Event": event,
                 "X-WC-Webhook-Signature": sign(self.webhook_secret, body),
                 "X-WC-Webhook-ID": "10",
-                "X-WC-Webhook-Delivery-ID": derived_digits(f"10{_stamp(change.at)}", 32),  # one for all of a second
+                "X-WC-Webhook-Delivery-ID": derived_digits(f"10{stamp(change.at)}", 32),  # one for all of a second
             },
             body,
         )
@@ -370,7 +307,8 @@ class WooCommerce(Market):
             raise RefusalError(error(404, "woocommerce_rest_shop_order_invalid_id"))
         return sale
 
-    def _next_id(self) -> int:
+    def next_id(self) -> int:
+        """Of a refund, a note, a webhook."""
         self.office.ids += 1
         return 90_000 + self.office.ids
 
@@ -392,24 +330,3 @@ class WooCommerce(Market):
         Route("POST", rf"{WC}/webhooks", "make_webhook", make_webhook),
         Route("PUT", rf"{WC}/webhooks/(?P<hook>\d+)", "update_webhook", update_webhook),
     )
-
-
-def _line(line: SoldLine, managed_by: str) -> dict[str, Any]:
-    """A variation without a SKU of its own shows its product's, which has none here."""
-    return {
-        "id": int(line.line_id),
-        "name": line.title,
-        "product_id": product_id(line.sku),
-        "variation_id": next(iter(variation_ids(line.sku, managed_by)), 0),
-        "quantity": line.quantity,
-        "subtotal": money(line.gross_minor),
-        "total": money(line.net_minor),
-        "total_tax": money(line.tax_minor),
-        "meta_data": [],
-        "sku": line.sku if managed_by in ("", OWN) else "",
-        "price": line.net_minor / line.quantity / 100,
-    }
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -13,7 +13,7 @@ from chalicelib.channels.transport import HttpResponse
 from chalicelib.channels.woocommerce.client import WooClient
 from chalicelib.channels.woocommerce.wire import safe_url
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
-from local.marketplaces.woo_products import product_id
+from local.marketplaces.woocommerce import product_id
 from tests.contract.woo_seller import Seller
 from tests.factories import T0_MS
 

@@ -18,7 +18,7 @@ from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import Faults
 from local.marketplaces.wire import Request
-from local.marketplaces.woo_products import product_id
+from local.marketplaces.woocommerce import product_id
 from local.marketplaces.world import Marketplaces
 from local.memory.world import World
 

@@ -108,12 +108,19 @@ class Shop:
 
 @pytest.mark.parametrize(
     ("settings", "others", "captor"),
-    [({}, ["stripe"], "stripe"), ({}, [], ""), ({"processor": "stripe-x"}, ["stripe"], "stripe-x")],
+    [
+        ({}, {"stripe": {}, "stripe-b": {"order_channel": CHANNEL}}, "stripe-b"),
+        ({}, {"stripe": {"order_channel": {"https://shop.example": CHANNEL}}}, "stripe"),
+        ({}, {"stripe": {"order_channel": "woocommerce"}}, ""),
+        ({}, {}, ""),
+        ({"processor": "stripe-x"}, {"stripe": {"order_channel": CHANNEL}}, "stripe-x"),
+        ({"processor": ""}, {"stripe": {"order_channel": CHANNEL}}, ""),
+    ],
 )
 def test_whichever_road_an_order_comes_by_the_same_account_takes_its_money(
-    world: World, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], others: list[str], captor: str
+    world: World, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], others: dict[str, Any], captor: str
 ) -> None:
-    for name, more in ((CHANNEL, settings), *((other, {}) for other in others)):
+    for name, more in {CHANNEL: settings, **others}.items():
         add_account(world.tables, name, more)
     meta = [{"key": "_stripe_intent_id", "value": "pi_1"}, {"key": "_stripe_charge_captured", "value": "no"}]
     body = document(status="on-hold", date_paid_gmt=None, payment_method="stripe", meta_data=meta)

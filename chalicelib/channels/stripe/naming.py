@@ -22,6 +22,11 @@ class Naming:
     key: str = "order_id"
     shops: str | Mapping[str, str] = ""
 
+    @property
+    def channels(self) -> frozenset[str]:
+        """Those whose orders are meant where no channel is named."""
+        return frozenset([self.shops] if isinstance(self.shops, str) else self.shops.values())
+
     def order_of(self, metadata: Node) -> str:
         """The order's id, channel included; "" for none."""
         order_id, channel = metadata.text(self.key), metadata.text("channel")

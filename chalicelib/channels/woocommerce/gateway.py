@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from chalicelib.channels.fields import Node
 from chalicelib.domain.channel_order import Payment
 
-PROCESSOR = "stripe"  # the account that takes an order's money where nobody says which
+PROCESSOR = "stripe"  # the kind of account that takes the money, and its name where nobody says which
 _HELD_MS = 7 * 86_400_000  # a card online. Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method
 
 

@@ -64,7 +64,8 @@ def marketplaces(run: Run) -> Iterator[None]:
         woocommerce=True,
     )
     if run.till and world.woo:
-        world.woo.gateway, world.woo.stripe_share, world.woo.facebook_share = Gateway(world.woo, run.till), 1.0, 0.3
+        world.woo.gateway, world.woo.stripe_share = Gateway(world.woo, run.till), 1.0
+        world.woo.habits = replace(world.woo.habits, referred=0.3)  # type: ignore[misc]
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
     world.shopify.habits = replace(world.shopify.habits, authorised=0.5, referred=0.3)  # type: ignore[misc]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from random import Random
-from urllib.parse import urlencode
 
 FIRST_NAMES = (
     "Ada",
@@ -35,10 +33,6 @@ LAST_NAMES = (
     "Ibáñez",
     "O'Rell",
     "Quill",
-)
-BROWSERS = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 [FBAN/FBIOS]",
-    "Mozilla/5.0 (Linux; Android 16; Pixel 10) AppleWebKit/537.36 Chrome/142.0 Mobile [FB_IAB/FB4A]",
 )
 STREETS = (
     "Millrace Lane",
@@ -87,44 +81,6 @@ class Buyer:
     def name(self) -> str:
         """First and last name."""
         return f"{self.first_name} {self.last_name}"
-
-
-@dataclass(frozen=True)
-class Visit:
-    """How a buyer came to an own shop: the page that he landed on, who sent him, what his browser keeps of it, and
-    whether he lets his purchase be told to who sent him."""
-
-    path: str
-    utm: dict[str, str]
-    referrer: str
-    fbc: str
-    fbp: str
-    browser: str
-    consent: bool
-    at: datetime
-
-    @property
-    def notes(self) -> dict[str, str]:
-        """What a theme hands over with the cart."""
-        consent = "granted" if self.consent else "denied"
-        return {"_fbc": self.fbc, "_fbp": self.fbp, "_user_agent": self.browser, "_meta_consent": consent}
-
-
-def from_facebook(rng: Random, at: datetime, *, consent: bool) -> Visit:
-    """A click on an advertisement there."""
-    seen_ms, clicked = int(at.timestamp() * 1000), f"IwY2xjaw{rng.getrandbits(120):030x}"
-    utm = {"source": "facebook", "medium": "paid_social", "campaign": "spring"}
-    query = {**{f"utm_{name}": text for name, text in utm.items()}, "fbclid": clicked}
-    return Visit(
-        path=f"/collections/all?{urlencode(query)}",
-        utm=utm,
-        referrer="https://l.facebook.com/",
-        fbc=f"fb.1.{seen_ms}.{clicked}",
-        fbp=f"fb.1.{seen_ms}.{rng.randrange(10**9, 10**10)}",
-        browser=rng.choice(BROWSERS),
-        consent=consent,
-        at=at,
-    )
 
 
 def invent_buyer(rng: Random) -> Buyer:

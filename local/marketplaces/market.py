@@ -14,14 +14,14 @@ from random import Random
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from local.marketplaces.buyers import from_facebook, invent_buyer
+from local.marketplaces.buyers import invent_buyer
 from local.marketplaces.catalogue import Listing, common_currency
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.shelf import Change, Due, Parcel, Sale, Shelf, ShelfListing, SoldLine
+from local.marketplaces.visits import CONSENTS, from_facebook
 from local.marketplaces.wire import GATEWAY_PAGE, RefusalError, Request, Response
 
 Clock = Callable[[], datetime]
-CONSENTS = 0.8  # of buyers who are asked
 Handler = Callable[[Any, Request, dict[str, str]], Response]
 
 
@@ -165,7 +165,7 @@ class Market:
         self.shelf.sales[sale.order_id] = sale
         self._plan(rng, sale, now)
         if referred or self._now_and_then(rng, self.habits.referred):
-            sale.visit = from_facebook(rng, now, consent=referred or rng.random() < CONSENTS)
+            sale.visit = from_facebook(rng, now, consents=referred or rng.random() < CONSENTS)
         if authorised or self._now_and_then(rng, self.habits.authorised):
             self.authorise(sale)
         self.changed(sale, "created")

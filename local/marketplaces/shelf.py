@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from local.marketplaces.amazon_back_office import AmazonOffice
-from local.marketplaces.buyers import Buyer, Visit
+from local.marketplaces.buyers import Buyer
 from local.marketplaces.ebay_back_office import BackOffice
 from local.marketplaces.shopify_back_office import ShopOffice
+from local.marketplaces.visits import Visit
 from local.marketplaces.woo_back_office import WooOffice
 
 

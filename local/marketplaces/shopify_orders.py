@@ -98,7 +98,7 @@ def _journey(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "id": f"gid://shopify/CustomerVisit/{sale.order_id}",
         "landingPage": f"https://{shop.shop_domain}{seen.path if seen else LANDING_SITE}",
         "referrerUrl": seen.referrer if seen else None,
-        "occurredAt": stamp(seen.at if seen else sale.placed_at),
+        "occurredAt": stamp(seen.began if seen else sale.placed_at),
         "source": "Facebook" if seen else "direct",
         "utmParameters": seen.utm if seen else None,
     }

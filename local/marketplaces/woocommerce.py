@@ -17,7 +17,6 @@ from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.shopify_webhooks import Webhook, sign
-from local.marketplaces.visits import facebook_visit
 from local.marketplaces.wire import RefusalError, Request, Response, json_response, to_json
 from local.marketplaces.woo_back_office import WooOffice
 from local.marketplaces.woo_gateway import Gateway
@@ -37,7 +36,6 @@ from local.marketplaces.woo_products import (
 __all__ = ["WC", "WooCommerce", "product_id"]
 
 WC = "/wp-json/wc/v3"
-_CONSENTS = 0.8
 _BOT_PAGE = Response(403, {"Content-Type": "text/html"}, b"<html><body>Checking your browser</body></html>")
 _ORDER = rf"{WC}/orders/(?P<order>\d+)"
 _PRODUCT = rf"{WC}/products/(?P<product>\d+)"
@@ -48,7 +46,7 @@ class WooCommerce(Market):
     """One shop. `variable`: the SKUs that are variations, and whether each has its stock (own) or its product manages
     it (parent); others are simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`:
     refunds that ask for the gateway's money fail. `gateway`: Stripe's, where a `stripe_share` of the buyers pays; other
-    orders are paid at once. `facebook_share`: of the buyers, those who come from there; most of them consent."""
+    orders are paid at once."""
 
     name: ClassVar[str] = "woocommerce"
     habits: ClassVar[Habits] = Habits(pending=0.1, pending_cancelled=0.2, cancelled=0.03, discounted=0.2)
@@ -61,7 +59,7 @@ class WooCommerce(Market):
         self.has_tracking = has_tracking
         self.gateway_refuses = False
         self.gateway: Gateway | None = None
-        self.stripe_share, self.facebook_share = 0.5, 0.0
+        self.stripe_share = 0.5
         self.variable: dict[str, str] = {}
 
     @property
@@ -103,18 +101,12 @@ class WooCommerce(Market):
         """An order; who pays at Stripe has it authorised."""
         if authorised and not self.gateway:
             raise ValueError("the shop has no gateway that authorises")
-        sale = super().sell(rng, now, sku)
+        sale = super().sell(rng, now, sku, referred=referred)
         if sale and self.gateway and (authorised or rng.random() < self.stripe_share):
             sale.paid, dropped = False, ("pay", "cancel") if authorised else ("pay",)
             self.shelf.due = [d for d in self.shelf.due if d.order_id != sale.order_id or d.action not in dropped]
             self.gateway.authorise(sale)
-        if sale and (referred or (self.facebook_share and rng.random() < self.facebook_share)):
-            self.came_from(sale, rng, consents=referred or rng.random() < _CONSENTS)
         return sale
-
-    def came_from(self, sale: Sale, rng: Random, *, consents: bool) -> None:
-        """The buyer was at Facebook before."""
-        self.office.visits[sale.order_id] = facebook_visit(rng, sale.placed_at, consents=consents)
 
     def advance(self, now: datetime) -> None:
         """What is due, and what the gateway hears of Stripe."""

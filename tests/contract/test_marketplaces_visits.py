@@ -7,13 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from chalicelib.channels.shopify.reader import read_orders
-from chalicelib.domain.attribution import Referral
 from local.marketplaces.market import Habits
 from local.marketplaces.shopify_rest import rest_order
 from local.marketplaces.world import Marketplaces
 from tests.contract.shopify_seller import seller
 
-OF_FACEBOOK = Referral("facebook", "paid", "spring", "fbclid", consent=True)
+OF_FACEBOOK = ("facebook", "paid", "fbclid", True)
 
 
 def test_webhook_and_poll_tell_the_same_visit_and_the_same_authorisation() -> None:
@@ -24,9 +23,11 @@ def test_webhook_and_poll_tell_the_same_visit_and_the_same_authorisation() -> No
     (pushed,) = read_orders(json.dumps(rest_order(on.market, sale)), "shopify")
     for order in (polled, pushed):
         assert order.attribution
-        assert order.attribution.referral == OF_FACEBOOK
+        found = order.attribution.referral
+        assert (found.source, found.medium, found.evidence, found.consent) == OF_FACEBOOK
         known = order.attribution.tracking
         assert sale.visit
+        assert found.campaign == sale.visit.utm["campaign"]
         assert (known["fbc"], known["fbp"]) == (sale.visit.fbc, sale.visit.fbp)
         assert known["user_agent"] == sale.visit.browser
         assert order.payment.authorised_minor == order.total_minor
@@ -45,6 +46,6 @@ def test_shares_of_all_orders_are_referred_and_authorised_and_are_so_after_a_res
     assert sales == world.shopify.shelf.sales
     visits = [sale.visit for sale in sales.values() if sale.visit]
     assert 30 < len(visits) < 70
-    assert {visit.consent for visit in visits} == {True, False}
+    assert {visit.consents for visit in visits} == {True, False}
     held = [sale for sale in sales.values() if not sale.paid]
     assert 30 < len(held) < 70

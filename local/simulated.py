@@ -26,7 +26,7 @@ ASKED_AGAIN_S = 20  # a label takes a moment, and a carrier may be out of reach
 
 
 class Warehouse:
-    """Ships what is allocated: parcels of own shops by asking for a label at one of `carriers` in turn, all others with
+    """Ships what is allocated: parcels of own shops by asking for a label at one of `carriers`, all others with
     numbers of its own. Orders more of a SKU when little is left, which arrives at the next round."""
 
     def __init__(self, api: Api, restock: dict[str, int], carriers: tuple[str, ...] = ()) -> None:
@@ -56,8 +56,8 @@ class Warehouse:
         """The parcel is recorded once its label is bought."""
         if time.monotonic() - self._asked.get(order["id"], -ASKED_AGAIN_S) < ASKED_AGAIN_S:
             return
-        carrier = self._carriers[len(self._asked) % len(self._carriers)]
         self._asked[order["id"]] = time.monotonic()
+        carrier = self._carriers[sum(order["id"].encode()) % len(self._carriers)]  # the same when asked again
         package = {"weight_g": UNIT_G * order["units"]["allocated"], **BOX_MM}
         wish = {"location": LOCATION, "carrier_account": carrier, "package": package}
         self._api.post(f"/api/orders/{quote(order['id'], safe='')}/labels", wish)

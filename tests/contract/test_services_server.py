@@ -127,7 +127,7 @@ def test_the_warehouse_asks_for_labels_of_own_shops_once_and_sends_off_the_rest(
         warehouse()
     asked = [(path, body["carrier_account"]) for path, body in door.posted if "carrier_account" in body]
     assert asked == [
-        ("/api/orders/shopify%3A7/labels", "easypost"),
-        ("/api/orders/storefront-web%3A7/labels", "shippo"),
+        ("/api/orders/shopify%3A7/labels", "shippo"),
+        ("/api/orders/storefront-web%3A7/labels", "easypost"),
     ]
     assert [path for path, body in door.posted if "shipment_id" in body] == ["amazon:7", "storefront:7"] * 2

@@ -10,6 +10,7 @@ Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_c
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,8 +62,7 @@ class MarketplaceServer:
         self.lock = threading.Lock()
         self._stopping = threading.Event()
         self._workers = ThreadPoolExecutor(DELIVERY_WORKERS, thread_name_prefix="deliver")
-        self._http = ThreadingHTTPServer((host, port), _handler(self))
-        self._http.daemon_threads = True
+        self._http = _Http((host, port), _handler(self))
         self._threads = [
             threading.Thread(target=self._http.serve_forever, name="serve", kwargs={"poll_interval": 0.1}),
             threading.Thread(target=self._let_time_pass, name="tick"),
@@ -176,6 +176,15 @@ class MarketplaceServer:
         if self.state:
             with self.lock:
                 self.world.save(self.state)
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, as a Lambda does that is killed, is no error of ours; any other is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(server: MarketplaceServer) -> type[BaseHTTPRequestHandler]:

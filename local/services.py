@@ -74,9 +74,10 @@ class Services:
             service.save(folder / f"{name}.json")
 
     def load(self, folder: Path) -> None:
-        """Goes on from a saved state."""
+        """Goes on from a saved state, each as far as it was saved."""
         for name, service in self.markets.items():
-            service.load(folder / f"{name}.json")
+            if (file := folder / f"{name}.json").exists():
+                service.load(file)
 
 
 def service_accounts(services: Services, public_url: str, shop: str, shop_url: str) -> dict[str, dict[str, Any]]:

@@ -5,10 +5,12 @@ Sources: SP-API sellers v1 getMarketplaceParticipations, notifications v1 create
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
 from cli.findings import MISSING, OK, SKIPPED, WARNING, Findings
+from cli.kinds import Account, Kind, Wishes, address, only
 from cli.stage import Stage
 
 REGIONS = {
@@ -19,16 +21,21 @@ SUBSCRIPTIONS = ("ORDER_CHANGE", "LISTINGS_ITEM_MFN_QUANTITY_CHANGE")
 _QUEUE = "amazon-notifications"
 
 
-def steps(client: Any, settings: Mapping[str, Any], stage: Stage, findings: Findings, *, act: bool) -> bool:
-    """Go through all that Amazon wants; False when nothing else can be tried. `act`: change what is missing."""
-    found = findings.attempt(
-        "credentials", client.participations, "authorise the app again in Seller Central and give the new refresh token"
-    )
+def settings(given: Namespace) -> Mapping[str, Any]:
+    """The region says where the API is."""
+    base_url = address(given.base_url, "--base-url") if given.base_url else REGIONS.get(given.region, "")
+    return only(base_url=base_url, seller_id=given.seller_id, marketplace_id=given.marketplace_id)
+
+
+def check(account: Account, findings: Findings, wishes: Wishes) -> bool:
+    """Go through all that Amazon wants; False when nothing else can be tried."""
+    client, stage = account.client, account.stage
+    found = findings.attempt("credentials", client.participations, KIND.renew)
     if found is None:
         return False
     findings.add("credentials", OK, "Amazon grants a token")
-    _participation([_plain(each) for each in found], str(settings.get("marketplace_id", "")), findings)
-    if not act:
+    _participation([_plain(each) for each in found], str(account.settings.get("marketplace_id", "")), findings)
+    if not wishes.act:
         findings.add("notifications", SKIPPED, "not looked at; --fix ensures " + ", ".join(SUBSCRIPTIONS))
         return True
     _notifications(client, stage, findings)
@@ -91,3 +98,15 @@ def _plain(participation: Any) -> Mapping[str, Any]:
         "is_participating": bool(participation.get("is_participating", True)),
         "has_suspended_listings": bool(participation.get("has_suspended_listings", False)),
     }
+
+
+KIND = Kind(
+    title="an Amazon account",
+    credentials=("client_id", "client_secret", "refresh_token"),
+    needed={"base_url": "--region", "seller_id": "--seller-id", "marketplace_id": "--marketplace-id"},
+    options=("region", "base_url", "seller_id", "marketplace_id", "fix"),
+    settings=settings,
+    probe=lambda account: account.client.participations(),
+    check=check,
+    renew="authorise the app again in Seller Central and give the new refresh token",
+)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from chalicelib.channels.ebay.notifications import challenge_response
 from chalicelib.channels.transport import HttpRequest
 from cli.amazon import subscribe
 from cli.findings import MISSING, OK, SKIPPED, WARNING, Findings
+from cli.kinds import Account, Kind, Wishes, address, only
 from cli.stage import Stage
 
 SUBSCRIPTIONS = (
@@ -26,38 +27,33 @@ SUBSCRIPTIONS = (
     "ORDER_CONFIRMATION",
     "ITEM_MARKED_SHIPPED",
 )
+_SANDBOX = "https://api.sandbox.ebay.com"
 _OUT_OF_STOCK = "OUT_OF_STOCK_CONTROL"
 _SIGNING_SITES = frozenset(f"EBAY_{land}" for land in ("AT", "BE", "DE", "ES", "FR", "GB", "IE", "IT", "NL", "PL"))
+_MARKETPLACE = "EBAY_US"
 _SCARCE = 10  # a tenth of the calls
 _WARN_MS = 60 * 86_400_000
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the operator asks for. `public_url`: of the stage's API, as eBay reaches it; "" keeps what is stored."""
-
-    public_url: str = ""
-    alert_email: str = ""
-    fix: bool = False
-    digital_signatures: bool = False
-    act: bool = True
+def settings(given: Namespace) -> Mapping[str, Any]:
+    """Production in the US, unless told otherwise."""
+    base_url = address(given.base_url, "--base-url") if given.base_url else _SANDBOX if given.sandbox else ""
+    return only(base_url=base_url, seller_id=given.seller_id, marketplace_id=given.marketplace_id)
 
 
-def steps(
-    client: Any, channel: str, settings: Mapping[str, Any], stage: Stage, findings: Findings, wishes: Wishes
-) -> bool:
+def check(account: Account, findings: Findings, wishes: Wishes) -> bool:
     """Go through all that eBay wants; False when nothing else can be tried."""
-    programs = findings.attempt(
-        "credentials", client.opted_in_programs, "have the seller consent again and give the new refresh token"
-    )
+    client, channel, stage = account.client, account.name, account.stage
+    programs = findings.attempt("credentials", client.opted_in_programs, KIND.renew)
     if programs is None:
         return False
     findings.add("credentials", OK, "eBay grants a token")
+    account.learn(marketplace_id=account.settings.get("marketplace_id") or _MARKETPLACE)
     _out_of_stock(client, {_program(each) for each in programs}, findings, wishes)
-    webhook = _webhook(channel, settings, stage, findings, wishes)
+    webhook = _webhook(channel, account.settings, stage, findings, wishes)
     if webhook and _challenge(webhook, stage, findings) and wishes.act:
         _notifications(client, webhook, stage, findings, wishes)
-    _signing_key(client, channel, settings, stage, findings, wishes)
+    _signing_key(client, channel, account.settings, stage, findings, wishes)
     _calls_left(client, findings)
     return True
 
@@ -85,9 +81,7 @@ def _webhook(
 ) -> Mapping[str, Any]:
     """The webhook's secret: the token that eBay's challenge asks for, made once, and the endpoint as registered."""
     stored = stage.read_secret(f"{channel}/webhook")
-    endpoint = (
-        f"{wishes.public_url.rstrip('/')}/webhooks/{channel}" if wishes.public_url else stored.get("endpoint", "")
-    )
+    endpoint = f"{wishes.public_url}/webhooks/{channel}" if wishes.public_url else stored.get("endpoint", "")
     if not endpoint:
         findings.add("webhook", MISSING, "no endpoint", "give --public-url, the address of the stage's API")
         return {}
@@ -173,7 +167,7 @@ def _signing_key(
     step, secret = "signing key", stage.read_secret(f"{channel}/api")
     held = secret.get("signing_key")
     expires_ms = int(held.get("expires_ms") or 0) if isinstance(held, dict) else 0
-    site, left_ms = str(settings.get("marketplace_id") or "EBAY_US"), expires_ms - stage.clock()
+    site, left_ms = str(settings.get("marketplace_id") or _MARKETPLACE), expires_ms - stage.clock()
     if held and not (wishes.digital_signatures and expires_ms > 0 and left_ms < _WARN_MS):
         _tell_expiry(step, expires_ms, left_ms, findings)
     elif wishes.digital_signatures and wishes.act:
@@ -200,3 +194,23 @@ def _tell_expiry(step: str, expires_ms: int, left_ms: int, findings: Findings) -
         findings.add(step, WARNING, f"expires in {days} days", renew)
     else:
         findings.add(step, OK, f"expires in {days} days")
+
+
+KIND = Kind(
+    title="an eBay account",
+    credentials=("client_id", "client_secret", "refresh_token"),
+    options=(
+        "base_url",
+        "sandbox",
+        "seller_id",
+        "marketplace_id",
+        "public_url",
+        "alert_email",
+        "fix",
+        "digital_signatures",
+    ),
+    settings=settings,
+    probe=lambda account: account.client.opted_in_programs(),
+    check=check,
+    renew="have the seller consent again and give the new refresh token",
+)

@@ -72,6 +72,7 @@ def patiently(items: Iterable[ListedItem], sleep: Callable[[float], None]) -> It
                 raise
             sleep(max(busy.after_s, 1))
             continue
+        waits = 0
         yield item
 
 

@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.channels.access import Access
+from chalicelib.channels.carrier_port import CarrierClient
+from chalicelib.channels.carriers import carrier_class
+from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import client_class, kind_of, processor_class
@@ -68,12 +72,16 @@ class Stage:
     ) -> ChannelClient:
         """A client of the account, with tokens of its own: nothing that is tried here pauses the account or takes a
         token from the workers."""
-        make = client_class(kind_of(channel))
-        return make(self.transport(), settings, secret, tokens or OwnTokens(), self.clock())
+        access = Access(self.transport(), settings, secret, tokens or OwnTokens(), self.clock())
+        return client_class(kind_of(channel))(access)
 
     def processor(self, account: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> ProcessorClient:
         """A client of a payment processor's account."""
         return processor_class(kind_of(account))(self.transport(), settings, secret, self.clock())
+
+    def carrier(self, account: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> CarrierClient:
+        """A client of an account at a carrier's service."""
+        return carrier_class(kind_of(account))(self.transport(), settings, secret, JobsInMemory(), self.clock())
 
     def _path(self, name: str) -> str:
         return f"/headrace/{self.name}/{name}"

@@ -68,7 +68,7 @@ def marketplaces(run: Run) -> Iterator[None]:
         world.woo.habits = replace(world.woo.habits, referred=0.3)  # type: ignore[misc]
     for market in (world.amazon, world.ebay):
         market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
-    world.shopify.habits = replace(world.shopify.habits, authorised=0.5, referred=0.3)  # type: ignore[misc]
+    world.shopify.habits = replace(world.shopify.habits, authorised=0.5, referred=0.3, sends_back=0.06)  # type: ignore[misc]
     queue_url = run.deployment.queues["amazon-notifications"]
     notify = {
         "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
+from chalicelib.channels.access import Access
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.port import Basic, Skip
 from chalicelib.domain.errors import HeadraceError
 from chalicelib.domain.orders import Order
@@ -33,11 +34,13 @@ class Account(Basic):
     facts: list[LedgerFact] = field(default_factory=list)
     paid: list[Payout] = field(default_factory=list)
     sent_back: list[ChannelReturn] = field(default_factory=list)
+    disputed: list[ChannelDispute] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     items: list[ListedItem] | None = None
     orders: list[tuple[str, bytes, int]] = field(default_factory=list)
     trouble: HeadraceError | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
+    webhooks: dict[str, str] = field(default_factory=dict)
 
     def _given(self, what: str, since_ms: int, found: Sequence[Any]) -> Iterator[Any]:
         self.asked.append((what, since_ms))
@@ -54,8 +57,17 @@ class Account(Basic):
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
         return self._given("returns", since_ms, self.sent_back)
 
+    def disputes(self, since_ms: int) -> Iterator[ChannelDispute]:
+        return self._given("disputes", since_ms, self.disputed)
+
     def health(self) -> list[Metric]:
         return list(self._given("health", 0, self.metrics))
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002
+        """What is there is kept from then on."""
+        told = self.webhooks
+        self.webhooks = {topic: outcome if outcome == "refused" else "kept" for topic, outcome in told.items()}
+        return told
 
     def listings(self) -> Iterator[ListedItem]:
         return super().listings() if self.items is None else self._given("listings", 0, self.items)
@@ -76,8 +88,8 @@ def connected(world: World, patch: pytest.MonkeyPatch, *channels: str) -> dict[s
         add_account(world.tables, channel, {"account": channel})
         world.secrets.kept[f"{channel}/api"] = {"secret": "s"}
 
-    def made(transport: Any, settings: Any, *more: Any) -> Account:
-        return accounts[settings["account"]]
+    def made(access: Access) -> Account:
+        return accounts[access.account["account"]]
 
     patch.setattr(clients, "client_class", lambda kind: made)
     return accounts

@@ -7,14 +7,27 @@ A function that needs one more permission gets it here, and nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+
+from tools.permissions import (
+    May,
+    deletes_bodies,
+    opens,
+    opens_accounts_of,
+    opens_carriers,
+    puts_bodies,
+    puts_labels,
+    queries,
+    reads,
+    reads_bodies,
+    reads_labels,
+    sends,
+    writes,
+)
 
 STAGES = ("funding", "allocation", "shipping", "settlement")
 """Queues that `relay` feeds. `entry` is fed from outside."""
 
 SYNCED_CHANNELS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
-
-CARRIERS = ("easypost", "shippo")
 
 SYNC_QUEUES = tuple(f"sync-{kind}" for kind in SYNCED_CHANNELS)
 
@@ -50,75 +63,6 @@ TABLES = (
     Table("contacts", expires_by="expires_at"),
     Table("channels"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class May:
-    """One permission: `actions` on one thing of ours, by its name in this file, never an ARN or a star."""
-
-    on: Literal["dynamodb", "index", "sqs", "s3", "ssm"]
-    name: str
-    actions: tuple[str, ...]
-    only: tuple[str, ...] = ()
-    """Partition keys of a table to which the permission is limited."""
-
-
-READING = ("GetItem", "BatchGetItem", "Query")
-CHANGING = ("PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
-
-
-def reads(*tables: str, only: tuple[str, ...] = ()) -> tuple[May, ...]:
-    return tuple(May("dynamodb", table, READING, only) for table in tables)
-
-
-def writes(*tables: str, only: tuple[str, ...] = ()) -> tuple[May, ...]:
-    """Reading included. A transaction needs the actions of its parts, not one of its own."""
-    return tuple(May("dynamodb", table, READING + CHANGING, only) for table in tables)
-
-
-def queries(*indexes: str) -> tuple[May, ...]:
-    """Indexes of the table `orders`."""
-    return tuple(May("index", f"orders/{index}", ("Query",)) for index in indexes)
-
-
-def sends(*queues: str) -> tuple[May, ...]:
-    return tuple(May("sqs", queue, ("SendMessage",)) for queue in queues)
-
-
-def reads_bodies() -> tuple[May, ...]:
-    return (May("s3", "bodies", ("GetObject",)),)
-
-
-def reads_labels() -> tuple[May, ...]:
-    """The files of labels, and no other body."""
-    return (May("s3", "labels", ("GetObject",)),)
-
-
-def puts_labels() -> tuple[May, ...]:
-    return (May("s3", "labels", ("PutObject",)),)
-
-
-def puts_bodies() -> tuple[May, ...]:
-    return (May("s3", "bodies", ("PutObject",)),)
-
-
-def deletes_bodies() -> tuple[May, ...]:
-    return (May("s3", "bodies", ("DeleteObject",)),)
-
-
-def opens(*names: str) -> tuple[May, ...]:
-    """Secrets below /headrace/<stage>/ ; a star stands for the rest of one channel account's name."""
-    return tuple(May("ssm", name, ("GetParameter", "GetParameters")) for name in names)
-
-
-def opens_accounts_of(kind: str) -> tuple[May, ...]:
-    """The credentials of every account of one kind; `shop*` alone would open those of shopify too."""
-    return opens(f"{kind}/api", f"{kind}-*/api")
-
-
-def opens_carriers() -> tuple[May, ...]:
-    """The credentials of every account of a carrier's service."""
-    return tuple(one for kind in CARRIERS for one in opens_accounts_of(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +152,9 @@ def _looks_at_accounts(name: str, minutes: int, *may: May, kinds: tuple[str, ...
     return Function(name, Every(minutes), (*writes("channels"), *may, *keys), memory_mb=WAITING_MB, timeout_s=300)
 
 
-MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+MARKETPLACES = ("amazon", "ebay")  # they rate their sellers
+WEBHOOKED = ("shopify", "woocommerce")  # they drop webhooks without a word
+TAKERS_BACK = (*MARKETPLACES, "shopify")  # buyers ask there for returns
 PAYERS = (*MARKETPLACES, "shopify", "stripe")  # they tell what they book and pay out
 
 
@@ -355,12 +301,19 @@ FUNCTIONS = (
     _looks_at_accounts(
         "poll_money",
         60,
+        *reads("orders"),
         *writes("ledger"),
         *sends("funding", "settlement", *(f"sync-{kind}" for kind in PAID_AT_PROCESSORS)),
         kinds=PAYERS,
     ),
-    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=MARKETPLACES),
-    _looks_at_accounts("check_accounts", 6 * 60, kinds=MARKETPLACES),
+    _looks_at_accounts("poll_returns", 30, *reads("orders"), *sends("shipping"), kinds=TAKERS_BACK),
+    _looks_at_accounts(
+        "check_accounts",
+        6 * 60,
+        # a webhook that is made there is told what to sign with
+        *opens("woocommerce/webhook", "woocommerce-*/webhook"),
+        kinds=(*MARKETPLACES, *WEBHOOKED),
+    ),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
     _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),
     Function(

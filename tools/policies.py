@@ -5,8 +5,9 @@ Chalice copies a policy file as it is, so resources can be named by `Fn::GetAtt`
 
 from __future__ import annotations
 
-from tools.functions import FromQueue, FromStreams, Function, May, Stage
+from tools.functions import FromQueue, FromStreams, Function, Stage
 from tools.names import APP, Json, arn_of, dlq_id, function_id, queue_id, table_id
+from tools.permissions import May
 
 
 def policy(function: Function, stage: Stage) -> Json:

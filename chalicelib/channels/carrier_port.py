@@ -105,3 +105,10 @@ class CarrierClient(Protocol):
 
     def check_address(self, address: Address) -> AddressVerdict:
         """Whether the address can be delivered to."""
+
+    def carriers(self) -> Sequence[str]:
+        """Whom the account may ship with."""
+
+    def ensure_webhook(self, url: str, secret: str) -> str:
+        """Have parcels told to this address, under this secret: kept, enabled (it was switched off), moved (it told
+        another secret) or created. Doing it twice changes nothing."""

@@ -37,6 +37,18 @@ class CarrierWire:
         """The object that this makes."""
         return self._call("POST", path, body)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Node:
+        """The object, with this much of it changed."""
+        return self._call("PATCH", path, body)
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Node:
+        """The object, as it is now to be."""
+        return self._call("PUT", path, body)
+
+    def listed(self, path: str) -> list[Node]:
+        """The objects of an answer that is a bare list."""
+        return Node({"list": self._answer("GET", path, None)}).each("list")
+
     def file(self, url: str) -> bytes:
         """A label's file, wherever it lies, fetched without the account's key: its address is secret enough.
 
@@ -50,17 +62,20 @@ class CarrierWire:
         return response.body
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Node:
+        answer = self._answer(method, path, body)
+        if not isinstance(answer, dict):
+            raise Busy(f"{self._service} answered without an object", after_s=5)
+        return Node(answer)
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         headers = {"authorization": self._authorization, "accept": "application/json", "user-agent": _AGENT}
         if body is not None:
             headers["content-type"] = "application/json"
         sent = json.dumps(body).encode() if body is not None else b""
         try:
-            answer = checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), self._service)
+            return checked(self._transport(HttpRequest(method, self._base_url + path, headers, sent)), self._service)
         except TokenRejected as error:
             raise Unauthorised(f"{error}: renew the key in the secret of the account") from None
-        if not isinstance(answer, dict):
-            raise Busy(f"{self._service} answered without an object", after_s=5)
-        return Node(answer)
 
 
 def safe_url(url: str) -> str:

@@ -40,6 +40,19 @@ class ChannelReturn:
 
 
 @dataclass(frozen=True)
+class ChannelDispute:
+    """A buyer's challenge of `amount_minor` (in `currency`): open, won or lost. An answer is due by `due_ms`, 0 when
+    that is not told."""
+
+    dispute_id: str
+    external_id: str
+    amount_minor: int
+    currency: str
+    status: str
+    due_ms: int = 0
+
+
+@dataclass(frozen=True)
 class Payout:
     """One payment to the seller's bank with every amount in it; `amount_minor` is what the channel says it paid.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.domain.errors import HeadraceError, Refused
 from chalicelib.domain.settlement import LedgerFact
 
@@ -98,6 +98,9 @@ class CaptureRequest:
     final: bool = True
 
 
+Items = Sequence[tuple[str, int]]  # (the channel's line id, units)
+
+
 class ChannelClient(Protocol):
     """One channel account. Everything may raise `Busy` (come back later) and `Refused` (this will never succeed)."""
 
@@ -139,9 +142,12 @@ class ChannelClient(Protocol):
     def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
         """Every return changed since then (Unix ms)."""
 
-    def answer_return(self, external_id: str, return_id: str, status: str) -> None:
-        """Say how a return of the channel's stands here: approved, declined or received. Saying it twice is harmless;
-        what the channel has gone beyond is left alone."""
+    def answer_return(self, external_id: str, return_id: str, status: str, items: Items = ()) -> None:
+        """Say how a return of the channel's stands here: approved, declined or received, and then which `items` have
+        come (none: all). Saying it twice is harmless; what the channel has gone beyond is left alone."""
+
+    def disputes(self, since_ms: int) -> Iterator[ChannelDispute]:
+        """Every dispute that began since then (Unix ms), as it stands now."""
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount booked since then (Unix ms); one whose status has changed since may come again."""
@@ -151,6 +157,12 @@ class ChannelClient(Protocol):
 
     def health(self) -> list[Metric]:
         """How the channel rates the seller. `Busy` while a report is being made: ask again."""
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:
+        """Have the channel tell this address of every change: topic -> kept, created, enabled (it was switched off),
+        moved (it told another host) or refused (the account may not have it). `secret` is what deliveries are to be
+        signed with, where the channel lets us choose. {} where there is nothing to subscribe to. Doing it twice changes
+        nothing."""
 
 
 class Basic:
@@ -171,9 +183,13 @@ class Basic:
         """None."""
         return iter(())
 
-    def answer_return(self, external_id: str, return_id: str, status: str) -> None:
+    def answer_return(self, external_id: str, return_id: str, status: str, items: Items = ()) -> None:  # noqa: ARG002
         """Raises `Refused`, always."""
         raise Refused("not_supported", f"return {return_id} of {external_id}: {status} is said in the seller pages")
+
+    def disputes(self, since_ms: int) -> Iterator[ChannelDispute]:  # noqa: ARG002
+        """None."""
+        return iter(())
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:  # noqa: ARG002
         """None."""
@@ -186,6 +202,10 @@ class Basic:
     def health(self) -> list[Metric]:
         """None."""
         return []
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002
+        """None."""
+        return {}
 
     def capture(self, external_id: str, wish: CaptureRequest) -> int:
         """Raises `Refused`, always."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.budgets import Plan, Revisions
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
@@ -51,15 +52,17 @@ def reader_for(kind: str) -> Reader:
     return reader
 
 
-def client_class(kind: str) -> Callable[..., ChannelClient]:
-    """Makes the client of one kind: `(transport, account, credentials, tokens, now_ms, budget, jobs)`.
+def client_class(kind: str) -> Callable[[Access], ChannelClient]:
+    """Makes the client of one kind.
 
     Raises `Refused` for a kind that nobody speaks, and for one that only speaks to us.
     """
     room = _room(kind)
     if kind not in _CLIENTS:
         raise Refused("no_client", f"a {kind} is not spoken to: it sends us its orders")
-    found: Callable[..., ChannelClient] = getattr(import_module(f"chalicelib.channels.{room}.client"), _CLIENTS[kind])
+    found: Callable[[Access], ChannelClient] = getattr(
+        import_module(f"chalicelib.channels.{room}.client"), _CLIENTS[kind]
+    )
     return found
 
 

@@ -101,6 +101,9 @@ class ChannelOrder:
     cancelled    the channel calls the whole order off
     fulfilled_is_exact  False where the channel's word for "shipped" does not count units (eBay)
     ship_by_ms   until when the channel wants it shipped (Unix ms, 0: not told)
+    told_ms      the time of the newest thing told beside the change itself (Unix ms, 0: nothing): of two words of one
+                 change, that which tells more, or later, is newer
+    untold       reasons of which this word says nothing: holds of these names stay as they are
     """
 
     channel: str
@@ -117,6 +120,8 @@ class ChannelOrder:
     label: str = ""
     country: str = ""
     ship_by_ms: int = 0
+    told_ms: int = 0
+    untold: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     contact: Contact | None = None
     attribution: Attribution | None = None

@@ -11,7 +11,17 @@ from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, 
 from chalicelib.domain.holds import computed_holds, decide_hold
 from chalicelib.domain.lifecycle import cancel_open, locked_locations
 from chalicelib.domain.moves import moved
-from chalicelib.domain.orders import Content, Hold, Order, OrderLine, Quantities, Shipment, State, refunded_minor
+from chalicelib.domain.orders import (
+    COMPUTED,
+    Content,
+    Hold,
+    Order,
+    OrderLine,
+    Quantities,
+    Shipment,
+    State,
+    refunded_minor,
+)
 from chalicelib.domain.sourcing import region_of
 
 BEFORE_IMPORT = "before-import"  # shipment id of units that had left before we first saw the order
@@ -90,7 +100,8 @@ def is_news(order: Order, fact: ChannelOrder) -> bool:
 
 
 def precedence(fact: ChannelOrder) -> tuple[int, ...]:
-    """Total order of the facts of one order: the source's own time, then how far the order had come.
+    """Total order of the facts of one order: the source's own time, then how far the order had come, then how much of
+    it is told.
 
     Channels stamp whole seconds, so two facts may share a time; the checksum only breaks a full tie the same way
     everywhere.
@@ -99,8 +110,9 @@ def precedence(fact: ChannelOrder) -> tuple[int, ...]:
     called_off = sum(line.cancelled for line in fact.lines)
     checksum = zlib.crc32(repr(replace(fact, contact=None, attribution=None)).encode())
     checksum += bool(fact.attribution) << 32  # of two words of one time, the one that knows where he came from is newer
-    money = (pay.refunded_minor, max(pay.captured_minor, fact.total_minor * pay.vouched), pay.authorised_minor)
-    return (fact.version_ms, int(fact.cancelled), called_off, *money, checksum)
+    taken_minor = max(pay.captured_minor, fact.total_minor * pay.vouched)
+    told = (fact.told_ms, pay.authorised_minor, checksum)
+    return (fact.version_ms, int(fact.cancelled), called_off, pay.refunded_minor, taken_minor, *told)
 
 
 def _content(known: Content | None, fact: ChannelOrder, lines: tuple[OrderLine, ...], placed_ms: int) -> Content:
@@ -195,7 +207,8 @@ def _told_in(order: Order | None) -> str:
 def _problems(known_currency: str, fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
     if fact.cancelled:
         return []
-    found = [*fact.problems, *_unknown_skus(lines, state)]
+    untold = [hold for hold in state.holds if hold.owner == COMPUTED and hold.reason in fact.untold]
+    found = [*fact.problems, *(Problem(hold.reason, hold.detail) for hold in untold), *_unknown_skus(lines, state)]
     if fact.stated_minor() != fact.total_minor and not any(p.reason == "total_mismatch" for p in found):
         found.append(
             Problem("total_mismatch", f"lines and charges add up to {fact.stated_minor()}, not {fact.total_minor}")

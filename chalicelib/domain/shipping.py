@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
@@ -69,6 +70,12 @@ def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int)
 def may_be_labelled(order: Order) -> bool:
     """Whether a label may be bought: the order is paid, and on hold for nothing but a label that could not be."""
     return is_funded(order.state) and all(hold.reason in LABEL_HOLDS for hold in order.state.holds)
+
+
+def lacks_units(order: Order, location: str, lines: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether any of these units, [{line_id, units}], is not allocated at the location (any more)."""
+    places = {line.line_id: units.allocations for line, units in zip(order.lines, order.state.quantities, strict=True)}
+    return any(places.get(line["line_id"], {}).get(location, 0) < line["units"] for line in lines)
 
 
 def has_parcel(order: Order, label_id: str, tracking_number: str) -> bool:
@@ -184,6 +191,14 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     after = order.having(quantities=tuple(quantities), returns={**order.state.returns, step.return_id: back})
     cause = f"{sum(back.items.values())} units as {step.return_id}"
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
+
+
+def is_early(order: Order, return_id: str, step: str) -> bool:
+    """Whether a step is only refused because one before it is not there yet, which may be on its way."""
+    known = order.state.returns.get(return_id)
+    was = known.status if known else ""
+    froms, _ = RETURN_STEPS[step]
+    return was not in froms and any(_order_of(status) > _order_of(was) for status in froms)
 
 
 def decide_return_told(order: Order, return_id: str, now_ms: int) -> Order | None:

@@ -4,19 +4,20 @@ what it lists, and whether any order has slipped through. One account that does 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.channels.facts import ListedItem, Metric
+from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised
+from chalicelib.inbound.disputes import read_disputes
 from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together
 from chalicelib.inbound.payloads import for_entry
 from chalicelib.inbound.polls import resume
 from chalicelib.inbound.returns import read_returns
+from chalicelib.inbound.upkeep import WEBHOOKED, check_account
 from chalicelib.runtime.clients import client_for, pause, processor_for
 from chalicelib.runtime.lambdas import on_schedule
 from chalicelib.runtime.log import alarm
@@ -25,21 +26,20 @@ from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import channels, read_account, read_cursor, read_pause
 from chalicelib.store.findings import (
-    Health,
     Shown,
     Unlinked,
     keep_account_view,
-    keep_health,
     keep_unlinked,
     read_budgets,
-    read_health,
     read_shown,
 )
 from chalicelib.store.orders import read_order
 
 blueprint = Blueprint(__name__)
 
-MARKETPLACES = ("amazon", "ebay")  # they take returns and rate their sellers
+MARKETPLACES = ("amazon", "ebay")  # they rate their sellers
+TAKERS_BACK = (*MARKETPLACES, "shopify")  # buyers ask there for returns
+DISPUTED = ("shopify",)  # their disputes are read; Stripe tells of its own by event
 PAYERS = (*MARKETPLACES, "shopify", *PROCESSORS)  # they tell what they book and pay out
 
 _SETTLING_MS = 15 * 60_000  # what was acknowledged last may not be shown yet
@@ -53,9 +53,11 @@ _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
 
 # Each Lambda's work, for those who run it without Lambda too.
 JOBS: Mapping[str, Callable[[Runtime], None]] = {
-    "poll_money": lambda runtime: each_account("money_read", PAYERS, read_money, runtime),
-    "poll_returns": lambda runtime: each_account("returns_read", MARKETPLACES, read_returns, runtime),
-    "check_accounts": lambda runtime: each_account("account_checked", MARKETPLACES, check_health, runtime),
+    "check_accounts": lambda runtime: each_account(
+        "account_checked", {*MARKETPLACES, *WEBHOOKED}, check_account, runtime
+    ),
+    "poll_money": lambda runtime: money_and_disputes(runtime),
+    "poll_returns": lambda runtime: each_account("returns_read", TAKERS_BACK, read_returns, runtime),
     "check_listings": lambda runtime: each_account("listings_checked", SYNC_QUEUES, compare_listings, runtime),
     "check_orders": lambda runtime: each_account("orders_compared", SYNC_QUEUES, find_orders, runtime),
     "show_accounts": lambda runtime: show(runtime),
@@ -136,32 +138,10 @@ def _of_processor(account: str, work: Work, runtime: Runtime) -> dict[str, int]:
     return counted
 
 
-# --- how the channel rates the seller -------------------------------------------------------------------
-
-
-def check_health(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
-    """Keep the channel's measures of today, and call a person once a day for each that it calls bad. Without its own
-    judgement a measure is only kept: nothing tells whether its limit is the most or the least."""
-    metrics = client.health()
-    if not metrics:
-        return {"metrics": 0, "beyond": 0}
-    now_ms = runtime.clock()
-    day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
-    known = read_health(runtime.tables, channel, day)
-    alarmed = set(known.alarmed) if known else set()
-    beyond = [metric for metric in metrics if metric.is_good is False]
-    for metric in beyond:
-        if metric.name not in alarmed:
-            told = {"metric": metric.name, "value": metric.value, "limit": metric.limit, "window": metric.window}
-            alarm("metric_beyond_limit", channel=channel, **told)
-    alarmed |= {metric.name for metric in beyond}
-    kept = Health(day, [_metric(metric) for metric in metrics], tuple(sorted(alarmed)), now_ms)
-    keep_health(runtime.tables, channel, kept)
-    return {"metrics": len(metrics), "beyond": len(beyond)}
-
-
-def _metric(metric: Metric) -> dict[str, Any]:
-    return dict(vars(metric))
+def money_and_disputes(runtime: Runtime) -> None:
+    """What was booked comes first: a dispute that is over is told in it too."""
+    each_account("money_read", PAYERS, read_money, runtime)
+    each_account("disputes_read", DISPUTED, read_disputes, runtime)
 
 
 # --- what the channel lists -----------------------------------------------------------------------------

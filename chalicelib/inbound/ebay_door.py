@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from chalice import Response
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.notifications import (
     DELETED,
@@ -131,7 +132,7 @@ def _looked_up(key_id: str, channel: str, ports: Runtime) -> str:
         account = {"base_url": ports.secrets.get(f"{channel}/webhook").get("base_url", "")}
         secret = ports.secrets.get(f"{channel}/api")
         tokens = _OwnTokens(account["base_url"], secret, ports.clock())
-        client: Any = client_class(KIND)(ports.transport(), account, secret, tokens, ports.clock())
+        client: Any = client_class(KIND)(Access(ports.transport(), account, secret, tokens, ports.clock()))
         pem = str(client.public_key(key_id)["key"])
     except Refused as refused:
         if _is_of_the_app(refused):

@@ -1,7 +1,8 @@
 """Fetch: a hint says which order has changed; read it as the channel has it now and hand it to entry.
 
-Messages: {channel, external_id}. Of a payment processor it is the id of a payment, refund or dispute: what is found
-there goes to funding as commands. Holds channel tokens; decides nothing about an order.
+Messages: {channel, external_id}; {channel, uninstalled} when a Shopify shop has thrown the app out. Of a payment
+processor `external_id` is that of a payment, refund or dispute: what is found there goes to funding as commands. Holds
+channel tokens; decides nothing about an order.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import Busy
 from chalicelib.inbound.payloads import for_entry
 from chalicelib.runtime.batch import Delivery, each_then_send
-from chalicelib.runtime.clients import Paused, Processor, client_for
+from chalicelib.runtime.clients import Paused, Processor, SharedTokens, client_for
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
@@ -39,6 +40,9 @@ def fetch(event: Any) -> None:
 def fetch_order(message: Message, runtime: Runtime) -> list[Message]:
     """One order as its channel has it now, raw, for entry."""
     channel = message["channel"]
+    if message.get("uninstalled"):
+        SharedTokens(channel, runtime).lost("the shop has uninstalled the app: install it again")
+        return []
     if kind_of(channel) in PROCESSORS:
         _look_at_payment(channel, message["external_id"], runtime)
         return []

@@ -5,17 +5,19 @@ Messages: {tracking_number, status, at_ms, carrier} = so far it has come, in the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from chalice import Blueprint, Rate
 
-from chalicelib.domain.errors import HeadraceError, Refused
+from chalicelib.domain.errors import HeadraceError, Refused, Unanswered
 from chalicelib.domain.parcels import TrackingEvent, advanced
 from chalicelib.domain.shipping import decide_tracking, has_parcel
 from chalicelib.runtime.batch import Delivery, each
-from chalicelib.runtime.clients import carrier_for
+from chalicelib.runtime.clients import carrier_for, is_of_account
 from chalicelib.runtime.lambdas import from_sqs, on_schedule, queue_arn
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
@@ -28,6 +30,7 @@ blueprint = Blueprint(__name__)
 UNHEARD_MS = 6 * 3_600_000  # a carrier that tells by itself is asked only when it has been silent for so long
 LOST_MS = 60 * 86_400_000  # of a parcel that was bought so long ago nothing more is asked
 _ASKED_AT_ONCE = 100
+_MOST_MISSES = 3  # an account that has not answered so often is left alone until the next run
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -87,29 +90,40 @@ def _follow(label: StoredLabel, event: TrackingEvent, runtime: Runtime) -> None:
 
 def ask_carriers(runtime: Runtime) -> None:
     """Ask about parcels of which nothing was heard for long, those first that are unheard of longest; and once more for
-    labels whose giving back was not decided. One carrier that does not answer stops no other parcel."""
-    labels = unheard_labels(runtime.tables, runtime.clock() - UNHEARD_MS, _ASKED_AT_ONCE)
-    voiding = [{"order": label.order_id, "void": label.label_id} for label in labels if label.status == "voiding"]
-    if voiding:
-        runtime.queues.send("labels", voiding)
-    asked = 0
-    for label in labels:
-        if label.status != "bought":
-            continue
-        try:
-            heard = _asked(label, runtime)
-        except HeadraceError as error:
-            reason = error.reason if isinstance(error, Refused) else ""
-            log("parcel_not_asked", label=label.label_id, error=type(error).__name__, reason=reason)
-            continue
-        runtime.queues.send("tracking", [heard])
-        asked += 1
-    log("parcels_asked", asked=asked, voiding=len(voiding), unheard=len(labels))
+    labels whose giving back was not decided. What goes wrong with one parcel or account stops no other."""
+    misses: Counter[str] = Counter()  # by account
+    bugs: list[Exception] = []
+    before_ms = runtime.clock() - UNHEARD_MS
+    silent = unheard_labels(runtime.tables, before_ms, lambda account: misses[account] >= _MOST_MISSES)
+    for label in islice(silent, _ASKED_AT_ONCE):
+        if label.status == "voiding":
+            runtime.queues.send("labels", [{"order": label.order_id, "void": label.label_id}])
+        else:
+            runtime.queues.send("tracking", [_heard_of(label, misses, bugs, runtime)])
+    log("parcels_asked", misses=misses.total(), bugs=len(bugs))
+    if bugs:
+        raise bugs[0]  # now that all have had their turn
 
 
-def _asked(label: StoredLabel, runtime: Runtime) -> Message:
-    """What its carrier says of the parcel; where that is nothing, that it was asked."""
+def _heard_of(label: StoredLabel, misses: Counter[str], bugs: list[Exception], runtime: Runtime) -> Message:
+    """What its carrier says of the parcel; where that is nothing, that it was asked. That counts as heard, whatever
+    went wrong: else those that never answer would be the first each time, and no other had its turn."""
+    try:
+        if heard := _asked(label, runtime):
+            return heard
+    except Exception as error:  # noqa: BLE001 a bug is raised when all have had their turn
+        if not isinstance(error, HeadraceError):
+            bugs.append(error)
+        if is_of_account(error):
+            misses[label.account] += 1 if isinstance(error, Unanswered) else _MOST_MISSES
+        reason = error.reason if isinstance(error, Refused) else ""
+        log("parcel_not_asked", label=label.label_id, error=type(error).__name__, reason=reason)
+    return {"tracking_number": label.bought["tracking_number"], "status": "unknown", "at_ms": runtime.clock()}
+
+
+def _asked(label: StoredLabel, runtime: Runtime) -> Message | None:
+    """What its carrier says of the parcel, if anything."""
     number, carrier = label.bought["tracking_number"], label.bought["carrier"]
     events = carrier_for(label.account, runtime).track(number, carrier)
     told = [message for message in messages_of(events) if message["tracking_number"] == number]
-    return told[0] if told else {"tracking_number": number, "status": "unknown", "at_ms": runtime.clock()}
+    return told[0] if told else None

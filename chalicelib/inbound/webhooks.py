@@ -11,6 +11,7 @@ from chalice import Blueprint, Response
 
 from chalicelib.channels.carriers import CARRIER_KINDS, tracking_reader
 from chalicelib.channels.registry import OWN_KINDS, kind_of, reader_for
+from chalicelib.channels.shopify import webhooks as shopify
 from chalicelib.channels.signatures import (
     verify_easypost,
     verify_shopify,
@@ -31,15 +32,6 @@ from chalicelib.runtime.wiring import Runtime, runtime
 from chalicelib.store.accounts import channels
 
 blueprint = Blueprint(__name__)
-
-SHOPIFY_TOPICS = {
-    "orders/create",
-    "orders/updated",
-    "orders/paid",
-    "orders/cancelled",
-    "orders/fulfilled",
-    "orders/partially_fulfilled",
-}
 
 
 @blueprint.route("/webhooks/{channel}", methods=["GET"])
@@ -130,14 +122,23 @@ def _stripe(channel: str, raw: bytes, ports: Runtime) -> Response:
 
 
 def _shopify(channel: str, raw: bytes, ports: Runtime) -> Response:
-    """Other topics than orders are acknowledged and left alone."""
+    """Whole orders go to entry; what only names one is read from the shop, and so is an order whose money is only
+    authorised: until when, no body tells. A delivery that comes twice needs no memory: entry compares the order
+    itself. Other topics are acknowledged and left alone."""
     request = blueprint.current_request
     verify_shopify(raw, request.headers.get("x-shopify-hmac-sha256", ""), _secrets(channel, ports))
     topic = request.headers.get("x-shopify-topic", "")
-    if topic not in SHOPIFY_TOPICS:
-        log("topic_ignored", channel=channel, topic=topic)
+    if topic == shopify.UNINSTALLED:
+        ports.queues.send("hints", [{"channel": channel, "uninstalled": True}])
+        return answer({"accepted": True})
+    found = shopify.told_of(topic, raw) if topic in shopify.TOPICS else shopify.Told("")
+    if topic in shopify.ORDER_TOPICS:  # what cannot be read is kept by entry, for a person to see
+        ports.queues.send("entry", [for_entry(channel, raw, ports, topic=topic)])
+    elif not found.about:
+        log("topic_ignored", channel=channel, topic=topic[:80])
         return answer({"accepted": False, "reason": "this topic is not used"})
-    ports.queues.send("entry", [for_entry(channel, raw, ports, topic=topic)])
+    if found.about and (topic in shopify.HINT_TOPICS or found.is_authorised):
+        ports.queues.send("hints", [{"channel": channel, "external_id": found.about}])
     return answer({"accepted": True})
 
 

@@ -155,7 +155,8 @@ def _return(client: Any, order: Order, return_id: str, now_ms: int) -> Order | N
     by the refund."""
     back = order.state.returns[return_id]
     channels_id = return_id.partition("/")[0]  # a large return has come in parts
-    refusal = _refusal(lambda: client.answer_return(order.external_id, channels_id, told_status(back)))
+    items = tuple((order.lines[index].line_id, units) for index, units in back.items.items())
+    refusal = _refusal(lambda: client.answer_return(order.external_id, channels_id, told_status(back), items))
     if refusal:
         log("return_not_told", order=order.order_id, return_id=return_id, why=refusal)
     return decide_return_told(order, return_id, now_ms)

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.budgets import Plan
 from chalicelib.channels.carrier_port import CarrierClient
 from chalicelib.channels.carriers import carrier_class
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import client_class, kind_of, plans_of, processor_class
-from chalicelib.domain.errors import Refused, Unauthorised
+from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.runtime.log import alarm
 from chalicelib.runtime.wiring import Runtime
 from chalicelib.store.accounts import (
@@ -123,7 +124,7 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
         _check_open(channel, runtime)
     account = runtime.settled(f"account/{channel}", lambda: read_account(runtime.tables, channel))
     secret = _secret(channel, runtime)
-    return make(
+    access = Access(
         runtime.transport(),
         account,
         secret,
@@ -132,6 +133,7 @@ def client_for(channel: str, runtime: Runtime, *, probing: bool = False) -> Chan
         SharedBudget(channel, plans_of(kind), runtime),
         StoredJobs(runtime.tables, channel),
     )
+    return make(access)
 
 
 def processor_for(name: str, runtime: Runtime, *, probing: bool = False) -> ProcessorClient:
@@ -178,6 +180,13 @@ def carrier_for(name: str, runtime: Runtime) -> CarrierClient:
     account = runtime.settled(f"account/{name}", lambda: read_account(runtime.tables, name))
     secret = runtime.secrets.get(f"{name}/api")
     return make(runtime.transport(), account, secret, StoredJobs(runtime.tables, name), runtime.clock())
+
+
+def is_of_account(error: Exception) -> bool:
+    """Whether a carrier's account cannot be asked at all, now or until a person has mended it: it is no use to ask it
+    about another parcel."""
+    of_setup = isinstance(error, Refused) and error.reason in ("no_secret", "unknown_channel")
+    return of_setup or isinstance(error, (Busy, Unauthorised))
 
 
 def _check_open(account: str, runtime: Runtime) -> None:

@@ -19,7 +19,7 @@ from chalicelib.domain.lifecycle import promised_ms, waits_for_stock
 from chalicelib.domain.orders import Order
 from chalicelib.domain.sourcing import Available, Sourcing
 from chalicelib.domain.stock import merged
-from chalicelib.runtime.batch import Delivery, each, failed, put_back
+from chalicelib.runtime.batch import Delivery, each, failed, put_back_together
 from chalicelib.runtime.lambdas import from_sqs, queue_arn
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
@@ -60,13 +60,22 @@ def _look(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
         sourcing = runtime.settled("sourcing", lambda: read_sourcing(runtime.tables))
         tried, unfinished = _serve(batch, sourcing, runtime)
     except Busy as busy:
-        return [d.message_id for d in batch if not put_back("allocation", d.body, busy, runtime)]
+        return _put_back(batch, busy, runtime)
     except Exception as error:  # noqa: BLE001 one order that cannot be written must not stop the others
         if len(batch) > 1:
             return [message_id for delivery in batch for message_id in _look([delivery], runtime)]
         failed("allocation", batch[0], error)
         return [batch[0].message_id]
     return [message_id for message_id, order_ids in tried.items() if unfinished & order_ids]
+
+
+def _put_back(batch: Sequence[Delivery], busy: Busy, runtime: Runtime) -> list[str]:
+    """All looks together, each once however often the batch had it: a queue that doubles what it is given would else
+    fill up while a table is throttled."""
+    looks = {(d.body.get("order"), d.body.get("sku")): d.body for d in batch}
+    is_back = put_back_together("allocation", [(body, busy) for body in looks.values()], runtime)
+    done = dict(zip(looks, is_back, strict=True))
+    return [d.message_id for d in batch if not done[d.body.get("order"), d.body.get("sku")]]
 
 
 def _serve(batch: Sequence[Delivery], sourcing: Sourcing, runtime: Runtime) -> tuple[dict[str, set[str]], set[str]]:

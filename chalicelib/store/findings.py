@@ -2,6 +2,7 @@
 
 HEALTH   / <channel>#<yyyy-mm-dd>  the channel's measures of the seller, the latest of that day
 UNLINKED / <channel>               items that the channel lists and that are linked to no SKU
+WEBHOOKS / <channel>               the topics that the channel told us of when that was looked at last
 ACCOUNTS / <channel>               the account as people see it: no token and no secret is in it
 
 Partitions of their own, not the account's: the API may read these, and never the partition that holds access tokens.
@@ -77,6 +78,21 @@ def read_unlinked(tables: Tables, channel: str) -> Unlinked:
     if item is None:
         return Unlinked(0, [], 0)
     return Unlinked(int(item["in_all"]), [(sku, title) for sku, title in item["items"]], int(item["read_ms"]))
+
+
+def read_webhook_topics(tables: Tables, channel: str) -> set[str]:
+    """The topics that the channel told us of when that was looked at last; none where nobody has looked."""
+    item = tables.get(_webhooks_key(channel))
+    return set(item["topics"]) if item else set()
+
+
+def keep_webhook_topics(tables: Tables, channel: str, topics: Iterable[str]) -> None:
+    """Replace what was found the last time."""
+    tables.write(Put(_webhooks_key(channel), {"schema": SCHEMA, "topics": sorted(topics)}))
+
+
+def _webhooks_key(channel: str) -> Key:
+    return Key("channels", "WEBHOOKS", channel)
 
 
 class Shown(NamedTuple):

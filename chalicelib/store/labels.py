@@ -8,7 +8,7 @@ PARCELS / <heard>#<label id>         labels of which more is awaited, those long
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ class StoredLabel:
     wish      as it was asked for: location, lines, package, prefer, services, latest_days, most_amount_minor,
               currency, format, ship
     status    wanted -> bought -> voiding -> voided; a label that the carrier will not take back is bought again
-    why       one word and details, where something is in the way
+    why       one word and details, where something is in the way, or units_called_off
     rate      the offer that is being bought, written down before it is
     ref       what the carrier's service knows that purchase by
     bought    of the label: carrier, service, tracking_number, amount_minor, currency, file_url, refs
@@ -82,11 +82,16 @@ def labels_tracked_by(tables: Tables, tracking_number: str) -> list[StoredLabel]
     return [label for label in found if label]
 
 
-def unheard_labels(tables: Tables, before_ms: int, limit: int) -> list[StoredLabel]:
-    """Labels of which more is awaited and nothing was heard since then, the longest unheard of first."""
-    page = tables.query("orders", _UNDER_WAY, upto=f"{before_ms:014d}#", limit=limit)
-    found = (read_label(tables, item["order"], item["sk"].partition("#")[2]) for item in page.items)
-    return [label for label in found if label]
+def unheard_labels(
+    tables: Tables, before_ms: int, is_mute: Callable[[str], bool] = lambda _: False
+) -> Iterator[StoredLabel]:
+    """Labels of which more is awaited and nothing was heard since then, the longest unheard of first. Those of an
+    account that `is_mute` by their turn are passed over."""
+    for item in _all(tables, _UNDER_WAY, f"{before_ms:014d}#"):
+        if not is_mute(item.get("account", "")):
+            label = read_label(tables, item["order"], item["sk"].partition("#")[2])
+            if label:
+                yield label
 
 
 def keep_new_label(tables: Tables, label: StoredLabel) -> StoredLabel:
@@ -126,7 +131,7 @@ def _writes(before: StoredLabel | None, after: StoredLabel) -> list[Write]:
     if was and was != now:
         writes.append(Delete(was))
     if now and was != now:
-        writes.append(Put(now, pointer))
+        writes.append(Put(now, {**pointer, "account": after.account}))
     return writes
 
 
@@ -147,10 +152,10 @@ def _label_of(item: Item) -> StoredLabel:
     return StoredLabel(order_id=item["pk"].partition("#")[2], label_id=item["sk"], **kept)
 
 
-def _all(tables: Tables, pk: str) -> Iterator[Item]:
+def _all(tables: Tables, pk: str, upto: str = "") -> Iterator[Item]:
     cursor, more = "", True
     while more:
-        page = tables.query("orders", pk, cursor=cursor)
+        page = tables.query("orders", pk, upto=upto, cursor=cursor)
         yield from page.items
         cursor = page.cursor
         more = bool(cursor)

@@ -56,6 +56,7 @@ class DeskState:
     """What survives a restart."""
 
     shipments: dict[str, Shipment] = field(default_factory=dict)
+    hooks: dict[str, dict[str, Any]] = field(default_factory=dict)  # webhooks by id, as they were asked for
     labels: list[str] = field(default_factory=list)  # the shipment of every label that was ever sold
     outbox: list[Delivery] = field(default_factory=list)
     count: int = 0
@@ -83,6 +84,7 @@ class Desk:
     ) -> None:
         self.die = die or FaultDie()
         self.base_url, self.api_key, self.secret, self.webhook_url = base_url, api_key, secret, webhook_url
+        self.carriers = ["USPS", "UPS"]
         self.now, self.speed = start, speed
         self.state = DeskState()
 

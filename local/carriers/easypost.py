@@ -43,7 +43,30 @@ class Easypost(Desk):
                 return json_response(201, self._tracked(request.json()["tracker"]))
             case "POST", ["addresses"]:
                 return json_response(201, self._address(request.json()))
+        return self._of_the_account(request)
+
+    def _of_the_account(self, request: Request) -> Response:
+        """Carriers, and webhooks, whose secrets are not shown."""
+        hooks = self.state.hooks
+        match request.method, request.path.strip("/").split("/"):
+            case "GET", ["carrier_accounts"]:
+                return json_response(200, self._carriers())
+            case "GET", ["webhooks"]:
+                return json_response(200, {"webhooks": [_without_secret(each) for each in hooks.values()]})
+            case "POST", ["webhooks"]:
+                hook_id = self._new_id("hook_")
+                hooks[hook_id] = {"id": hook_id, "object": "Webhook", "disabled_at": None, **request.json()["webhook"]}
+                return json_response(201, _without_secret(hooks[hook_id]))
+            case "PATCH", ["webhooks", hook_id] if hook_id in hooks:
+                hooks[hook_id] |= {**request.json()["webhook"], "disabled_at": None}
+                return json_response(200, _without_secret(hooks[hook_id]))
         raise self._refuse(404, "NOT_FOUND")
+
+    def _carriers(self) -> list[dict[str, Any]]:
+        """For production keys only."""
+        if self.api_key.startswith("EZTK"):
+            raise self._refuse(403, "MODE.UNAUTHORIZED")
+        return [{"id": f"ca_{name}", "object": "CarrierAccount", "readable": name} for name in self.carriers]
 
     def _created(self, asked: dict[str, Any]) -> Shipment:
         if not asked.get("parcel", {}).get("weight"):
@@ -148,6 +171,10 @@ class Easypost(Desk):
         signature = f"hmac-sha256-hex={hmac.digest(key, body, 'sha256').hex()}"
         headers = {"Content-Type": "application/json", "X-Hmac-Signature": signature}
         return Delivery(self.name, self.now, body, headers, url=self.webhook_url)
+
+
+def _without_secret(hook: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in hook.items() if name != "webhook_secret"}
 
 
 def _rate_id(shipment: Shipment, number: int) -> str:

@@ -30,7 +30,21 @@ class Shippo(Desk):
     def _answer(self, request: Request) -> Response:
         if request.header("authorization") != f"ShippoToken {self.api_key}":
             raise self._refuse(401, "Token does not exist")
+        if request.path.startswith("/webhooks"):
+            return self._hooked(request)
         return self._made(request) if request.method == "POST" else self._seen(request)
+
+    def _hooked(self, request: Request) -> Response:
+        """Webhooks are listed, made and replaced."""
+        hooks = self.state.hooks
+        if request.method == "GET":
+            return _page(request, list(hooks.values()))
+        hook_id = request.path.removeprefix("/webhooks").strip("/")
+        if request.method == "PUT" and hook_id not in hooks:
+            raise self._refuse(404, "Not found.")
+        hook_id = hook_id or self._new_id("")
+        hooks[hook_id] = {"object_id": hook_id, **request.json()}
+        return json_response(201 if request.method == "POST" else 200, hooks[hook_id])
 
     def _made(self, request: Request) -> Response:
         made = {
@@ -49,6 +63,9 @@ class Shippo(Desk):
                 start = request.query.get("object_created_gte", "")
                 found = [each for each in self.state.shipments.values() if iso(each.made_at) >= start]
                 return _page(request, [self._body(each) for each in found if "rate" not in each.asked])
+            case ["carrier_accounts"]:
+                found = [{"carrier": name.lower(), "carrier_name": name, "active": True} for name in self.carriers]
+                return _page(request, found)
             case ["shipments", shipment_id]:
                 return json_response(200, self._body(self._shipment(shipment_id)))
             case ["transactions"]:

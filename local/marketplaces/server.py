@@ -4,7 +4,8 @@ Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_c
 {"marketplace", "n"?, "sku"?} and of own shops {"referral"?: "facebook", "authorised"?: true}, POST /_control/pause,
 /_control/resume, /_control/faults {field of Faults: value}, /_control/webhooks {"woocommerce": whether it has any},
 /_control/ask_to_cancel and /_control/send_back {"marketplace", "order_id"} for a buyer of Amazon or eBay,
-/_control/pay_out.
+/_control/ask_to_cancel {"marketplace", "order_id"} for a buyer of Amazon or eBay, /_control/send_back for one of
+Shopify too, /_control/pay_out.
 """
 
 from __future__ import annotations

@@ -99,6 +99,7 @@ class Sale:
     cancelled_at: datetime | None = None
     parcels: list[Parcel] = field(default_factory=list)
     gone: dict[str, int] = field(default_factory=dict)  # units by line that were called off one by one (Shopify)
+    returned: dict[str, int] = field(default_factory=dict)  # units by line that a return has taken back (Shopify)
     visit: Visit | None = None  # of own shops: how the buyer came, where anything tells
 
     def touch(self, now: datetime) -> None:
@@ -147,6 +148,13 @@ class Sale:
             else line.quantity - self.shipped(line_id) - self.gone.get(line_id, 0)
         )
 
+    def current_units(self, line_id: str) -> int:
+        """Units of the line that the buyer has or is to get (Shopify)."""
+        line = self.line(line_id)
+        if line is None or self.cancelled_at:
+            return 0
+        return line.quantity - self.gone.get(line_id, 0) - self.returned.get(line_id, 0)
+
     @property
     def shipped_units(self) -> int:
         """Units that have left, over all lines."""
@@ -160,7 +168,7 @@ class Sale:
 
 @dataclass(frozen=True)
 class Change:
-    """Something happened to an order: created, paid, cancelled or shipped."""
+    """Something happened to an order: created, paid, cancelled, shipped or returned."""
 
     order_id: str
     kind: str

@@ -7,23 +7,24 @@ Sources: shopify.dev client-credentials-grant (24 h token), the schema admin_202
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from local.marketplaces import shopify_graphql, shopify_payments, shopify_webhooks
+from local.marketplaces import shopify_graphql, shopify_payments, shopify_returns, shopify_webhooks
 from local.marketplaces.catalogue import Listing, shopify_inventory_item_id
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Sale, ShelfListing
-from local.marketplaces.shopify_back_office import Payment, ShopOffice
+from local.marketplaces.shopify_back_office import Payment, ReturnMade, ShopOffice
 from local.marketplaces.throttle import TokenBucket
 from local.marketplaces.wire import RefusalError, Request, Response, json_response
 
 API_VERSION = "2026-10"
 TOKEN_LIFETIME_S = 86_399
 SCOPES = (
-    "read_orders,write_orders,read_inventory,write_inventory,write_merchant_managed_fulfillment_orders,"
-    "read_products,write_products,read_shopify_payments_payouts"
+    "read_orders,write_orders,read_customers,read_inventory,write_inventory,read_locations,"
+    "write_merchant_managed_fulfillment_orders,read_products,write_products,read_shopify_payments_payouts,read_returns,"
+    "write_returns,read_shopify_payments_disputes"
 )
 # The standard plan: 2,000 points at most, 100 restored a second.
 COST_CEILING = 2000
@@ -32,7 +33,8 @@ HELD = timedelta(days=7)  # how long a card's money can be captured
 
 
 class Shopify(Market):
-    """One shop with one location."""
+    """One shop. `scopes`: what the app was granted; `more_locations`: so many beside the one that keeps the stock;
+    `has_payments`: it takes money by Shopify Payments."""
 
     name: ClassVar[str] = "shopify"
     habits: ClassVar[Habits] = Habits(pending=0.15, pending_cancelled=0.2, cancelled=0.04, discounted=0.15)
@@ -44,6 +46,8 @@ class Shopify(Market):
 
     def __init__(self, catalogue: Sequence[Listing], clock: Clock, die: FaultDie | None = None) -> None:
         super().__init__(catalogue, clock, die)
+        self.scopes = SCOPES.split(",")
+        self.more_locations, self.is_location_active, self.has_payments = 0, True, True
         self.points = TokenBucket.full(COST_RESTORED_PER_S, COST_CEILING, clock())
         self.sku_of_item = {shopify_inventory_item_id(listing.sku): listing.sku for listing in catalogue}
 
@@ -91,6 +95,10 @@ class Shopify(Market):
         """The money is held for a week."""
         return shopify_payments.authorise(self, sale, sale.placed_at + HELD)
 
+    def open_return(self, sale: Sale, line_id: str, units: int, now: datetime, /) -> ReturnMade:
+        """The buyer wants to send units back."""
+        return shopify_returns.open_by_buyer(self, sale, {line_id: units}, now)
+
     def webhooks(self, change: Change) -> list[shopify_webhooks.Webhook]:
         """The deliveries that this change causes, with the order as it is now."""
         return shopify_webhooks.webhooks(self, change)
@@ -120,7 +128,9 @@ class Shopify(Market):
         if fields.get("grant_type") != "client_credentials":
             return oauth_error("unsupported_grant_type", "This app is granted tokens by client_credentials only.")
         token = self.issue_token("shpat_", TOKEN_LIFETIME_S)
-        return json_response(200, {"access_token": token, "scope": SCOPES, "expires_in": TOKEN_LIFETIME_S})
+        return json_response(
+            200, {"access_token": token, "scope": ",".join(self.scopes), "expires_in": TOKEN_LIFETIME_S}
+        )
 
     def graphql(self, request: Request, _names: dict[str, str]) -> Response:
         """POST /admin/api/2026-10/graphql.json with {query, variables?, operationName?}."""

@@ -62,13 +62,15 @@ def pay_out(shop: Shopify, now: datetime, status: str = "PAID") -> PayoutMade | 
     return payout
 
 
-def account(shop: Shopify, _info: GraphQLResolveInfo[Any]) -> dict[str, Any]:
+def account(shop: Shopify, _info: GraphQLResolveInfo[Any]) -> dict[str, Any] | None:
     """shopifyPaymentsAccount"""
+    if not shop.has_payments:
+        return None
     return {
         "id": "gid://shopify/ShopifyPaymentsAccount/1",
         "activated": True,
-        "balanceTransactions": _searched(shop, bookings, booking_node),
-        "payouts": _searched(shop, lambda shop: shop.office.payouts, payout_node),
+        "balanceTransactions": searched(shop, bookings, booking_node),
+        "payouts": searched(shop, lambda shop: shop.office.payouts, payout_node),
     }
 
 
@@ -115,7 +117,7 @@ def _money(shop: Shopify, amount_minor: int) -> dict[str, Any]:
     return money
 
 
-def _searched(shop: Shopify, rows: Callable[[Shopify], Any], node: Callable[[Shopify, Any], dict[str, Any]]) -> Any:
+def searched(shop: Shopify, rows: Callable[[Shopify], Any], node: Callable[[Shopify, Any], dict[str, Any]]) -> Any:
     """A connection over what one condition selects: a time from then on, or a number."""
 
     def resolve(info: GraphQLResolveInfo[Any], query: str = "", sortKey: str = "", **page: Any) -> Any:  # noqa: ARG001, N803

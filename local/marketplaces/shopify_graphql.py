@@ -32,9 +32,18 @@ from graphql import (
     validate,
 )
 
-from local.marketplaces import shopify_balance, shopify_payments, shopify_variants
+from local.marketplaces import (
+    shopify_balance,
+    shopify_disputes,
+    shopify_installation,
+    shopify_payments,
+    shopify_returns,
+    shopify_subscriptions,
+    shopify_variants,
+)
 from local.marketplaces.shopify_mutations import create_fulfillment, refund_order, set_quantities
 from local.marketplaces.shopify_queries import (
+    find_fulfillment_order,
     find_order,
     inventory_item_node,
     inventory_level_by_id,
@@ -52,7 +61,8 @@ MUTATION_COST = 10
 @functools.cache
 def schema() -> GraphQLSchema:
     """The stand-in's own schema."""
-    return build_schema(Path(__file__).with_name("shopify_admin.graphql").read_text(encoding="utf-8"))
+    parts = [Path(__file__).with_name(f"shopify_{part}.graphql") for part in ("admin", "returns")]
+    return build_schema("\n".join(part.read_text(encoding="utf-8") for part in parts))
 
 
 class RefusedDocumentError(Exception):
@@ -98,6 +108,7 @@ def roots(shop: Shopify) -> dict[str, Any]:
     """The resolvers of QueryRoot and Mutation by field name."""
     return {
         "order": functools.partial(find_order, shop),
+        "fulfillmentOrder": functools.partial(find_fulfillment_order, shop),
         "orders": functools.partial(search_orders, shop),
         "inventoryItem": lambda _info, id: inventory_item_node(shop, shop.listing_of_item(id)),  # noqa: A006
         "inventoryLevel": lambda _info, id: inventory_level_by_id(shop, id),  # noqa: A006
@@ -108,9 +119,22 @@ def roots(shop: Shopify) -> dict[str, Any]:
         "refundCreate": functools.partial(refund_order, shop),
         "orderCancel": functools.partial(shopify_payments.cancel, shop),
         "job": functools.partial(shopify_payments.find_job, shop),
+        "currentAppInstallation": functools.partial(shopify_installation.installation, shop),
+        "locations": functools.partial(shopify_installation.locations, shop),
         "shop": {"id": "gid://shopify/Shop/1", "currencyCode": shop.currency},
         "productVariants": functools.partial(shopify_variants.find_variants, shop),
         "productVariantsBulkUpdate": functools.partial(shopify_variants.set_prices, shop),
+        "webhookSubscriptions": functools.partial(shopify_subscriptions.subscriptions, shop),
+        "webhookSubscriptionCreate": functools.partial(shopify_subscriptions.create, shop),
+        "webhookSubscriptionUpdate": functools.partial(shopify_subscriptions.update, shop),
+        "webhookSubscriptionDelete": functools.partial(shopify_subscriptions.delete, shop),
+        "return": functools.partial(shopify_returns.find_return, shop),
+        "nodes": functools.partial(shopify_returns.find_nodes, shop),
+        "returnApproveRequest": functools.partial(shopify_returns.approve, shop),
+        "returnDeclineRequest": functools.partial(shopify_returns.decline, shop),
+        "returnProcess": functools.partial(shopify_returns.process, shop),
+        "returnClose": functools.partial(shopify_returns.close, shop),
+        "disputes": functools.partial(shopify_disputes.disputes, shop),
         "shopifyPaymentsAccount": functools.partial(shopify_balance.account, shop),
     }
 

@@ -7,19 +7,19 @@ demands of 2026-04: `@idempotent` and `changeFromQuantity`).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, get_directive_values
 
 from local.marketplaces.shelf import Parcel, Replay, Sale, ShelfListing
+from local.marketplaces.shopify_back_office import FulfilmentOrder
+from local.marketplaces.shopify_fulfilment import find, line_gid, status
 from local.marketplaces.shopify_nodes import stamp
 from local.marketplaces.shopify_payments import refund
 from local.marketplaces.shopify_queries import inventory_item_node, location_node
 from local.marketplaces.shopify_shipments import (
     fulfillment_node,
-    fulfillment_order_id,
-    fulfillment_order_line_id,
-    fulfillment_order_status,
 )
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def create_fulfillment(
     """
     del message  # kept by Shopify for the fulfilment service, and nothing else
     try:
-        sale, units = _to_ship(shop, fulfillment["lineItemsByFulfillmentOrder"])
+        sale, taken = _to_ship(shop, fulfillment["lineItemsByFulfillmentOrder"])
     except UserErrors as refused:
         return {"fulfillment": None, "userErrors": refused.errors}
     tracking = fulfillment.get("trackingInfo") or {}
@@ -220,47 +220,50 @@ def create_fulfillment(
         tracking=tracking.get("number") or next(iter(tracking.get("numbers") or []), ""),
         shipped_at=shop.clock(),
         reported_at=shop.clock(),
-        units=units,
+        units=dict(sum((Counter(units) for _, units in taken), Counter())),
         url=tracking.get("url") or next(iter(tracking.get("urls") or []), ""),
     )
+    for part, units in taken:
+        part.units = {line_id: left - units.get(line_id, 0) for line_id, left in part.units.items()}
+        part.updated_at = shop.clock()
     shop.ship(sale, parcel)
     return {"fulfillment": fulfillment_node(sale, parcel), "userErrors": []}
 
 
-def _to_ship(shop: Shopify, groups: list[dict[str, Any]]) -> tuple[Sale, dict[str, int]]:
-    """The order and the units per line id; all groups must be of one order (and so of one location)."""
-    field = ["fulfillment", "lineItemsByFulfillmentOrder"]
+def _to_ship(shop: Shopify, groups: list[dict[str, Any]]) -> tuple[Sale, list[tuple[FulfilmentOrder, dict[str, int]]]]:
+    """The order, and of each fulfilment order the units per line id; all must be of one order and location."""
     if not groups:
-        raise UserErrors(user_error(field, "At least one fulfillment order is required."))
-    wanted = {group["fulfillmentOrderId"] for group in groups}
-    sales = [sale for sale in shop.shelf.sales.values() if fulfillment_order_id(sale) in wanted]
-    if len(sales) < len(wanted):
-        raise UserErrors(user_error(field, "Fulfillment order does not exist."))
-    if len(sales) > 1:
-        raise UserErrors(user_error(field, "All fulfillment orders must belong to the same order and location."))
-    status = fulfillment_order_status(sales[0])
-    if status == "CLOSED":
-        raise UserErrors(user_error(field, f"Fulfillment order has an unfulfillable status= {status.lower()}."))
-    units: dict[str, int] = {}
-    for group in groups:
-        for line_id, quantity in _units(sales[0], group.get("fulfillmentOrderLineItems")).items():
-            units[line_id] = units.get(line_id, 0) + quantity
-    if not units or any(not 0 < quantity <= sales[0].open_units(line_id) for line_id, quantity in units.items()):
-        raise UserErrors(user_error(field, "Invalid fulfillment order line item quantity requested."))
-    return sales[0], units
+        raise _refused("At least one fulfillment order is required.")
+    found = [find(shop, group["fulfillmentOrderId"]) for group in groups]
+    known = [each for each in found if each]
+    if len(known) < len(found):
+        raise _refused("Fulfillment order does not exist.")
+    if len({(sale.order_id, part.location) for sale, part in known}) > 1:
+        raise _refused("All fulfillment orders must belong to the same order and location.")
+    taken: list[tuple[FulfilmentOrder, dict[str, int]]] = []
+    for (sale, part), group in zip(known, groups, strict=True):
+        state = status(sale, part)
+        if state not in ("OPEN", "IN_PROGRESS"):
+            raise _refused(f"Fulfillment order has an unfulfillable status= {state.lower()}.")
+        units = _units(part, group.get("fulfillmentOrderLineItems"))
+        if not units or any(not 0 < asked <= part.units[line_id] for line_id, asked in units.items()):
+            raise _refused("Invalid fulfillment order line item quantity requested.")
+        taken.append((part, units))
+    return known[0][0], taken
 
 
-def _units(sale: Sale, asked: list[dict[str, Any]] | None) -> dict[str, int]:
+def _refused(message: str) -> UserErrors:
+    return UserErrors(user_error(["fulfillment", "lineItemsByFulfillmentOrder"], message))
+
+
+def _units(part: FulfilmentOrder, asked: list[dict[str, Any]] | None) -> dict[str, int]:
     """Units per line id that one group asks for; no list means all that remains."""
     if not asked:
-        remaining = {line.line_id: sale.open_units(line.line_id) for line in sale.lines}
-        return {line_id: quantity for line_id, quantity in remaining.items() if quantity}
-    line_ids = {fulfillment_order_line_id(line): line.line_id for line in sale.lines}
-    units: dict[str, int] = {}
+        return {line_id: quantity for line_id, quantity in part.units.items() if quantity}
+    line_ids = {line_gid(part, line_id): line_id for line_id in part.units}
+    units: Counter[str] = Counter()
     for item in asked:
         if item["id"] not in line_ids:
-            field = ["fulfillment", "lineItemsByFulfillmentOrder"]
-            raise UserErrors(user_error(field, "Fulfillment order line item does not exist."))
-        line_id = line_ids[item["id"]]
-        units[line_id] = units.get(line_id, 0) + item["quantity"]
+            raise _refused("Fulfillment order line item does not exist.")
+        units[line_ids[item["id"]]] += item["quantity"]
     return units

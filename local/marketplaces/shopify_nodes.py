@@ -83,7 +83,7 @@ def money_bag(amount_minor: int, currency: str) -> dict[str, Any]:
 
 def line_node(sale: Sale, line: SoldLine) -> dict[str, Any]:
     """LineItem"""
-    current = 0 if sale.cancelled_at else line.quantity - sale.gone.get(line.line_id, 0)
+    current = sale.current_units(line.line_id)
     allocations = [{"allocatedAmountSet": money_bag(line.discount_minor, sale.currency)}] if line.discount_minor else []
     tax_lines = tax_line_nodes(sale, line.tax_minor)
     variant = shopify_variant_id(line.sku)

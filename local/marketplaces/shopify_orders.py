@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.buyers import Buyer
 from local.marketplaces.shelf import Sale
+from local.marketplaces.shopify_fulfilment import parts
 from local.marketplaces.shopify_nodes import (
     GATEWAY,
     LANDING_SITE,
@@ -26,6 +27,7 @@ from local.marketplaces.shopify_payments import (
     received_minor,
     refunded_minor,
 )
+from local.marketplaces.shopify_returns import order_returns, return_status
 from local.marketplaces.shopify_shipments import fulfillment_node, fulfillment_order_node
 
 if TYPE_CHECKING:
@@ -86,8 +88,10 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "taxLines": tax_lines,
         "currentTaxLines": [] if sale.cancelled_at else tax_lines,
         **order_fields(shop, sale),
+        "returnStatus": return_status(shop, sale),
+        "returns": lambda info, **page: order_returns(shop, sale)(info, **page),
         "fulfillments": lambda _info, first=None: [fulfillment_node(sale, each) for each in sale.parcels[:first]],
-        "fulfillmentOrders": pages([fulfillment_order_node(shop, sale)]),
+        "fulfillmentOrders": pages([fulfillment_order_node(sale, part) for part in parts(shop, sale)]),
     }
 
 

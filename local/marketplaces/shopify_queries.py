@@ -12,9 +12,12 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from local.marketplaces.catalogue import shopify_inventory_item_id
 from local.marketplaces.shelf import Sale, ShelfListing
+from local.marketplaces.shopify_fulfilment import find
 from local.marketplaces.shopify_nodes import connection
 from local.marketplaces.shopify_orders import order_node
 from local.marketplaces.shopify_payments import financial_status
+from local.marketplaces.shopify_returns import RETURN_STATUSES, return_status
+from local.marketplaces.shopify_shipments import fulfillment_order_node
 
 if TYPE_CHECKING:
     from local.marketplaces.shopify import Shopify
@@ -43,6 +46,12 @@ def find_order(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[s
     """order(id:)"""
     sale = shop.sale_of(id)
     return order_node(shop, sale) if sale else None
+
+
+def find_fulfillment_order(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[str, Any] | None:  # noqa: A002
+    """fulfillmentOrder(id:)"""
+    found = find(shop, id)
+    return fulfillment_order_node(*found) if found else None
 
 
 def search_orders(
@@ -89,17 +98,19 @@ def _start_after(sales: Sequence[Sale], key: Callable[[Sale], Any], after: str, 
 def search(shop: Shopify, query: str) -> list[Callable[[Sale], bool]]:
     """The conditions of Shopify's search syntax, all of which must hold.
 
-    Known: updated_at and created_at with a comparison, name, financial_status, status:any. Shopify ignores
-    a field it does not know; this stand-in refuses it, so that a misspelt condition does not quietly select
-    everything.
+    Known: updated_at and created_at with a comparison, name, financial_status, status:any, and return_status, of which
+    several are joined by OR in brackets. Shopify ignores a field it does not know; this stand-in refuses it, so that a
+    misspelt condition does not quietly select everything.
     """
-    rest = _TERM.sub("", query).replace("AND", "").strip()
+    rest = re.sub(r"\b(AND|OR)\b|[()]", "", _TERM.sub("", query)).strip()
     if rest:
         raise GraphQLError(f"Invalid search query: {rest!r}", extensions={"code": "BAD_REQUEST"})
-    return [
-        _condition(shop, match["field"], match["operator"], match["value"].strip("'\""))
-        for match in _TERM.finditer(query)
-    ]
+    found = [(match["field"], match["operator"], match["value"].strip("'\")")) for match in _TERM.finditer(query)]
+    statuses = {value.upper() for field, _, value in found if field == "return_status"}
+    if unknown := statuses - RETURN_STATUSES:
+        raise GraphQLError(f"Invalid return_status: {sorted(unknown)}", extensions={"code": "BAD_REQUEST"})
+    ors = [lambda sale: return_status(shop, sale) in statuses] if statuses else []
+    return [*ors, *(_condition(shop, *term) for term in found if term[0] != "return_status")]
 
 
 def _condition(shop: Shopify, field: str, operator: str, value: str) -> Callable[[Sale], bool]:

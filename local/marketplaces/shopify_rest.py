@@ -21,6 +21,7 @@ from local.marketplaces.shopify_payments import (
     received_minor,
     refunds,
 )
+from local.marketplaces.shopify_returns import OVER, of_order
 from local.marketplaces.shopify_shipments import fulfillment_number
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def rest_order(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "line_items": [_line_item(sale, line) for line in sale.lines],
         "payment_terms": None,
         "refunds": _refunds(shop, sale),
+        **_returns(shop, sale),
         "shipping_address": _address(sale),
         "shipping_lines": [_shipping_line(sale)],
     }
@@ -246,7 +248,7 @@ def _line_item(sale: Sale, line: SoldLine) -> dict[str, Any]:
         "id": int(line.line_id),
         "admin_graphql_api_id": f"gid://shopify/LineItem/{line.line_id}",
         "attributed_staffs": [],
-        "current_quantity": 0 if sale.cancelled_at else line.quantity - sale.gone.get(line.line_id, 0),
+        "current_quantity": sale.current_units(line.line_id),
         "fulfillable_quantity": sale.open_units(line.line_id),
         "fulfillment_service": "manual",
         "fulfillment_status": _fulfillment_status(shipped, complete=shipped >= line.quantity),
@@ -314,6 +316,12 @@ def _fulfillment(shop: Shopify, sale: Sale, parcel: Parcel) -> dict[str, Any]:
         "updated_at": _stamp(parcel.reported_at),
         "line_items": [{**_line_item(sale, line), "quantity": parcel.units[line.line_id]} for line in lines],
     }
+
+
+def _returns(shop: Shopify, sale: Sale) -> dict[str, Any]:
+    """Bodies of 2024-10 show none, later ones a list."""
+    found = [each for each in of_order(shop, sale) if each.status not in OVER]
+    return {"returns": [{"id": each.number, "status": each.status.lower()} for each in found]} if found else {}
 
 
 def _refunds(shop: Shopify, sale: Sale) -> list[dict[str, Any]]:

@@ -2,65 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.marketplaces.catalogue import shopify_inventory_item_id
-from local.marketplaces.shelf import Parcel, Sale, SoldLine
+from local.marketplaces.shelf import Parcel, Sale
+from local.marketplaces.shopify_back_office import FulfilmentOrder
+from local.marketplaces.shopify_fulfilment import gid, line_gid, status
 from local.marketplaces.shopify_nodes import line_node, listed, pages, stamp
 
-if TYPE_CHECKING:
-    from local.marketplaces.shopify import Shopify
 
-
-def fulfillment_order_id(sale: Sale) -> str:
-    """This shop has one location, so each order has one fulfilment order."""
-    return f"gid://shopify/FulfillmentOrder/{7_000_000_000_000 + sale.number}"
-
-
-def fulfillment_order_line_id(line: SoldLine) -> str:
-    """The id of a line inside its fulfilment order."""
-    return f"gid://shopify/FulfillmentOrderLineItem/{3_000_000_000_000 + int(line.line_id)}"
-
-
-def fulfillment_order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
+def fulfillment_order_node(sale: Sale, part: FulfilmentOrder) -> dict[str, Any]:
     """FulfillmentOrder"""
     lines = [
         {
-            "id": fulfillment_order_line_id(line),
+            "id": line_gid(part, line.line_id),
             "inventoryItemId": f"gid://shopify/InventoryItem/{shopify_inventory_item_id(line.sku)}",
             "lineItem": line_node(sale, line),
             "productTitle": line.title,
             "sku": line.sku,
             "requiresShipping": True,
-            "remainingQuantity": sale.open_units(line.line_id),
+            "remainingQuantity": part.units.get(line.line_id, 0),
             "totalQuantity": 0 if sale.cancelled_at else line.quantity,
         }
         for line in sale.lines
+        if line.line_id in part.units
     ]
+    name = "Parcel people" if part.service else "Mill Street warehouse"
     location = {
-        "id": shop.location_id,
-        "legacyResourceId": str(shop.location),
-        "name": "Mill Street warehouse",
+        "id": f"gid://shopify/Location/{part.location}",
+        "legacyResourceId": str(part.location),
+        "name": name,
         "isActive": True,
     }
     return {
-        "id": fulfillment_order_id(sale),
+        "id": gid(part),
         "orderId": f"gid://shopify/Order/{sale.order_id}",
         "orderName": f"#{1000 + sale.number}",
-        "status": fulfillment_order_status(sale),
+        "status": status(sale, part),
         "requestStatus": "UNSUBMITTED",
         "createdAt": stamp(sale.placed_at),
-        "updatedAt": stamp(sale.updated_at),
-        "assignedLocation": {"location": location, "name": location["name"]},
+        "updatedAt": stamp(part.updated_at),
+        "fulfillAt": stamp(part.fulfil_at),
+        "fulfillmentHolds": [
+            {"id": f"gid://shopify/FulfillmentHold/{part.number}{n}", "reason": reason, "reasonNotes": None}
+            for n, reason in enumerate(part.holds)
+        ],
+        "supportedActions": [{"action": action} for action in _actions(sale, part)],
+        "assignedLocation": {"location": location, "name": name},
         "lineItems": pages(lines),
     }
 
 
-def fulfillment_order_status(sale: Sale) -> str:
-    """FulfillmentOrderStatus"""
-    if sale.cancelled_at or sale.fully_shipped:
-        return "CLOSED"
-    return "IN_PROGRESS" if sale.shipped_units else "OPEN"
+def _actions(sale: Sale, part: FulfilmentOrder) -> list[str]:
+    """FulfillmentOrderAction, as a live capture shows them of 2026-04."""
+    kinds = {
+        "CLOSED": [],
+        "ON_HOLD": ["RELEASE_HOLD", "HOLD", "MOVE"],
+        "SCHEDULED": ["MARK_AS_OPEN"],
+    }
+    first = "REQUEST_FULFILLMENT" if part.service else "CREATE_FULFILLMENT"
+    return kinds.get(status(sale, part), [first, "MOVE", "HOLD", "SPLIT"])
 
 
 def fulfillment_number(sale: Sale, parcel: Parcel) -> int:
@@ -68,12 +69,17 @@ def fulfillment_number(sale: Sale, parcel: Parcel) -> int:
     return 5_500_000_000_000 + sale.number * 100 + int(parcel.reference)
 
 
+def fulfillment_line_id(sale: Sale, parcel: Parcel, index: int) -> str:
+    """The id of what a fulfilment has of the order's line at that place."""
+    return f"gid://shopify/FulfillmentLineItem/{fulfillment_number(sale, parcel)}{index}"
+
+
 def fulfillment_node(sale: Sale, parcel: Parcel) -> dict[str, Any]:
     """Fulfillment"""
     number = fulfillment_number(sale, parcel)
     lines = [
         {
-            "id": f"gid://shopify/FulfillmentLineItem/{number}{index}",
+            "id": fulfillment_line_id(sale, parcel, index),
             "lineItem": line_node(sale, line),
             "quantity": parcel.units[line.line_id],
         }

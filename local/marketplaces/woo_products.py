@@ -6,6 +6,7 @@ Source of shapes: wc-v3-properties.json (products, product-variations), samples 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.catalogue import derived_digits
@@ -37,11 +38,10 @@ def list_products(shop: WooCommerce, request: Request, names: dict[str, str]) ->
     return page(request, _included(request, [_product(shop, listing) for listing in shop.shelf.listings.values()]))
 
 
-def change_products(shop: WooCommerce, request: Request, names: dict[str, str]) -> Response:
-    """At most 100, each judged alone inside a 200."""
-    del names
+def changed_product(shop: WooCommerce, wish: dict[str, Any]) -> dict[str, Any]:
+    """What has become of one wish of a batch."""
     by_id = {product_id(sku): listing for sku, listing in shop.shelf.listings.items()}
-    return _changed(shop, request, lambda number: by_id.get(number), _product)
+    return _changed(shop, wish, by_id.get(wish["id"])) or _product(shop, by_id[wish["id"]])
 
 
 def list_variations(shop: WooCommerce, request: Request, names: dict[str, str]) -> Response:
@@ -51,25 +51,30 @@ def list_variations(shop: WooCommerce, request: Request, names: dict[str, str]) 
 
 
 def change_variations(shop: WooCommerce, request: Request, names: dict[str, str]) -> Response:
-    """At most 100, each judged alone inside a 200. The quantity of one whose product manages the stock stays."""
+    """The quantity of one whose product manages the stock stays."""
     listing = _of_product(shop, names)
     managed_by = shop.variable.get(listing.sku, "")
-    known = variation_ids(listing.sku, managed_by)
 
-    def shown(shop: WooCommerce, listing: ShelfListing, number: int) -> dict[str, Any]:
-        return next(each for each in _variations(shop, listing) if each["id"] == number)
+    def changed(wish: dict[str, Any]) -> dict[str, Any]:
+        found = listing if wish["id"] in variation_ids(listing.sku, managed_by) else None
+        failed = _changed(shop, wish, found, stock=managed_by == OWN)
+        return failed or next(each for each in _variations(shop, listing) if each["id"] == wish["id"])
 
-    return _changed(shop, request, lambda number: listing if number in known else None, shown, stock=managed_by == OWN)
+    return batch(request, changed)
 
 
-def _changed(shop: WooCommerce, request: Request, find: Any, show: Any, *, stock: bool = True) -> Response:
+def batch(request: Request, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """At most 100, each judged alone inside a 200."""
     wishes = request.json().get("update", [])
     if len(wishes) > _MOST:
         return error(413, "woocommerce_rest_request_entity_too_large")
-    return json_response(200, {"update": [_one(shop, wish, find(wish["id"]), show, stock=stock) for wish in wishes]})
+    return json_response(200, {"update": [changed(wish) for wish in wishes]})
 
 
-def _one(shop: WooCommerce, wish: dict[str, Any], listing: ShelfListing | None, show: Any, *, stock: bool) -> Any:
+def _changed(
+    shop: WooCommerce, wish: dict[str, Any], listing: ShelfListing | None, *, stock: bool = True
+) -> dict[str, Any]:
+    """Why it was not changed, as it stands in the answer; nothing when it was."""
     if listing is None or shop.die.hits(shop.die.faults.partial):
         problem = {"code": "woocommerce_rest_product_invalid_id", "message": "Invalid ID.", "data": {"status": 400}}
         return {"id": wish["id"], "error": problem}
@@ -77,7 +82,7 @@ def _one(shop: WooCommerce, wish: dict[str, Any], listing: ShelfListing | None, 
         listing.quantity = int(wish.get("stock_quantity", listing.quantity))
     if "regular_price" in wish:
         listing.price_minor = round(float(wish["regular_price"]) * 100)
-    return show(shop, listing) if show is _product else show(shop, listing, wish["id"])
+    return {}
 
 
 def _product(shop: WooCommerce, listing: ShelfListing) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from local.marketplaces.woo_gateway import Gateway
 from local.marketplaces.woo_hooks import list_webhooks, make_webhook, update_webhook
 from local.marketplaces.woo_order_body import order_body, stamp
 from local.marketplaces.woo_products import (
-    change_products,
+    batch,
     change_variations,
+    changed_product,
     error,
     list_products,
     list_variations,
@@ -46,7 +47,7 @@ class WooCommerce(Market):
     """One shop. `variable`: the SKUs that are variations, and whether each has its stock (own) or its product manages
     it (parent); others are simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`:
     refunds that ask for the gateway's money fail. `gateway`: Stripe's, where a `stripe_share` of the buyers pays; other
-    orders are paid at once."""
+    orders are paid at once. `may_write`: the key has the permission; `version`: WooCommerce's own."""
 
     name: ClassVar[str] = "woocommerce"
     habits: ClassVar[Habits] = Habits(pending=0.1, pending_cancelled=0.2, cancelled=0.03, discounted=0.2)
@@ -58,6 +59,7 @@ class WooCommerce(Market):
         super().__init__(catalogue, clock, die)
         self.has_tracking = has_tracking
         self.gateway_refuses = False
+        self.may_write, self.version = True, "11.0.0"
         self.gateway: Gateway | None = None
         self.stripe_share = 0.5
         self.variable: dict[str, str] = {}
@@ -156,6 +158,8 @@ class WooCommerce(Market):
         pair = base64.b64encode(f"{self.consumer_key}:{self.consumer_secret}".encode()).decode()
         if request.header("authorization") != f"Basic {pair}":
             return error(401, "woocommerce_rest_cannot_view")
+        if route.method != "GET" and not self.may_write:
+            return error(401, "woocommerce_rest_authentication_error")
         if "tracking" in route.operation and not self.has_tracking:
             return self.not_found(request)
         return super().carry_out(route, request, names)
@@ -274,7 +278,34 @@ class WooCommerce(Market):
         kept.setdefault(sale.order_id, []).append(made)
         return json_response(201, made)
 
-    # --- webhooks -----------------------------------------------------------------------------------
+    # --- products, webhooks -------------------------------------------------------------------------
+
+    def change_products(self, request: Request, names: dict[str, str]) -> Response:
+        """Quantities and prices."""
+        del names
+        return batch(request, self._changed_product)
+
+    def _changed_product(self, wish: dict[str, Any]) -> dict[str, Any]:
+        return changed_product(self, wish)
+
+    # --- the shop itself ----------------------------------------------------------------------------
+
+    def show_currency(self, request: Request, names: dict[str, str]) -> Response:
+        """The shop's own."""
+        del request, names
+        return json_response(200, {"code": self.currency, "name": self.currency, "symbol": "$"})
+
+    def show_status(self, request: Request, names: dict[str, str]) -> Response:
+        """As much of it as is asked for."""
+        del names
+        status = {"environment": {"version": self.version}, "settings": {"currency": self.currency}}
+        wanted = request.query.get("_fields", ",".join(status)).split(",")
+        return json_response(200, {name: value for name, value in status.items() if name in wanted})
+
+    def show_tracking(self, request: Request, names: dict[str, str]) -> Response:
+        """The plugin's own list of routes."""
+        del request, names
+        return json_response(200, {"namespace": "wc-shipment-tracking/v3", "routes": {}})
 
     def webhook(self, change: Change) -> Webhook:
         """The delivery of one change, with the order as it is when it is delivered."""
@@ -318,6 +349,9 @@ class WooCommerce(Market):
         Route("POST", rf"{WC}/products/batch", "change_products", change_products),
         Route("GET", rf"{_PRODUCT}/variations", "list_variations", list_variations),
         Route("POST", rf"{_PRODUCT}/variations/batch", "change_variations", change_variations),
+        Route("GET", rf"{WC}/data/currencies/current", "show_currency", show_currency),
+        Route("GET", rf"{WC}/system_status", "show_status", show_status),
+        Route("GET", r"/wp-json/wc-shipment-tracking/v3", "show_tracking", show_tracking),
         Route("GET", rf"{WC}/webhooks", "list_webhooks", list_webhooks),
         Route("POST", rf"{WC}/webhooks", "make_webhook", make_webhook),
         Route("PUT", rf"{WC}/webhooks/(?P<hook>\d+)", "update_webhook", update_webhook),

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from local.marketplaces import shopify_balance, shopify_payments
+from local.marketplaces import shopify_balance, shopify_payments, shopify_subscriptions
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.ebay import Ebay
@@ -165,7 +165,7 @@ class Marketplaces:
         """Writes a notification for each change since the last call, with the order as it is now."""
         for change in self.shopify.drain_changes():
             for webhook in self.shopify.webhooks(change):
-                self._send("shopify", change, webhook.body, webhook.headers)
+                self._send("shopify", change, webhook.body, webhook.headers, webhook.url)
         for change in self.amazon.drain_changes():
             self._send("amazon", change, self.amazon.notification(change))
         for change in self.ebay.drain_changes():
@@ -201,6 +201,8 @@ class Marketplaces:
         if delivery.attempts < MAX_ATTEMPTS:
             delivery.due_at = now + timedelta(seconds=FIRST_RETRY_S * 2 ** (delivery.attempts - 1))
             self.outbox.append(delivery)
+        elif delivery.marketplace == "shopify":
+            shopify_subscriptions.remove_failed(self.shopify, delivery.headers["X-Shopify-Topic"], delivery.url)
 
     # --- state --------------------------------------------------------------------------------------
 

@@ -60,6 +60,15 @@ class Graph:
             return self._take_batch(json.loads(request.body))
         if edge == ("GET", self.catalogue_id, "check_batch_request_status"):
             return self._state_of(parse_qs(place.query).get("handle", [""])[0])
+        if edge in (("GET", self.dataset_id), ("GET", self.catalogue_id)):
+            thing = {
+                "id": edge[1],
+                "name": f"thing {edge[1]}",
+                "is_unavailable": False,
+                "product_count": len(self.items),
+            }
+            wanted = parse_qs(place.query)["fields"][0].split(",")
+            return _answer({name: thing[name] for name in wanted})
         if edge != ("POST", self.dataset_id, "events"):
             return _error(100)
         events = json.loads(request.body)["data"]

@@ -19,11 +19,12 @@ from local.processors.stripe_bodies import (
     booking_body,
     charge_body,
     dispute_body,
+    endpoint_body,
     intent_body,
     payout_body,
     refund_body,
 )
-from local.processors.stripe_books import BOOKS, KEYS_LAST_S, Books, Intent, Refund, Remembered
+from local.processors.stripe_books import BOOKS, KEYS_LAST_S, Books, Endpoint, Intent, Refund, Remembered
 
 _Thing = TypeVar("_Thing")
 _CAPTURE_WITHIN_S = 7 * 86_400  # a card online
@@ -31,7 +32,7 @@ _CAPTURE_WITHIN_S = 7 * 86_400  # a card online
 
 class Stripe:
     """One account. `secret` signs its webhooks; `refunds_end`: what becomes of refunds, at once or, where they are
-    `pending` first, at the next tick."""
+    `pending` first, at the next tick; `refuses`: paths that the key may not call."""
 
     name = "stripe"
 
@@ -49,6 +50,7 @@ class Stripe:
         self.api_key, self.secret, self.webhook_url = api_key, secret, webhook_url
         self.payout_every_s = payout_every_s
         self.refunds_are_pending = False
+        self.refuses: tuple[str, ...] = ()
         self.refunds_end = "succeeded"
         self.now = start
         self.books = Books(paid_out_at=self._now_s)
@@ -124,6 +126,8 @@ class Stripe:
     def _answer(self, request: Request) -> Response:
         if request.header("authorization") != f"Bearer {self.api_key}":
             raise _refusal(401, "invalid_request_error", "")
+        if request.path.startswith(self.refuses):
+            raise _refusal(403, "invalid_request_error", "more_permissions_required")
         if request.method == "GET":
             return json_response(200, self._read(request))
         key = request.header("idempotency-key")
@@ -159,6 +163,8 @@ class Stripe:
                 about = query.get("payment_intent", "")
                 found = [each for each in books.refunds.values() if about in ("", each.intent_id)]
                 return _page(request, found, "refund_id", lambda each: refund_body(books, each, expand))
+            case ["v1", "webhook_endpoints"]:
+                return _page(request, books.endpoints.values(), "endpoint_id", endpoint_body)
             case ["v1", "balance_transactions"]:
                 payout, since = query.get("payout", ""), int(query.get("created[gte]", "0"))
                 rows = [b for b in books.bookings.values() if payout in ("", b.payout_id) and b.created >= since]
@@ -180,9 +186,24 @@ class Stripe:
                     raise _refusal(400, "invalid_request_error", "payment_intent_unexpected_state")
                 self._cancelled(intent)
                 return intent_body(self.books, intent)
+            case ["v1", "webhook_endpoints"]:
+                return self._make_endpoint(form)
+            case ["v1", "webhook_endpoints", endpoint_id]:
+                endpoint = self._known(endpoint_id, self.books.endpoints)
+                endpoint.events = _events(form) or endpoint.events
+                endpoint.status = "disabled" if form.get("disabled") == "true" else "enabled"
+                return endpoint_body(endpoint)
             case ["v1", "refunds"]:
                 return self._refund(self._intent(form.get("payment_intent", "")), form)
         raise _refusal(404, "invalid_request_error", "")
+
+    def _make_endpoint(self, form: Mapping[str, str]) -> Any:
+        """Two may have one address: then each event is told twice. All are signed with the account's `secret` here."""
+        if not form.get("url", "").startswith("https://") or not _events(form):
+            raise _refusal(400, "invalid_request_error", "url_invalid")
+        made = Endpoint(self.books.new_id("we"), form["url"], _events(form), self._now_s)
+        self.books.endpoints[made.endpoint_id] = made
+        return endpoint_body(made) | {"secret": self.secret}
 
     def _capture(self, intent: Intent, form: Mapping[str, str]) -> Any:
         if intent.status != "requires_capture":
@@ -266,6 +287,10 @@ def _page(request: Request, rows: Iterable[Any], name: str, body: Callable[[Any]
 
 def _expand(query: Mapping[str, str]) -> set[str]:
     return {value.removeprefix("data.") for name, value in query.items() if name.startswith("expand[")}
+
+
+def _events(form: Mapping[str, str]) -> list[str]:
+    return [value for name, value in form.items() if name.startswith("enabled_events[")]
 
 
 def _metadata(form: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from local.processors.stripe_books import Booking, Books, Dispute, Intent, Payout, Refund
+from local.processors.stripe_books import Booking, Books, Dispute, Endpoint, Intent, Payout, Refund
 
 Body = dict[str, Any]
 _TYPES = {"partial_capture_reversal": "refund", "dispute": "adjustment", "dispute_reversal": "adjustment"}
@@ -31,6 +31,20 @@ def intent_body(books: Books, intent: Intent, expand: Collection[str] = ()) -> B
         "metadata": dict(intent.metadata),
         "payment_method_types": ["card"],
         "status": intent.status,
+    }
+
+
+def endpoint_body(endpoint: Endpoint) -> Body:
+    """A webhook endpoint, without its secret."""
+    return {
+        "id": endpoint.endpoint_id,
+        "object": "webhook_endpoint",
+        "created": endpoint.created,
+        "enabled_events": list(endpoint.events),
+        "livemode": False,
+        "metadata": {},
+        "status": endpoint.status,
+        "url": endpoint.url,
     }
 
 

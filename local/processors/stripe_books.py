@@ -110,9 +110,21 @@ class Remembered:
 
 
 @dataclass
+class Endpoint:
+    """Where events go. Its secret is shown in the answer that makes it only."""
+
+    endpoint_id: str
+    url: str
+    events: list[str]
+    created: int
+    status: str = "enabled"
+
+
+@dataclass
 class Books:
     """What survives a restart."""
 
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
     disputes: dict[str, Dispute] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.port import Availability, ShipmentConfirmation
@@ -135,7 +136,7 @@ class Seller(NamedTuple):
         """The client of a worker that comes later, with the same jobs and tokens."""
         now_ms = int(self.time.pass_(**units).timestamp() * 1000)
         self.market.advance(self.time.now)
-        return AmazonClient(self.wire, self.settings, self.secret, self.tokens, now_ms, None, self.jobs)
+        return AmazonClient(Access(self.wire, self.settings, self.secret, self.tokens, now_ms, jobs=self.jobs))
 
 
 def seller(*, catalogue: tuple[Listing, ...] = CATALOGUE, account: Any = None, credentials: Any = None) -> Seller:
@@ -149,7 +150,7 @@ def seller(*, catalogue: tuple[Listing, ...] = CATALOGUE, account: Any = None, c
         "refresh_token": market.refresh_token,
     }
     settings, secret, jobs = {**settings, **(account or {})}, {**secret, **(credentials or {})}, JobsInMemory()
-    client = AmazonClient(wire, settings, secret, tokens, START_MS, None, jobs)
+    client = AmazonClient(Access(wire, settings, secret, tokens, START_MS, jobs=jobs))
     return Seller(market, time, wire, tokens, client, jobs, settings, secret)
 
 

@@ -7,6 +7,7 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.limits import PLANS
 from chalicelib.channels.memory import JobsInMemory
@@ -156,7 +157,7 @@ class Seller(NamedTuple):
         """A client as a later call would build it: the same token store and jobs, the time that it is now."""
         account = {"base_url": BASE, "marketplace_id": self.market.site}
         secret = {**secret_of(self.market), **credentials}
-        return EbayClient(self.wire, account, secret, self.tokens, self.now_ms, self.budget, self.jobs)
+        return EbayClient(Access(self.wire, account, secret, self.tokens, self.now_ms, self.budget, self.jobs))
 
     @property
     def now_ms(self) -> int:
@@ -178,7 +179,7 @@ def seller(
     wire, tokens, budget, jobs = Wire(market), Tokens(), Ledger(), JobsInMemory()
     settings = {"base_url": BASE, "marketplace_id": market.site, **account}
     secret = {**secret_of(market), **(credentials or {})}
-    client = EbayClient(wire, settings, secret, tokens, START_MS, budget, jobs)
+    client = EbayClient(Access(wire, settings, secret, tokens, START_MS, budget, jobs))
     market.base_url = BASE
     return Seller(market, time, wire, tokens, client, budget, jobs)
 

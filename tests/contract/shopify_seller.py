@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.port import Availability, ShipmentConfirmation
 from chalicelib.channels.shopify.client import USER_AGENT, ShopifyClient
 from chalicelib.channels.transport import HttpRequest, HttpResponse
@@ -104,7 +105,7 @@ class Seller(NamedTuple):
         """The client of a later Lambda call."""
         self.time.pass_(seconds=seconds)
         now_ms = int(self.time.now.timestamp() * 1000)
-        return ShopifyClient(self.wire, account(), secret(self.market), self.tokens, now_ms)
+        return ShopifyClient(Access(self.wire, account(), secret(self.market), self.tokens, now_ms))
 
 
 def account() -> dict[str, Any]:
@@ -118,7 +119,7 @@ def secret(market: Shopify) -> dict[str, Any]:
 def seller(*, catalogue: tuple[Listing, ...] = CATALOGUE, credentials: Mapping[str, Any] | None = None) -> Seller:
     market, time = opened(Shopify, catalogue)
     wire, tokens = Wire(market), Tokens()
-    client = ShopifyClient(wire, account(), {**secret(market), **(credentials or {})}, tokens, START_MS)
+    client = ShopifyClient(Access(wire, account(), {**secret(market), **(credentials or {})}, tokens, START_MS))
     return Seller(market, time, wire, tokens, client)
 
 

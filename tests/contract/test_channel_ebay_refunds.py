@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.refunds import reason_of
 from chalicelib.channels.transport import HttpRequest, HttpResponse
@@ -279,7 +280,7 @@ def test_of_two_workers_that_begin_the_same_refund_one_asks(on: Seller, sale: Sa
     def worker(transport: Any) -> EbayClient:
         account = {"base_url": BASE, "marketplace_id": on.market.site}
         jobs = StoredJobs(tables, "ebay")
-        return EbayClient(transport, account, secret_of(on.market), on.tokens, on.now_ms, on.budget, jobs)
+        return EbayClient(Access(transport, account, secret_of(on.market), on.tokens, on.now_ms, on.budget, jobs))
 
     def slow(request: HttpRequest) -> HttpResponse:
         if "/order/" in request.url and meanwhile:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.notifications import (
     DELETED,
@@ -257,7 +258,7 @@ def test_money_and_keys_are_at_a_host_of_their_own(base_url: str, rest: str, mon
         return on.wire(replace(request, url=f"{BASE}/{path}"))
 
     account = {"base_url": base_url, "marketplace_id": "EBAY_US"}
-    client = EbayClient(transport, account, secret_of(on.market), Tokens(), START_MS, Ledger())
+    client = EbayClient(Access(transport, account, secret_of(on.market), Tokens(), START_MS, Ledger()))
     list(client.transactions(START_MS))
     client.create_signing_key()
     client.opted_in_programs()

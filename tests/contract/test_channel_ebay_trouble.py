@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay.answers import Declined, read_answer
 from chalicelib.channels.ebay.client import EbayClient
 from chalicelib.channels.ebay.oauth import APP
@@ -293,7 +294,7 @@ def test_a_connection_that_breaks_leaves_open_what_was_done() -> None:
     def broken(request: HttpRequest) -> HttpResponse:
         raise Unanswered("no answer: ReadTimeoutError", after_s=5)
 
-    client = EbayClient(broken, {}, {}, on.tokens, START_MS)
+    client = EbayClient(Access(broken, {}, {}, on.tokens, START_MS))
     with pytest.raises(Unanswered) as unanswered:
         client.get_order("12-1")
     assert unanswered.value.after_s == 5

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.port import Availability, CancellationRequest, RefundRequest, ShipmentConfirmation
 from chalicelib.channels.storefront.client import MOST_ITEMS, ShopClient
 from chalicelib.channels.transport import HttpRequest, HttpResponse
@@ -27,7 +28,7 @@ class Seller:
         self.client = self.client_with(self.shop.secret)
 
     def client_with(self, secret: dict[str, Any], **account: Any) -> ShopClient:
-        return ShopClient(self._send, {**self.shop.account, **account}, secret, Tokens(), self.now_ms)
+        return ShopClient(Access(self._send, {**self.shop.account, **account}, secret, Tokens(), self.now_ms))
 
     def _send(self, request: HttpRequest) -> HttpResponse:
         self.sent.append(request)
@@ -281,7 +282,7 @@ def test_a_shop_that_cannot_be_reached_is_busy_for_every_listing() -> None:
     def unreachable(_: HttpRequest) -> HttpResponse:
         raise Unanswered("no answer: ConnectTimeoutError", after_s=5)
 
-    client = ShopClient(unreachable, {"base_url": "https://shop.example"}, {"token": "t"}, Tokens(), T0_MS)
+    client = ShopClient(Access(unreachable, {"base_url": "https://shop.example"}, {"token": "t"}, Tokens(), T0_MS))
     outcome = client.push_availability([show("MUG", 1, 1), show("CUP", 1, 1)])
     assert [type(error) for error in outcome] == [Unanswered, Unanswered]
     with pytest.raises(Busy):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.shopify.balance import kind_of
@@ -31,7 +32,9 @@ class Account:
     @property
     def client(self) -> ShopifyClient:
         now_ms = int(self.on.time.now.timestamp() * 1000)
-        return ShopifyClient(self.on.wire, account(), secret(self.on.market), self.on.tokens, now_ms, jobs=self.jobs)
+        return ShopifyClient(
+            Access(self.on.wire, account(), secret(self.on.market), self.on.tokens, now_ms, jobs=self.jobs)
+        )
 
     def facts(self, since_ms: int = 0) -> list[LedgerFact]:
         return list(self.client.transactions(since_ms))

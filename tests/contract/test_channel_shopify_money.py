@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.port import CancellationRequest, CaptureRequest, RefundRequest
 from chalicelib.channels.shopify.client import ShopifyClient
@@ -28,7 +29,9 @@ class Later:
     def __call__(self, seconds: float = 0) -> ShopifyClient:
         self.on.time.pass_(seconds=seconds)
         now_ms = int(self.on.time.now.timestamp() * 1000)
-        return ShopifyClient(self.on.wire, account(), secret(self.on.market), self.on.tokens, now_ms, jobs=self.jobs)
+        return ShopifyClient(
+            Access(self.on.wire, account(), secret(self.on.market), self.on.tokens, now_ms, jobs=self.jobs)
+        )
 
 
 def authorised(**options: Any) -> tuple[Seller, Sale, Later]:

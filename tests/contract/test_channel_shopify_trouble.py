@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.shopify.client import ShopifyClient
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
@@ -219,11 +220,13 @@ def test_without_a_base_url_the_shops_own_domain_is_spoken_to() -> None:
 
     on = seller()
     client = ShopifyClient(
-        transport,
-        {"shop_domain": "mill.myshopify.com"},
-        {"client_id": "a", "client_secret": "b"},
-        on.tokens,
-        START_MS,
+        Access(
+            transport,
+            {"shop_domain": "mill.myshopify.com"},
+            {"client_id": "a", "client_secret": "b"},
+            on.tokens,
+            START_MS,
+        )
     )
     with pytest.raises(Busy):
         client.get_order("1")

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from graphql import parse
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.port import Price
+from chalicelib.channels.shopify import documents_account
 from chalicelib.channels.shopify.client import ShopifyClient
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.inbound.accounts import JOBS
+from cli.listings import patiently
 from local.marketplaces.catalogue import CATALOGUE, Listing, listing_ids
+from local.marketplaces.shopify_graphql import requested_cost
 from tests.contract.shopify_seller import GATEWAY, START_MS, Seller, account, answer, secret, seller
 from tests.trade import Trade, settle_down
 
@@ -67,7 +72,7 @@ def listed(*nodes: dict[str, Any], location_id: str = "") -> list[ListedItem]:
     told = {"data": {"shop": {"currencyCode": "JPY"}, "productVariants": page}}
     on.wire.instead["Variants"] = [answer(told)]
     settings = account() | {"location_id": location_id}
-    return list(ShopifyClient(on.wire, settings, secret(on.market), on.tokens, START_MS).listings())
+    return list(ShopifyClient(Access(on.wire, settings, secret(on.market), on.tokens, START_MS)).listings())
 
 
 @pytest.mark.parametrize(
@@ -169,3 +174,18 @@ def test_a_quantity_that_somebody_changed_in_the_shop_is_found_and_set_again() -
     JOBS["check_listings"](trade.world.runtime)
     trade.pass_time(60)
     assert trade.shown() == trade.expected()
+
+
+def test_listings_go_on_where_points_ran_out_and_nothing_is_left_out() -> None:
+    goods = tuple(Listing(f"SKU-{number}", f"Thing {number}", 1000, quantity=1) for number in range(45))
+    on, waits = seller(catalogue=goods), list[float]()
+    points = on.market.points
+    points.burst = points.tokens = requested_cost(parse(documents_account.VARIANTS), {})  # a page, and no second one
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        on.time.pass_(seconds=seconds)
+
+    assert [item.channel_sku for item in patiently(on.client.listings(), wait)] == [each.sku for each in goods]
+    assert on.wire.operations.count("Variants") == 3  # none was sent in vain
+    assert len(waits) == 2

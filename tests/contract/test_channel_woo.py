@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.port import Availability, CancellationRequest, Price, RefundRequest, ShipmentConfirmation
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.channels.woocommerce.client import WooClient
@@ -300,7 +301,7 @@ def test_only_this_machine_is_admitted_for_a_stand_in() -> None:
 
 def test_a_name_that_leads_into_a_private_network_is_refused_before_anything_is_sent(on: Seller) -> None:
     keys = {"consumer_key": "k", "consumer_secret": "s"}
-    client = WooClient(on.send, on.account, keys, on.tokens, T0_MS, resolve=lambda _: ["93.184.215.14", "10.1.2.3"])
+    client = WooClient(Access(on.send, on.account, keys, on.tokens, T0_MS), lambda _: ["93.184.215.14", "10.1.2.3"])
     with pytest.raises(Refused):
         client.get_order("1003")
     assert on.sent == []

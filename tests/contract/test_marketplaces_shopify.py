@@ -136,6 +136,7 @@ def test_a_search_by_date_finds_what_was_updated_since(shopify: tuple[Shopify, T
         {"query": "updatedat:>='2026-05-04T00:00:00Z'", "first": 5},
         {"query": "updated_at:>='yesterday'", "first": 5},
         {"query": "everything please", "first": 5},
+        {"query": "(return_status:returned OR return_status:lost)", "first": 5},
         {"query": "", "first": 251},
         {"query": "", "first": 5, "after": "nonsense"},
     ],

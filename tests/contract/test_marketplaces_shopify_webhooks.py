@@ -15,7 +15,7 @@ from local.marketplaces.shelf import Change
 from local.marketplaces.shopify import Shopify
 from local.marketplaces.shopify_rest import rest_order
 from tests.contract.marketplaces_calls import Time, first, opened, populated
-from tests.contract.marketplaces_shopify_seller import money, order_of, ship
+from tests.contract.marketplaces_shopify_seller import answered, money, order_of, ship
 from tests.shared_data import shared
 
 
@@ -98,3 +98,55 @@ def test_each_change_has_its_topics_and_one_event_id(shopify: tuple[Shopify, Tim
         "paid": {"orders/updated"},
         "cancelled": {"orders/updated"},
     }
+
+
+SUBSCRIBE = """
+mutation Subscribe($topic: WebhookSubscriptionTopic!, $uri: String!) {
+  webhookSubscriptionCreate(topic: $topic, webhookSubscription: {uri: $uri}) {
+    webhookSubscription { id topic uri createdAt } userErrors { field message }
+  }
+}
+"""
+MOVE = """
+mutation Move($id: ID!, $uri: String!) {
+  webhookSubscriptionUpdate(id: $id, webhookSubscription: {uri: $uri}) {
+    webhookSubscription { id uri updatedAt } userErrors { field message }
+  }
+}
+"""
+UNSUBSCRIBE = """
+mutation Unsubscribe($id: ID!) {
+  webhookSubscriptionDelete(id: $id) { deletedWebhookSubscriptionId userErrors { field message } }
+}
+"""
+URL = "https://oms.example/webhooks/shopify"
+
+
+def done(shop: Shopify, document: str, **variables: str) -> Any:
+    (payload,) = answered(shop, document, variables).values()
+    return payload
+
+
+def test_a_subscription_is_made_moved_and_deleted_and_refused_where_it_cannot_be(shopify: tuple[Shopify, Time]) -> None:
+    shop, _ = shopify
+    made = done(shop, SUBSCRIBE, topic="REFUNDS_CREATE", uri=URL)["webhookSubscription"]
+    assert done(shop, SUBSCRIBE, topic="REFUNDS_CREATE", uri=URL)["userErrors"]
+    assert done(shop, SUBSCRIBE, topic="REFUNDS_CREATE", uri="http://oms.example/")["userErrors"]
+    moved = done(shop, MOVE, id=made["id"], uri=f"{URL}-de")["webhookSubscription"]
+    assert (moved["id"], moved["uri"]) == (made["id"], f"{URL}-de")
+    assert done(shop, UNSUBSCRIBE, id=made["id"])["deletedWebhookSubscriptionId"] == made["id"]
+    assert shop.office.subscriptions == []
+    for document in (MOVE, UNSUBSCRIBE):
+        more = {"uri": URL} if document == MOVE else {}
+        assert done(shop, document, id=made["id"], **more)["userErrors"]
+
+
+def test_a_change_is_told_to_every_address_that_has_subscribed(shopify: tuple[Shopify, Time]) -> None:
+    shop, time = shopify
+    sale = populated(shop, time, count=1)[0]
+    change = Change(sale.order_id, "created", time.now)
+    assert [webhook.url for webhook in shop.webhooks(change)] == [""]  # as the app's own configuration says
+    for uri in (URL, f"{URL}-de"):
+        done(shop, SUBSCRIBE, topic="ORDERS_CREATE", uri=uri)
+    assert [webhook.url for webhook in shop.webhooks(change)] == [URL, f"{URL}-de"]
+    assert len({webhook.headers["X-Shopify-Webhook-Id"] for webhook in shop.webhooks(change)}) == 2

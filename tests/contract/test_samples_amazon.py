@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.finances import facts_of
 from chalicelib.channels.fields import parse
@@ -200,7 +201,7 @@ def test_a_recorded_token_exchange_is_what_our_client_does_and_takes() -> None:
     account = {"base_url": "https://sellingpartnerapi-eu.amazon.com", "seller_id": "A1", "marketplace_id": "M1"}
     credentials = dict.fromkeys(("client_id", "client_secret", "refresh_token"), "FILTERED")
     tokens = Tokens()
-    AmazonClient(other_side, account, credentials, tokens, 0).get_order("1")
+    AmazonClient(Access(other_side, account, credentials, tokens, 0)).get_order("1")
     assert (tokens.token, 0 < tokens.expires_ms <= 3_600_000) == ("FILTERED", True)
     assert (sent[0].url, sorted(sent[0].body.split(b"&"))) == (
         theirs["uri"],

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_client_schema, execute_sync, parse, validate
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.registry import reader_for
 from chalicelib.channels.shopify.wire import Declined, ShopifyWire
 from chalicelib.channels.signatures import verify_shopify
@@ -159,11 +160,13 @@ def signed_in() -> Tokens:
 def outcome(answer: dict[str, Any]) -> Iterator[str]:
     """What our wire makes of an answer: data, the codes of its userErrors, or the code of a refusal."""
     wire = ShopifyWire(
-        lambda _request: HttpResponse(200, {}, json.dumps(answer).encode()),
-        {"base_url": "https://shop.example"},
-        {},
-        signed_in(),
-        0,
+        Access(
+            lambda _request: HttpResponse(200, {}, json.dumps(answer).encode()),
+            {"base_url": "https://shop.example"},
+            {},
+            signed_in(),
+            0,
+        )
     )
     try:
         data = wire.ask("query Recorded { shop { id } }", {})

@@ -165,13 +165,23 @@ KINDS = ("shopify", "amazon", "ebay", "shop", "woocommerce")
 ACCOUNTS = tuple(account for kind in KINDS for account in (kind, f"{kind}-de"))
 
 
-@pytest.mark.parametrize("function", ["PollMoney", "PollReturns", "CheckAccounts"])
-def test_what_is_read_of_marketplaces_opens_no_shops_credentials(resources: Json, function: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "more"),
+    [("PollMoney", ["shopify"]), ("PollReturns", ["shopify"]), ("CheckAccounts", ["shopify", "woocommerce"])],
+)
+def test_what_is_read_of_marketplaces_opens_no_other_shops_credentials(
+    resources: Json, function: str, more: list[str]
+) -> None:
     patterns = secrets_opened_by(resources, function)
     for account in ACCOUNTS:
         may_open = any(fnmatch(f"{account}/api", pattern) for pattern in patterns)
-        kinds = ("amazon", "ebay", "shopify") if function == "PollMoney" else ("amazon", "ebay")
-        assert may_open is (account.split("-")[0] in kinds), account
+        assert may_open is (account.split("-")[0] in ("amazon", "ebay", *more)), account
+
+
+def test_who_keeps_webhooks_opens_what_woocommerce_signs_with_and_no_other(resources: Json) -> None:
+    patterns = [pattern for pattern in secrets_opened_by(resources, "CheckAccounts") if pattern.endswith("/webhook")]
+    opened = [each for each in ACCOUNTS if any(fnmatch(f"{each}/webhook", pattern) for pattern in patterns)]
+    assert opened == ["woocommerce", "woocommerce-de"]
 
 
 def secrets_opened_by(resources: Json, function: str) -> list[str]:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.settlement import LedgerFact
 from chalicelib.domain.stock import StockMove
 from chalicelib.inbound import accounts
 from chalicelib.outbound.sweep import ARCHIVE_AFTER_MS
 from chalicelib.runtime.clients import pause
+from chalicelib.store.accounts import add_account, read_account
 from chalicelib.store.codec import SCHEMA
 from chalicelib.store.contacts import buyer_of, contact_write, index_writes
 from chalicelib.store.stock import receipt_writes, stock_writes
@@ -609,7 +610,7 @@ def reading(account: Account, *steps: Callable[[Sandbox], Any]) -> Prepare:
         only_the_shop(box)
         for step in steps:
             step(box)
-        for kinds in ("MARKETPLACES", "PAYERS"):
+        for kinds in ("MARKETPLACES", "TAKERS_BACK", "PAYERS", "DISPUTED"):
             box.patch.setattr(accounts, kinds, ("shop",))
         box.patch.setattr(accounts, "client_for", lambda channel, runtime: account)
         return None
@@ -626,6 +627,7 @@ RETURNS = [
     ChannelReturn("r1", NUMBER, "approve", (("1", 1),), "", 5),
     ChannelReturn("r2", "old", "request", (("1", 1),), "", 5),
 ]
+DISPUTES = [ChannelDispute(f"d{order}", order, 400, "EUR", "open", 9) for order in (NUMBER, "old")]
 METRICS = [Metric("late", "3.1", "3", is_good=False), Metric("defects", "0", "2", is_good=True)]
 LISTED = [ListedItem("MUG", {}, quantity=99), ListedItem("SET", {}, quantity=0), ListedItem("OTHER", {}, "Other")]
 
@@ -636,6 +638,13 @@ def acknowledged(box: Sandbox) -> None:
 
 
 STARTED_MS = round(START.timestamp() * 1000)
+
+
+def tells_a_webhook(box: Sandbox) -> None:
+    tables = box.ports().tables
+    add_account(tables, CHANNEL, {**read_account(tables, CHANNEL), "webhook_url": "https://oms.example/webhooks/shop"})
+
+
 UNHEARD_OF = [(str(number), b'{"id": "%d"}' % number, STARTED_MS) for number in range(12)]  # more than a batch
 
 
@@ -647,9 +656,13 @@ ACCOUNTS = {
             "transactions that are paid out, to a sum that is wrong",
             reading(Account(facts=list(SOLD), paid=[Payout("po", "EUR", 5, 1, SOLD)]), ship),
         ),
+        Scenario("a dispute of a known and of an unknown order", reading(Account(disputed=DISPUTES), ship)),
     ],
     "poll_returns": [Scenario("one known and one unknown", reading(Account(sent_back=RETURNS), ship))],
-    "check_accounts": [Scenario("a bad measure", reading(Account(metrics=METRICS)))],
+    "check_accounts": [
+        Scenario("a bad measure", reading(Account(metrics=METRICS))),
+        Scenario("webhooks that are made", reading(Account(webhooks={"order": "created"}), tells_a_webhook)),
+    ],
     "check_listings": [Scenario("one wrong, one unlinked", reading(Account(items=LISTED), acknowledged))],
     "check_orders": [
         Scenario(
@@ -698,6 +711,11 @@ def labelled(box: Sandbox) -> None:
     box.deliver("shipping", parcel(**parcel_of_label))
 
 
+def called_off(box: Sandbox) -> None:
+    addressed()(box)
+    box.deliver("shipping", parcel(1, shipment_id="own"))
+
+
 def number_of(box: Sandbox) -> str:
     return next(each.tracking_number for each in box.carrier.state.shipments.values() if each.tracking_number)
 
@@ -709,6 +727,7 @@ def tracked(status: str) -> Callable[[Sandbox], Event]:
 LABELS = [
     Scenario("a label, bought and filed", after(addressed(), then=LABEL)),
     Scenario("an address that nobody delivers to", after(addressed(UNKNOWN_POSTCODE), then=LABEL)),
+    Scenario("a label for units that are gone", after(called_off, then=LABEL)),
     Scenario("a label given back", after(labelled, then=[{"order": ORDER, "void": "L1"}])),
 ]
 TRACKING = [
@@ -727,7 +746,10 @@ SCENARIOS: dict[str, list[Scenario]] = {
         Scenario("consent is gone", told_by_ebay("AUTHORIZATION_REVOCATION")),
     ],
     "erase": [Scenario("a buyer with two orders", erased)],
-    "fetch": [Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)],
+    "fetch": [
+        *(Scenario(f"hint of {channel}", hinted(channel)) for channel in ("shop", *SOLD_AT)),
+        Scenario("an app that was uninstalled", lambda _: [{"channel": "shopify", "uninstalled": True}]),
+    ],
     "entry": ENTRY,
     "funding": FUNDING,
     "allocation": ALLOCATION,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import chalicelib.inbound.webhooks
 from app import app
+from chalicelib.channels.access import Access
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.inbound import ebay_door
 from chalicelib.runtime import log
@@ -47,9 +48,9 @@ class Keys:
         self.base_url = ""
 
     def __call__(self, _kind: str) -> Any:
-        def make(_transport: Any, account: Any, credentials: Any, *_: Any) -> Keys:
-            assert credentials["client_id"] == "id"
-            self.base_url = account["base_url"]
+        def make(access: Access) -> Keys:
+            assert access.credentials["client_id"] == "id"
+            self.base_url = access.account["base_url"]
             return self
 
         return make

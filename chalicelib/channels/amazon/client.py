@@ -7,10 +7,11 @@ reports_2021-06-30, finances_2024-06-19, notifications and sellers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.finances import read_transactions
 from chalicelib.channels.amazon.health import PERFORMANCE, read_performance
 from chalicelib.channels.amazon.listings import Listings, wanted_price, wanted_quantity
@@ -22,10 +23,8 @@ from chalicelib.channels.amazon.settlement import SETTLEMENTS, read_settlements
 from chalicelib.channels.amazon.shipments import confirm_shipment
 from chalicelib.channels.amazon.subscriptions import ensure_destination, ensure_subscription, participations
 from chalicelib.channels.amazon.wire import Wire, having, iso
-from chalicelib.channels.budgets import Budget, Unlimited
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -37,7 +36,6 @@ from chalicelib.channels.port import (
     id_in,
     read_all,
 )
-from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 from chalicelib.domain.settlement import LedgerFact
 
@@ -51,18 +49,9 @@ _PAID_LATER_MS = 3 * 86_400_000
 class AmazonClient(Basic):
     """Speaks for one seller account. `account`: base_url, seller_id, marketplace_id, and lwa_url where it differs."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget | None = None,
-        jobs: Jobs | None = None,
-    ) -> None:
-        self._wire = Wire(transport, account, credentials, tokens, now_ms, budget or Unlimited())
-        self._jobs = jobs or JobsInMemory()
+    def __init__(self, access: Access) -> None:
+        self._wire = Wire(access)
+        self._jobs = access.jobs
 
     # --- orders -----------------------------------------------------------------------------------
 

@@ -12,16 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.limits import PLANS
-from chalicelib.channels.budgets import Budget
 from chalicelib.channels.fields import Node, parse
-from chalicelib.channels.memory import TokenStore
 from chalicelib.channels.transport import (
     USER_AGENT,
     HttpRequest,
     HttpResponse,
     TokenRejected,
-    Transport,
     checked,
     json_in,
     request_id,
@@ -47,24 +45,16 @@ class Wire:
     """The calls of one seller account. Everything raises `Busy`, `OverBudget` (Amazon has not carried it out),
     `Refused`, or `Unauthorised` when the seller's consent is gone."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget,
-    ) -> None:
-        self.base_url = str(account["base_url"]).rstrip("/")
-        self.marketplace_id = str(account["marketplace_id"])
-        self.seller_id = str(account.get("seller_id", ""))
-        self.now_ms = now_ms
-        self._account = account
-        self._transport = transport
-        self._credentials = credentials
-        self._tokens = tokens
-        self._budget = budget
+    def __init__(self, access: Access) -> None:
+        self.base_url = str(access.account["base_url"]).rstrip("/")
+        self.marketplace_id = str(access.account["marketplace_id"])
+        self.seller_id = str(access.account.get("seller_id", ""))
+        self.now_ms = access.now_ms
+        self._account = access.account
+        self._transport = access.transport
+        self._credentials = access.credentials
+        self._tokens = access.tokens
+        self._budget = access.budget
         self._denied: set[str] = set()  # operations that a new token does not open either
 
     def call(self, operation: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

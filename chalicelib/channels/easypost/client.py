@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, LabelRequest, Package, Rate, TrackingEvent
 from chalicelib.channels.carrier_wire import CarrierWire, days_of, inches, ounces, postal
+from chalicelib.channels.easypost import setup
 from chalicelib.channels.easypost.notifications import tracker_events
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
@@ -95,6 +96,14 @@ class EasypostClient:
             return AddressVerdict(True, "not_checked")
         codes = [error.text("code") or "unknown" for error in delivery.each("errors")]
         return AddressVerdict(delivery.flag("success"), ", ".join(codes))
+
+    def carriers(self) -> Sequence[str]:
+        """Whom the account may ship with; `Unauthorised` with a test key."""
+        return setup.carriers(self._wire)
+
+    def ensure_webhook(self, url: str, secret: str) -> str:
+        """Have trackers told to this address, signed with the secret."""
+        return setup.ensure_webhook(self._wire, url, secret)
 
     def _shipment(self, wish: LabelRequest) -> Node:
         """The one shipment of this wish: that of the job, else one whose making was never answered, else a new one."""

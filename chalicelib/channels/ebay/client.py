@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from chalicelib.channels.budgets import Budget, Unlimited
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay import (
     cancellations,
     listings,
@@ -29,11 +29,11 @@ from chalicelib.channels.ebay.refunds import ORDERS, order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
     CancellationRequest,
+    Items,
     Price,
     RefundRequest,
     ShipmentConfirmation,
@@ -41,7 +41,6 @@ from chalicelib.channels.port import (
     id_in,
     read_all,
 )
-from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
 from chalicelib.domain.settlement import LedgerFact
 
@@ -58,20 +57,11 @@ class EbayClient(Basic):
                  signing_key {jwe, private_key, expires_ms} for sellers in the EU and the UK
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget | None = None,
-        jobs: Jobs | None = None,
-    ) -> None:
-        self._wire = EbayWire(transport, account, credentials, tokens, now_ms, budget or Unlimited())
-        self._bulk_skus = min(max(int(account.get("bulk_skus") or MOST_ENTRIES), 1), MOST_ENTRIES)
-        self._now_ms = now_ms
-        self._jobs = jobs or JobsInMemory()
+    def __init__(self, access: Access) -> None:
+        self._wire = EbayWire(access)
+        self._bulk_skus = min(max(int(access.account.get("bulk_skus") or MOST_ENTRIES), 1), MOST_ENTRIES)
+        self._now_ms = access.now_ms
+        self._jobs = access.jobs
 
     # --- orders ---------------------------------------------------------------------------------------
 
@@ -153,7 +143,7 @@ class EbayClient(Basic):
         """Every return that has come to another step since then."""
         return returns.read_returns(self._wire, self._jobs, since_ms)
 
-    def answer_return(self, external_id: str, return_id: str, status: str) -> None:  # noqa: ARG002 its id is enough
+    def answer_return(self, external_id: str, return_id: str, status: str, items: Items = ()) -> None:  # noqa: ARG002 its id is enough
         """Accept or decline what a buyer has asked for, or say that the goods are back."""
         returns.answer(self._wire, return_id, status)
 

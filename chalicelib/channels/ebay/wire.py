@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.channels.budgets import Budget
+from chalicelib.channels.access import Access
 from chalicelib.channels.ebay.answers import Throttled, read_answer
 from chalicelib.channels.ebay.oauth import APP, app_token, seller_token
 from chalicelib.channels.ebay.signing import sign, signing_key_of
-from chalicelib.channels.memory import TokenStore
-from chalicelib.channels.transport import USER_AGENT, HttpRequest, HttpResponse, Transport, with_token
+from chalicelib.channels.transport import USER_AGENT, HttpRequest, HttpResponse, with_token
 from chalicelib.domain.errors import Unanswered
 
 _POST_ORDER = "/post-order/"
@@ -50,22 +49,14 @@ class Call:
 class EbayWire:
     """Everything that the calls of one account share."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget,
-    ) -> None:
-        self._transport = transport
-        self._base_url = str(account.get("base_url") or "https://api.ebay.com").rstrip("/")
-        self._credentials = credentials
-        self._tokens = tokens
-        self._budget = budget
-        self.now_ms = now_ms
-        self.site = str(account.get("marketplace_id") or "EBAY_US")
+    def __init__(self, access: Access) -> None:
+        self._transport = access.transport
+        self._base_url = str(access.account.get("base_url") or "https://api.ebay.com").rstrip("/")
+        self._credentials = access.credentials
+        self._tokens = access.tokens
+        self._budget = access.budget
+        self.now_ms = access.now_ms
+        self.site = str(access.account.get("marketplace_id") or "EBAY_US")
 
     def call(self, call: Call) -> Any:
         """The JSON of the answer, None when it has no body. Raises what `read_answer` does, and `OverBudget`."""

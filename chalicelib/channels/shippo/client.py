@@ -16,6 +16,7 @@ from chalicelib.channels.carrier_port import Address, AddressVerdict, Label, Lab
 from chalicelib.channels.carrier_wire import CarrierWire, days_of, postal
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
+from chalicelib.channels.shippo import setup
 from chalicelib.channels.shippo.notifications import track_events
 from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, Refused, Unreadable
@@ -43,6 +44,7 @@ class ShippoClient:
     ) -> None:
         authorization = f"ShippoToken {credentials['api_key']}"
         self._wire = CarrierWire(transport, str(account.get("base_url") or BASE_URL), authorization, "Shippo")
+        self._is_test = str(credentials["api_key"]).startswith("shippo_test_")
         self._jobs = jobs
         self._now_ms = now_ms
 
@@ -98,6 +100,14 @@ class ShippoClient:
         if not results.has("is_valid"):
             return AddressVerdict(True, "not_checked")
         return AddressVerdict(results.flag("is_valid"), _codes(results))
+
+    def carriers(self) -> Sequence[str]:
+        """Whom the account may ship with."""
+        return setup.carriers(self._wire)
+
+    def ensure_webhook(self, url: str, secret: str) -> str:
+        """Have parcels told to this address, which repeats the secret; of a test key, those of tests."""
+        return setup.ensure_webhook(self._wire, url, secret, is_test=self._is_test)
 
     def _shipment(self, wish: LabelRequest) -> Node:
         """The one shipment of this wish: that of the job, else one whose making was never answered, else a new one."""

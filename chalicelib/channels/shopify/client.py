@@ -6,28 +6,39 @@ What comes after a sale and what concerns the account stands in a module each.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chalicelib.channels.budgets import Budget
-from chalicelib.channels.facts import ListedItem, Payout
+from chalicelib.channels.access import Access
+from chalicelib.channels.facts import ChannelDispute, ChannelReturn, ListedItem, Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
     CancellationRequest,
     CaptureRequest,
+    Items,
     Price,
     RefundRequest,
     ShipmentConfirmation,
     Skip,
     read_all,
 )
-from chalicelib.channels.shopify import balance, cancellations, documents, fulfilment, payments, refunds, variants
+from chalicelib.channels.shopify import (
+    balance,
+    cancellations,
+    disputes,
+    documents,
+    fulfilment,
+    payments,
+    refunds,
+    returns,
+    setup,
+    variants,
+    webhooks,
+)
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
-from chalicelib.channels.transport import Transport
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
 from chalicelib.domain.settlement import LedgerFact
 
@@ -41,23 +52,15 @@ _LOOK_AGAIN = ("CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILE
 class ShopifyClient(Basic):
     """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget | None = None,  # noqa: ARG002 the shop tells its own bucket of points, see wire.py
-        jobs: Jobs | None = None,
-    ) -> None:
-        self._wire = ShopifyWire(transport, account, credentials, tokens, now_ms)
-        self._location_id = str(account.get("location_id") or "")
-        self._jobs = jobs or JobsInMemory()
+    def __init__(self, access: Access) -> None:
+        self._wire = ShopifyWire(access)
+        self._location_id = str(access.account.get("location_id") or "")
+        self._jobs = access.jobs
 
     def get_order(self, external_id: str) -> bytes:
-        """One order with all its lines, as GraphQL gives it. Raises `Refused` when the shop does not have it."""
-        found = self._order(f"gid://shopify/Order/{external_id}")
+        """One order with all its lines, as GraphQL gives it; the global id of one of its fulfilment orders names it
+        too. Raises `Refused` when the shop does not have it."""
+        found = self._order(f"gid://shopify/Order/{webhooks.owner_of(self._wire, external_id)}")
         return json.dumps({"order": found}).encode()
 
     def changed_orders(
@@ -89,6 +92,9 @@ class ShopifyClient(Basic):
             more = self._wire.ask(documents.ORDER, {"id": gid, "after": page["endCursor"]})["order"]["lineItems"]
             order["lineItems"]["nodes"] += more["nodes"]
             page = more["pageInfo"]
+        standings = order["fulfillmentOrders"]
+        if standings["pageInfo"]["hasNextPage"]:
+            standings["nodes"] = list(self._wire.pages(documents.STANDINGS, {"id": gid}, "order", "fulfillmentOrders"))
         if order["displayFulfillmentStatus"] != "UNFULFILLED":
             order["fulfillments"] = self._parcels(gid)
             if any(line["currentQuantity"] < line["quantity"] for line in order["lineItems"]["nodes"]):
@@ -228,6 +234,14 @@ class ShopifyClient(Basic):
         """Call a whole order off, or units of it. `Busy` while Shopify's job runs."""
         cancellations.call_off(self._wire, self._jobs, external_id, wish)
 
+    def returns(self, since_ms: int) -> Iterator[ChannelReturn]:
+        """Every return of an order that has changed since then; none without the scope `read_returns`."""
+        return returns.read_returns(self._wire, self._jobs, since_ms)
+
+    def answer_return(self, external_id: str, return_id: str, status: str, items: Items = ()) -> None:  # noqa: ARG002 its id is enough
+        """Approve or decline what a buyer has asked for, or say which goods are back."""
+        returns.answer(self._wire, return_id, status, items)
+
     # --- the account ----------------------------------------------------------------------------------
 
     def push_prices(self, wanted: Sequence[Price]) -> list[HeadraceError | None]:
@@ -236,15 +250,35 @@ class ShopifyClient(Basic):
 
     def listings(self) -> Iterator[ListedItem]:
         """Every variant with what is available of it at the account's `location_id`, or where alone it is stocked."""
-        return variants.read_listings(self._wire, self._location_id)
+        return variants.Listings(self._wire, self._location_id)
 
     def transactions(self, since_ms: int) -> Iterator[LedgerFact]:
         """Every amount that Shopify Payments has booked since then; none without Shopify Payments."""
         return balance.read_transactions(self._wire, since_ms)
 
+    def disputes(self, since_ms: int) -> Iterator[ChannelDispute]:
+        """Every dispute begun since then; none without the scope `read_shopify_payments_disputes`."""
+        return disputes.read_disputes(self._wire, since_ms)
+
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every payout issued since then that is paid, with all its transactions."""
         return balance.read_payouts(self._wire, self._jobs, since_ms)
+
+    def installation(self) -> setup.Installation:
+        """The scopes that were granted, and the shop's currency."""
+        return setup.read_installation(self._wire)
+
+    def locations(self) -> list[setup.Location]:
+        """Where the shop keeps stock."""
+        return setup.read_locations(self._wire)
+
+    def has_payments(self) -> bool:
+        """Whether the shop takes money by Shopify Payments."""
+        return setup.has_payments(self._wire)
+
+    def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002 the app's own signs
+        """Have the shop tell this address of every change: topic -> kept, created, moved or refused."""
+        return webhooks.ensure(self._wire, delivery_url)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

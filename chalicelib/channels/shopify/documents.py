@@ -4,7 +4,7 @@ Shopify prices a query by what its nested lists could return and refuses one abo
 and the long ones are paged. Source: shopify.dev, API rate limits.
 """
 
-from chalicelib.channels.shopify import documents_account, documents_money
+from chalicelib.channels.shopify import documents_account, documents_money, documents_returns, documents_webhooks
 
 VERSION = "2026-10"
 
@@ -17,11 +17,23 @@ query Orders($query: String!, $first: Int!, $after: String) {
 }
 """
 
-ORDER = """
+# How a fulfilment order stands. Whether a fulfilment service has it is told by what may be asked of it: the location
+# itself is shown to apps with yet another scope.
+_STANDING = """
+fragment Standing on FulfillmentOrder {
+  id status requestStatus updatedAt fulfillAt
+  assignedLocation { name }
+  fulfillmentHolds { reason }
+  supportedActions { action }
+}
+"""
+
+ORDER = (
+    """
 query Order($id: ID!, $after: String) {
   order(id: $id) {
     id legacyResourceId name createdAt updatedAt cancelledAt currencyCode displayFinancialStatus taxesIncluded
-    displayFulfillmentStatus email phone
+    displayFulfillmentStatus returnStatus email phone
     totalPriceSet { shopMoney { amount } }
     totalDiscountsSet { shopMoney { amount } }
     totalTaxSet { shopMoney { amount } }
@@ -34,6 +46,10 @@ query Order($id: ID!, $after: String) {
     totalCapturableSet { shopMoney { amount } }
     capturable
     transactions(first: 10, capturable: true) { id authorizationExpiresAt }
+    fulfillmentOrders(first: 5) {
+      nodes { ...Standing }
+      pageInfo { hasNextPage endCursor }
+    }
     customer { legacyResourceId firstName lastName }
     customAttributes { key value }
     customerJourneySummary {
@@ -51,7 +67,7 @@ query Order($id: ID!, $after: String) {
     }
     lineItems(first: 50, after: $after) {
       nodes {
-        id sku title quantity currentQuantity requiresShipping isGiftCard
+        id sku title quantity currentQuantity unfulfilledQuantity requiresShipping isGiftCard
         variant { legacyResourceId }
         originalUnitPriceSet { shopMoney { amount } }
         discountAllocations { allocatedAmountSet { shopMoney { amount } } }
@@ -66,6 +82,23 @@ fragment Visit on CustomerVisit {
   utmParameters { source medium campaign content term }
 }
 """
+    + _STANDING
+)
+
+# The fulfilment orders that do not fit into ORDER.
+STANDINGS = (
+    """
+query Standings($id: ID!, $after: String) {
+  order(id: $id) {
+    fulfillmentOrders(first: 50, after: $after) {
+      nodes { ...Standing }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+    + _STANDING
+)
 
 PARCELS = """
 query Parcels($id: ID!) {
@@ -101,13 +134,13 @@ query Refunds($id: ID!) {
 }
 """
 
-FULFILMENT_ORDERS = """
+FULFILMENT_ORDERS = (
+    """
 query FulfilmentOrders($id: ID!, $after: String, $lineAfter: String) {
   order(id: $id) {
     fulfillmentOrders(first: 1, after: $after) {
       nodes {
-        id
-        status
+        ...Standing
         assignedLocation { location { id } }
         lineItems(first: 50, after: $lineAfter) {
           nodes { id remainingQuantity lineItem { id } }
@@ -119,6 +152,8 @@ query FulfilmentOrders($id: ID!, $after: String, $lineAfter: String) {
   }
 }
 """
+    + _STANDING
+)
 
 FULFIL = """
 mutation Fulfil($fulfillment: FulfillmentInput!) {
@@ -152,7 +187,10 @@ def available(count: int) -> str:
 
 
 ALL = (
-    *(ORDERS, ORDER, PARCELS, PARCEL_LINES, REFUNDS, FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2)),
+    *(ORDERS, ORDER, STANDINGS, PARCELS, PARCEL_LINES, REFUNDS),
+    *(FULFILMENT_ORDERS, FULFIL, SET_QUANTITIES, available(2)),
     *documents_money.ALL,
     *documents_account.ALL,
+    *documents_webhooks.ALL,
+    *documents_returns.ALL,
 )

@@ -52,6 +52,26 @@ SHOP = """
 query Shop { shop { currencyCode } }
 """
 
+INSTALLATION = """
+query Installation {
+  currentAppInstallation { accessScopes { handle } }
+  shop { currencyCode }
+}
+"""
+
+LOCATIONS = """
+query Locations($after: String) {
+  locations(first: 50, after: $after, includeInactive: true) {
+    nodes { id name isActive }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+PAYMENTS_ACCOUNT = """
+query PaymentsAccount { shopifyPaymentsAccount { id activated } }
+"""
+
 SET_PRICES = """
 mutation SetPrices($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
   productVariantsBulkUpdate(productId: $product, variants: $variants, allowPartialUpdates: true) {
@@ -61,4 +81,4 @@ mutation SetPrices($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
 }
 """
 
-ALL = (BALANCE, PAYOUTS, VARIANTS, SHOP, SET_PRICES)
+ALL = (BALANCE, PAYOUTS, VARIANTS, SHOP, INSTALLATION, LOCATIONS, PAYMENTS_ACCOUNT, SET_PRICES)

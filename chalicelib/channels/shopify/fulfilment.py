@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.channels.fields import Node
 from chalicelib.channels.port import ShipmentConfirmation
+from chalicelib.channels.shopify.standing import OVER, obstacle
+from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
 
-_OPEN = ("OPEN", "IN_PROGRESS", "SCHEDULED", "INCOMPLETE")
+_NOTHING_LEFT = Problem("nothing_left_to_ship", "Shopify has too little left to ship")
 _MOST_INPUTS = 250  # Source: shopify.dev, API rate limits: input arrays
 
 
@@ -20,22 +23,25 @@ def wishes(
 
     `parcels` are what the shop has shipped, `fulfilment_orders` what it has to ship, long ones in several parts. Units
     that a fulfilment with the same tracking number already holds are left out, and never more than remains.
-    Raises `Refused` when the shop has not enough left to ship: somebody has shipped or cancelled it there.
+    Raises `Refused` when the shop has not enough left to ship: somebody has shipped or cancelled it there, or what is
+    left is held, scheduled for later, or for a fulfilment service to ship (`standing.REASONS`).
     """
     wanted = Counter(dict(parcel.items))
     wanted.subtract(_told(parcels, parcel.tracking_number))
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    in_the_way: list[tuple[Problem, Mapping[str, Any]]] = []
     for fulfilment_order in fulfilment_orders:
-        if fulfilment_order["status"] in _OPEN and (items := _take(fulfilment_order, wanted)):
+        if problem := obstacle(Node(fulfilment_order)):
+            in_the_way.append((problem, fulfilment_order))
+        elif fulfilment_order["status"] not in OVER and (items := _take(fulfilment_order, wanted)):
             location = (fulfilment_order["assignedLocation"].get("location") or {}).get("id", "")
             by_place.setdefault((location, fulfilment_order["id"]), []).extend(items)
     lacking = sum(units for units in wanted.values() if units > 0)
     if _is_told_without_number(parcels, parcel, lacking):
         return []
     if lacking:
-        raise Refused(
-            "nothing_left_to_ship", f"Shopify has {lacking} units fewer to ship than parcel {parcel.shipment_id}"
-        )
+        problem = next((problem for problem, blocked in in_the_way if _take(blocked, wanted)), _NOTHING_LEFT)
+        raise Refused(problem.reason, f"{problem.detail} ({lacking} units of parcel {parcel.shipment_id})")
     tracking = {"number": parcel.tracking_number, "company": parcel.carrier} if parcel.tracking_number else {}
     told = {"trackingInfo": {name: text for name, text in tracking.items() if text}} if tracking else {}
     return [{"lineItemsByFulfillmentOrder": parts, "notifyCustomer": True} | told for parts in _calls(by_place)]

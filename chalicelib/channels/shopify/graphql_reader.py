@@ -9,7 +9,7 @@ from chalicelib.channels.fields import Node
 
 def rest_shape(node: Node) -> dict[str, Any]:
     """The REST fields that the reader reads, from an order of `documents.ORDER`, and of what only GraphQL tells:
-    total_received, total_capturable, capturable and authorizations, those that can be captured now."""
+    total_received, total_capturable, capturable, authorizations (that can be captured now), fulfillment_orders."""
     place = node.at("shippingAddress")
     customer = node.at("customer")
     return {
@@ -40,6 +40,8 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "shipping_lines": [_shipping(line) for line in node.at("shippingLines").each("nodes")],
         "fulfillments": [_parcel(parcel) for parcel in node.each("fulfillments")],
         "refunds": _refunds(node),
+        "fulfillment_orders": node.at("fulfillmentOrders").at("nodes").value,
+        "returns": [] if node.text("returnStatus") in ("", "NO_RETURN") else [{}],
         "email": node.at("email").value,
         "phone": node.at("phone").value,
         "customer": {
@@ -80,6 +82,7 @@ def _line(line: Node) -> dict[str, Any]:
         "variant_id": line.at("variant").at("legacyResourceId").value,
         "quantity": line.at("quantity").value,
         "current_quantity": line.at("currentQuantity").value,
+        "fulfillable_quantity": line.at("unfulfilledQuantity").value,
         "price": _money(line, "originalUnitPriceSet"),
         "discount_allocations": [
             {"amount": _money(each, "allocatedAmountSet")} for each in line.each("discountAllocations")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from chalicelib.channels.fields import Amounts, Node, address, contact, distinct, parse, units
 from chalicelib.channels.shopify.graphql_reader import rest_shape
+from chalicelib.channels.shopify.standing import standing_of
 from chalicelib.channels.touches import is_yes, touch_of
 from chalicelib.domain.attribution import Attribution, Touch, attribution_of
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
@@ -61,11 +62,13 @@ def _order(node: Node, channel: str) -> ChannelOrder:
     payment = _payment(node, total_minor, currency, problems)
     if node.text("financial_status").lower() == "refunded":  # who has all his money back gets nothing more delivered
         lines = tuple(replace(line, cancelled=line.quantity - line.fulfilled) for line in lines)
+    changed_ms = node.time_ms("updated_at")
+    standing = standing_of(node, changed_ms)
     place = node.at("shipping_address") if node.has("shipping_address") else node.at("billing_address")
     return ChannelOrder(
         channel=channel,
         external_id=_exact_id(node),
-        version_ms=node.time_ms("updated_at"),
+        version_ms=changed_ms,
         placed_ms=node.time_ms("created_at"),
         currency=currency,
         total_minor=total_minor,
@@ -75,7 +78,9 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         cancelled=node.has("cancelled_at"),
         label=node.text("name") or _exact_id(node),
         country=place.text("country_code").upper()[:2],
-        problems=tuple(problems),
+        told_ms=standing.told_ms,
+        untold=standing.untold,
+        problems=(*problems, *standing.problems),
         contact=_contact(node, place),
         attribution=_attribution(node),
     )
@@ -106,6 +111,8 @@ def _line(line: Node, order: Node, currency: str, moved: _Moved, problems: list[
     if not order.has("fulfillments") and line.text("fulfillment_status") in ("fulfilled", "partial"):
         fulfilled = quantity - gone - line.whole("fulfillable_quantity")
     fulfilled = min(max(fulfilled, 0), quantity)
+    if order.at("returns").value:  # a returned unit is gone too; what Shopify has yet to ship was not called off
+        gone = min(gone, quantity - fulfilled - line.whole("fulfillable_quantity"))
     return ChannelLine(
         line_id=line_id,
         channel_sku=line.text("sku"),

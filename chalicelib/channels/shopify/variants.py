@@ -18,20 +18,30 @@ _TOGETHER = 100
 _ONLY_VARIANT = " - Default Title"  # what Shopify calls the variant of a product that has one
 
 
-def read_listings(wire: ShopifyWire, location_id: str) -> Iterator[ListedItem]:
-    """Every variant that has a SKU, page by page. `location_id`: the account's own, "" when it has named none."""
-    variables: dict[str, Any] = {"after": None}
-    while True:
-        answer = Node(wire.ask(documents.VARIANTS, variables))
-        currency = answer.at("shop").currency("currencyCode")
-        found = answer.at("productVariants")
-        for variant in found.each("nodes"):
-            if variant.text("sku"):
-                yield _item(variant, currency, location_id)
+class Listings(Iterator[ListedItem]):
+    """Every variant that has a SKU, page by page. `location_id`: the account's own, "" when it has named none. It goes
+    on after it has raised `Busy`: a large shop has more variants than points."""
+
+    def __init__(self, wire: ShopifyWire, location_id: str) -> None:
+        self._wire, self._location_id = wire, location_id
+        self._after: object = None
+        self._read: list[ListedItem] = []
+        self._is_last = False
+
+    def __next__(self) -> ListedItem:
+        while not self._read and not self._is_last:
+            self._read_page()
+        if not self._read:
+            raise StopIteration
+        return self._read.pop(0)
+
+    def _read_page(self) -> None:
+        answer = Node(self._wire.ask(documents.VARIANTS, {"after": self._after}))
+        currency, found = answer.at("shop").currency("currencyCode"), answer.at("productVariants")
+        variants = (each for each in found.each("nodes") if each.text("sku"))
+        self._read = [_item(each, currency, self._location_id) for each in variants]
         page = found.at("pageInfo")
-        if not page.flag("hasNextPage"):
-            return
-        variables["after"] = page.at("endCursor").value
+        self._after, self._is_last = page.at("endCursor").value, not page.flag("hasNextPage")
 
 
 def set_prices(wire: ShopifyWire, wanted: Sequence[Price]) -> list[HeadraceError | None]:

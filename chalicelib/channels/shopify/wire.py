@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from chalicelib.channels.memory import TokenStore
+from chalicelib.channels.access import Access
 from chalicelib.channels.shopify import documents
-from chalicelib.channels.transport import HttpRequest, Transport, checked, with_token
+from chalicelib.channels.transport import HttpRequest, checked, with_token
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
 
 USER_AGENT = "Headrace/0.1 (Language=Python)"
@@ -37,19 +37,13 @@ class Declined(Refused):
 class ShopifyWire:
     """Speaks for one shop. `account`: base_url or shop_domain; `credentials`: client_id and client_secret."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-    ) -> None:
-        self.now_ms = now_ms
-        self._transport = transport
+    def __init__(self, access: Access) -> None:
+        account = access.account
+        self.now_ms = access.now_ms
+        self._transport = access.transport
         self._base_url = str(account.get("base_url") or f"https://{account['shop_domain']}").rstrip("/")
-        self._credentials = credentials
-        self._tokens = tokens
+        self._credentials = access.credentials
+        self._tokens = access.tokens
         self._prices: dict[str, float] = {}
         self._left: tuple[float, float] | None = None  # points, and how many come back in a second
 
@@ -96,7 +90,9 @@ class ShopifyWire:
             return
         lacking = self._prices.get(document, 0) - self._left[0]
         if lacking > 0:
-            raise OverBudget("Shopify has too few points left", after_s=_seconds(lacking, self._left[1]))
+            after_s = _seconds(lacking, self._left[1])
+            self._left = None  # who comes back with this wire has waited
+            raise OverBudget("Shopify has too few points left", after_s=after_s)
 
     def _note_points(self, document: str, answer: Any) -> None:
         cost = _cost(answer)

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from chalicelib.channels.budgets import Budget
+from chalicelib.channels.access import Access
 from chalicelib.channels.fields import Node
-from chalicelib.channels.memory import Jobs, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -25,7 +24,7 @@ from chalicelib.channels.port import (
     id_in,
     read_all,
 )
-from chalicelib.channels.transport import HttpRequest, TokenRejected, Transport, checked
+from chalicelib.channels.transport import HttpRequest, TokenRejected, checked
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised, Unreadable
 from chalicelib.domain.money import to_text
 
@@ -38,20 +37,11 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class ShopClient(Basic):
     """Speaks for one shop. `account`: base_url, https; `credentials`: token, sent as Bearer."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,  # noqa: ARG002 every client is built alike; this one's token does not expire
-        budget: Budget | None = None,  # noqa: ARG002 nor does it limit us
-        jobs: Jobs | None = None,  # noqa: ARG002
-    ) -> None:
-        self._transport = transport
-        self._base_url = _safe_url(str(account.get("base_url") or ""))
-        self._token = str(credentials["token"])
-        self._tokens = tokens
+    def __init__(self, access: Access) -> None:
+        self._transport = access.transport
+        self._base_url = _safe_url(str(access.account.get("base_url") or ""))
+        self._token = str(access.credentials["token"])
+        self._tokens = access.tokens
 
     def get_order(self, external_id: str) -> bytes:
         """One order document. Raises `Refused` when the shop does not know it."""

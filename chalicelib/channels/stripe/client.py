@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.port import CaptureRequest
 from chalicelib.channels.processor_port import Seen
-from chalicelib.channels.stripe import payments, settlement
+from chalicelib.channels.stripe import endpoints, payments, settlement
 from chalicelib.channels.stripe import seen as looks
 from chalicelib.channels.stripe.naming import naming_of
 from chalicelib.channels.stripe.wire import StripeWire
@@ -63,3 +63,20 @@ class StripeClient:
     def payouts(self, since_ms: int) -> Iterator[Payout]:
         """Every automatic payout that was paid since then, whole; manual ones cannot be itemised and are skipped."""
         return settlement.read_payouts(self._wire, self._naming, since_ms)
+
+    def newest(self, since_ms: int) -> None:
+        """Nothing, where the key may read payouts and balance transactions since then (Unix ms)."""
+        next(self.payouts(since_ms), None)
+        next(self.transactions(since_ms), None)
+
+    def endpoint(self, url: str) -> endpoints.Endpoint | None:
+        """The webhook endpoint at this address."""
+        return endpoints.find(self._wire, url)
+
+    def make_endpoint(self, url: str, key: str) -> endpoints.Endpoint:
+        """A new webhook endpoint, with its secret; under the same `key` once."""
+        return endpoints.make(self._wire, url, key)
+
+    def mend_endpoint(self, endpoint: endpoints.Endpoint, key: str) -> None:
+        """Have it sent all events that we need."""
+        endpoints.mend(self._wire, endpoint, key)

@@ -7,12 +7,10 @@ for before it is made.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from chalicelib.channels.budgets import Budget
+from chalicelib.channels.access import Access
 from chalicelib.channels.facts import ListedItem
-from chalicelib.channels.memory import Jobs, JobsInMemory, TokenStore
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -23,10 +21,9 @@ from chalicelib.channels.port import (
     Skip,
     read_all,
 )
-from chalicelib.channels.transport import Transport
-from chalicelib.channels.woocommerce import offers, parcels, refunds, webhooks
+from chalicelib.channels.woocommerce import offers, parcels, refunds, setup, webhooks
 from chalicelib.channels.woocommerce.orders import Changes, read_order
-from chalicelib.channels.woocommerce.wire import Resolve, WooWire
+from chalicelib.channels.woocommerce.wire import Resolve, WooWire, resolved
 from chalicelib.domain.errors import HeadraceError
 
 
@@ -39,23 +36,13 @@ class WooClient(Basic):
     credentials  consumer_key, consumer_secret with read and write permission
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        now_ms: int,
-        budget: Budget | None = None,  # noqa: ARG002 every client is built alike; a shop publishes no limits
-        jobs: Jobs | None = None,
-        resolve: Resolve | None = None,
-    ) -> None:
-        self._wire = WooWire(transport, account, credentials, tokens, resolve)
+    def __init__(self, access: Access, resolve: Resolve = resolved) -> None:
+        self._wire = WooWire(access, resolve)
         self._changes = Changes(self._wire)
-        self._currency = str(account.get("currency") or "")
-        self._by_api = account.get("api_refund") is not False
-        self._now_ms = now_ms
-        self._jobs = jobs or JobsInMemory()
+        self._currency = str(access.account.get("currency") or "")
+        self._by_api = access.account.get("api_refund") is not False
+        self._now_ms = access.now_ms
+        self._jobs = access.jobs
 
     @property
     def position(self) -> str:  # type: ignore[override]
@@ -98,3 +85,19 @@ class WooClient(Basic):
         """Create what is missing of the webhooks to this address and enable what was disabled: topic -> kept, created
         or enabled. `secret` is what the account's secret `webhook` holds."""
         return webhooks.ensure(self._wire, delivery_url, secret)
+
+    def shop_currency(self) -> str:
+        """The shop's currency. Raises `Refused` where there is no WooCommerce."""
+        return setup.read_currency(self._wire)
+
+    def version(self) -> str:
+        """WooCommerce's version."""
+        return setup.read_version(self._wire)
+
+    def may_write(self) -> bool:
+        """Whether the key may write."""
+        return setup.may_write(self._wire)
+
+    def has_tracking(self) -> bool:
+        """Whether the Shipment Tracking plugin is there."""
+        return setup.has_tracking(self._wire)

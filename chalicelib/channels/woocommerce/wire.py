@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from chalicelib.channels.memory import TokenStore
-from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, retry_after_s
+from chalicelib.channels.access import Access
+from chalicelib.channels.transport import HttpRequest, HttpResponse, retry_after_s
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 
 WC = "/wp-json/wc/v3"
@@ -87,21 +87,15 @@ def check_address(text: str) -> None:
 class WooWire:
     """Calls with the consumer key and secret of one account."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        account: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        tokens: TokenStore,
-        resolve: Resolve | None = None,
-    ) -> None:
+    def __init__(self, access: Access, resolve: Resolve = resolved) -> None:
+        account, credentials = access.account, access.credentials
         self._allow_private = account.get("allow_private") is True
         self._base_url = safe_url(str(account.get("base_url") or ""), allow_private=self._allow_private)
-        self._resolve = resolve or resolved
+        self._resolve = resolve
         self._is_checked = self._allow_private
         pair = f"{credentials['consumer_key']}:{credentials['consumer_secret']}".encode()
         self._authorization = f"Basic {base64.b64encode(pair).decode()}"
-        self._transport, self._tokens = transport, tokens
+        self._transport, self._tokens = access.transport, access.tokens
 
     def get(self, path: str, **query: str) -> Answer:
         """GET; `path` begins with /wp-json."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.feeds import Feeds
 from chalicelib.channels.amazon.limits import PLANS
@@ -129,10 +130,10 @@ class Desk:
     def client(self, **account: Any) -> AmazonClient:
         """A new worker's client."""
         jobs = StrictJobs(self.shelf)
-        return AmazonClient(self, {**ACCOUNT, **account}, SECRET, self.tokens, self.now_ms, self.budget, jobs)
+        return AmazonClient(Access(self, {**ACCOUNT, **account}, SECRET, self.tokens, self.now_ms, self.budget, jobs))
 
     def wire(self) -> Wire:
-        return Wire(self, ACCOUNT, SECRET, self.tokens, self.now_ms, self.budget)
+        return Wire(Access(self, ACCOUNT, SECRET, self.tokens, self.now_ms, self.budget))
 
     def feeds(self) -> Feeds:
         return Feeds(self.wire(), StrictJobs(self.shelf))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.port import CancellationRequest, RefundRequest
 from chalicelib.channels.transport import HttpRequest, HttpResponse
@@ -69,7 +70,7 @@ def worker(desk: Desk, count: Countdown) -> AmazonClient:
         return answer
 
     jobs = MortalJobs(desk.shelf, count)
-    return AmazonClient(send, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, jobs)
+    return AmazonClient(Access(send, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, jobs))
 
 
 def steps_of(make: Callable[[], Desk], act: Act) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.feeds import listing_verdicts
 from chalicelib.channels.amazon.listings import BULK_FROM
@@ -226,7 +227,7 @@ def test_listings_that_another_worker_puts_into_a_feed_at_once_wait_for_that_one
         return found
 
     mine.get = late  # type: ignore[method-assign]
-    client = AmazonClient(desk, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, mine)
+    client = AmazonClient(Access(desk, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, mine))
     outcome = client.push_availability([availability(sku, 3) for sku in MANY])
     assert all(isinstance(each, Busy) for each in outcome)
     assert list(desk.feeds_made) == ["F1"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.feeds import Verdict, flat_verdict
 from chalicelib.channels.amazon.wire import iso
@@ -330,7 +331,7 @@ def test_two_workers_at_once_send_one_refund(moment: str, when: str) -> None:
         return response
 
     jobs = StrictJobs(desk.shelf)
-    first = AmazonClient(interrupted, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, jobs)
+    first = AmazonClient(Access(interrupted, ACCOUNT, SECRET, desk.tokens, desk.now_ms, desk.budget, jobs))
     with suppress(Retry):
         first.refund("114-1", RefundRequest("R1", 500, "USD"))
     assert others

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.channels.access import Access
 from chalicelib.channels.amazon.client import AmazonClient
 from chalicelib.channels.amazon.documents import decoded, flat_file, rows_of
 from chalicelib.channels.amazon.limits import PLANS
+from chalicelib.channels.amazon.wire import Wire
 from chalicelib.channels.transport import HttpResponse
 from chalicelib.domain.errors import Busy, OverBudget, Refused, Unauthorised
 from tests.unit.channels.amazon_desk import BASE, DESK, GATEWAY, Desk, availability, order_body
@@ -191,10 +193,9 @@ def test_a_document_at_an_open_address_is_not_fetched(url: str) -> None:
 def test_our_own_host_may_be_open() -> None:
     desk = Desk()
     desk.files["http://localhost:8000/x"] = b"text"
-    client_wire = type(desk.wire())(
-        desk, {"base_url": "http://localhost:8000/amazon", "marketplace_id": "M"}, {}, desk.tokens, DESK, desk.budget
-    )
-    assert client_wire.download("http://localhost:8000/x").body == b"text"
+    account = {"base_url": "http://localhost:8000/amazon", "marketplace_id": "M"}
+    wire = Wire(Access(desk, account, {}, desk.tokens, DESK, desk.budget))
+    assert wire.download("http://localhost:8000/x").body == b"text"
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,30 @@ def test_a_price_that_is_told_late_may_come_in_another_currency_but_none_that_is
     assert "currency_changed" not in [hold.reason for hold in told.state.holds]
     changed = entered(replace(fact(version_ms=T0_MS + 2), currency="USD"), told)
     assert [hold.reason for hold in changed.state.holds] == ["currency_changed"]
+
+
+HELD = Problem("held_at_channel", "it is on hold there")
+
+
+def test_a_word_that_tells_nothing_of_a_hold_leaves_it_and_one_that_tells_takes_it_away() -> None:
+    held = entered(replace(fact(), problems=(HELD,)))
+    silent = replace(fact(version_ms=T0_MS + 1000), untold=("held_at_channel",))
+    still = entered(silent, held)
+    assert [(hold.reason, hold.detail) for hold in still.state.holds] == [("held_at_channel", HELD.detail)]
+    assert holds(entered(fact(version_ms=T0_MS + 2000), still)) == []
+    assert holds(entered(replace(silent, cancelled=True), held)) == []
+    assert holds(entered(silent)) == []
+
+
+def test_of_two_words_of_one_change_the_one_that_tells_more_or_later_is_newer() -> None:
+    silent, telling = fact(), replace(fact(), told_ms=T0_MS)
+    later = replace(telling, told_ms=T0_MS + 1000, payment=replace(fact().payment, authorised_minor=0))
+    assert precedence(silent) < precedence(telling) < precedence(later)
+    assert precedence(later) < precedence(fact(version_ms=T0_MS + 1000))
+    assert decide_entry(entered(telling), silent, skus_of(silent), T0_MS) is None
+
+
+@pytest.mark.parametrize("more", [{"refunded_minor": 5}, {"captured_minor": 10**6}])
+def test_money_that_has_moved_is_newer_than_what_only_tells_more(more: dict[str, int]) -> None:
+    telling = replace(fact(), told_ms=T0_MS + 1000)
+    assert precedence(telling) < precedence(replace(fact(), payment=replace(fact().payment, **more)))

@@ -82,9 +82,8 @@ class Stage:
 
     def carrier(self, account: str, settings: Mapping[str, Any], secret: Mapping[str, Any]) -> CarrierClient:
         """A client of an account at a carrier's service."""
-        return carrier_class(kind_of(account))(
-            self.transport(), settings, secret, JobsInMemory(), self.clock(), Unlimited()
-        )
+        make = carrier_class(kind_of(account))
+        return make(self.transport(), settings, secret, JobsInMemory(), self.clock(), Unlimited())
 
     def _path(self, name: str) -> str:
         return f"/headrace/{self.name}/{name}"

@@ -17,14 +17,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from chalicelib.channels.transport import urllib3_transport
 from chalicelib.runtime.wiring import clock_ms
-from chalicelib.store.accounts import add_account
 from chalicelib.store.dynamo import DynamoTables
 from chalicelib.store.tables import Tables
 from cli import commands
@@ -33,18 +31,13 @@ from cli.findings import Findings
 from cli.stage import Stage
 from local.api import Api
 from local.engine import CREDENTIALS, REGION, Deployment, Engine, EngineError, is_port_taken
-from local.marketplaces.accounts import accounts
 from local.marketplaces.catalogue import CATALOGUE
-from local.marketplaces.deliver import ask_challenge, post_webhooks, send_to_queue
-from local.marketplaces.faults import EVERYDAY, FaultDie
-from local.marketplaces.server import MarketplaceServer, utc_now
-from local.marketplaces.world import Marketplaces
-from local.processors.server import OwnShop, Processors, processor_accounts
-from local.processors.stripe import Stripe
+from local.processors.server import Guarded
 from local.proxy import Proxy
-from local.seed import add_accounts, add_catalogue, api_token, put_secrets
+from local.seed import api_token
 from local.simulated import Bank, Desk, Every, Warehouse
-from tools.functions import DEPLOYED
+from local.stand_ins import marketplaces, own_shop, services, till
+from tools.functions import CARRIERS, DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
@@ -52,9 +45,6 @@ RESTOCKED = CATALOGUE
 CONNECT_ATTEMPTS = 5  # the stand-ins fail now and then, as they do in life
 POLL_S = 10
 ACCOUNTS_S = 20
-SHOP_S = 6
-PAYOUT_S = 45.0
-MONEY_HELD_S = 15.0  # how long a marketplace keeps what a buyer has paid; days in life
 TICK = json.dumps(
     dict.fromkeys(("version", "id", "detail-type", "source", "account", "time", "region"), "")
     | {"resources": [], "detail": {}}
@@ -76,6 +66,9 @@ class Run:
     deployment: Deployment
     orders_per_s: float = 0.5
     marketplaces_url: str = ""
+    services_url: str = ""
+    stripe_url: str = ""
+    till: Guarded | None = None
 
     @property
     def token(self) -> str:
@@ -99,51 +92,6 @@ def front_door(run: Run) -> Iterator[None]:
     with Proxy(run.port, run.engine.endpoint, run.deployment.api_path) as door:
         run.port = door.port
         yield
-
-
-@contextmanager
-def marketplaces(run: Run) -> Iterator[None]:
-    """The stand-in Shopify, Amazon and eBay, and all that the app must know to work with them."""
-    world = Marketplaces(
-        seed=7,
-        faults=EVERYDAY,
-        rate_per_s=run.orders_per_s,
-        start=utc_now(),
-        clock=utc_now,
-        amazon_rate_scale=100,  # a week of payouts and reports is played in minutes
-        ebay_limit_scale=1000,
-        payout_every_s=PAYOUT_S,
-        woocommerce=True,
-    )
-    for market in (world.amazon, world.ebay):
-        market.habits = replace(market.habits, asks_to_cancel=0.04, sends_back=0.06)  # type: ignore[misc]
-    world.shopify.habits = replace(world.shopify.habits, sends_back=0.06)  # type: ignore[misc]
-    queue_url = run.deployment.queues["amazon-notifications"]
-    notify = {
-        "shopify": post_webhooks(f"{run.address}/webhooks/shopify"),
-        "amazon": send_to_queue(queue_url, run.engine.client("sqs")),
-        "ebay": post_webhooks(),
-        "woocommerce": post_webhooks(f"{run.address}/webhooks/woocommerce"),
-    }
-    world.ebay.challenge = ask_challenge
-    world.amazon.deferred_days, world.ebay.funds_take_s = MONEY_HELD_S / 86_400, MONEY_HELD_S
-    state = run.folder / "marketplaces.json"
-    server = MarketplaceServer(world, lambda delivery: notify[delivery.marketplace](delivery), state=state)
-    run.marketplaces_url = f"http://127.0.0.1:{server.port}"
-    world.ebay.base_url = f"{run.marketplaces_url}/ebay"
-    world.amazon.base_url = f"{run.marketplaces_url}/amazon"
-    seed(run, accounts(world, run.marketplaces_url), world.shopify.location_id)
-    with server:
-        yield
-
-
-def seed(run: Run, connected: dict[str, dict[str, Any]], location_id: str) -> None:
-    """Accounts, secrets and catalogue; what is there already stays."""
-    tables = run.tables()
-    put_secrets(run.engine.client("ssm"), connected, run.token)
-    now_ms = time.time_ns() // 1_000_000
-    add_accounts(tables, connected, now_ms)
-    add_catalogue(tables, CATALOGUE, location_id, now_ms, woocommerce="woocommerce" in connected)
 
 
 @contextmanager
@@ -177,30 +125,16 @@ def business(run: Run) -> Iterator[None]:
         return invoke
 
     with (
-        Every(2, Warehouse(api, restock)),
+        Every(2, Warehouse(api, restock, CARRIERS)),
         Every(4, Bank(api, run.folder / "bank.json", ("storefront",))),
         Every(5, Desk(api)),
         Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon", "poll_woocommerce")),
-        Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts")),
+        Every(ACCOUNTS_S, wake("poll_money", "poll_returns", "check_listings", "show_accounts", "feed_catalogue")),
     ):
         yield
 
 
-@contextmanager
-def own_shop(run: Run) -> Iterator[None]:
-    """An own shop whose buyers pay at the stand-in of Stripe: authorised when they order, captured when it ships."""
-    webhooks = f"{run.address}/webhooks/stripe"
-    stripe = Stripe(FaultDie(EVERYDAY), webhook_url=webhooks, payout_every_s=int(PAYOUT_S), start=utc_now())
-    server = MarketplaceServer(Processors(stripe), post_webhooks(), state=run.folder / "stripe.json")
-    connected = processor_accounts(stripe, f"http://127.0.0.1:{server.port}")
-    put_secrets(run.engine.client("ssm"), connected, run.token)
-    for name, account in connected.items():
-        add_account(run.tables(), name, {**account["settings"], "import_from_ms": clock_ms()})
-    with server, Every(SHOP_S, OwnShop(Api(run.address, run.token), stripe, server.lock, CATALOGUE)):
-        yield
-
-
-STEPS: tuple[Step, ...] = (front_door, marketplaces, connections, business)
+STEPS: tuple[Step, ...] = (front_door, till, marketplaces, services, connections, business)
 
 
 def main() -> int:
@@ -284,6 +218,7 @@ Headrace is running ({news}). Orders come in from stand-in marketplaces and an o
   stages    curl -s -H "Authorization: Bearer $(cat .local/token)" {run.address}/api/stages
   an order  see README, "Send your first own order"
   markets   {run.marketplaces_url}/_control/state
+  services  {run.services_url}/_control/state
   channels  AWS_ENDPOINT_URL={run.engine.endpoint} {owner} ./headrace channels list --stage local
 
 Ctrl-C stops all of it and keeps what there is; make run FRESH=1 starts over."""

@@ -20,14 +20,20 @@ from local.api import Api, ApiError
 LOCATION = "main"
 RESTOCK_BELOW = 8  # units available; a SKU may well sell out before the delivery comes
 FEE_PERCENT = 12
+OWN_SHOPS = ("shopify", "woocommerce", "storefront")  # whose parcels go with labels that we buy
+UNIT_G, BOX_MM = 400, {"length_mm": 300, "width_mm": 200, "height_mm": 150}
+ASKED_AGAIN_S = 20  # a label takes a moment, and a carrier may be out of reach
 
 
 class Warehouse:
-    """Ships what is allocated; orders more of a SKU when little is left, which arrives at the next round."""
+    """Ships what is allocated: parcels of own shops by asking for a label at one of `carriers`, all others with
+    numbers of its own. Orders more of a SKU when little is left, which arrives at the next round."""
 
-    def __init__(self, api: Api, restock: dict[str, int]) -> None:
+    def __init__(self, api: Api, restock: dict[str, int], carriers: tuple[str, ...] = ()) -> None:
         self._api = api
         self._restock = restock
+        self._carriers = carriers
+        self._asked: dict[str, float] = {}
         self._rounds = int(time.time())
 
     def __call__(self) -> None:
@@ -40,6 +46,23 @@ class Warehouse:
             self._receive()
 
     def _ship(self, order: dict[str, Any]) -> None:
+        is_own = order["channel"].partition("-")[0] in OWN_SHOPS and order["country"]
+        if is_own and self._carriers:
+            self._ask_for_a_label(order)
+        else:
+            self._send_off(order)
+
+    def _ask_for_a_label(self, order: dict[str, Any]) -> None:
+        """The parcel is recorded once its label is bought."""
+        if time.monotonic() - self._asked.get(order["id"], -ASKED_AGAIN_S) < ASKED_AGAIN_S:
+            return
+        self._asked[order["id"]] = time.monotonic()
+        carrier = self._carriers[sum(order["id"].encode()) % len(self._carriers)]  # the same when asked again
+        package = {"weight_g": UNIT_G * order["units"]["allocated"], **BOX_MM}
+        wish = {"location": LOCATION, "carrier_account": carrier, "package": package}
+        self._api.post(f"/api/orders/{quote(order['id'], safe='')}/labels", wish)
+
+    def _send_off(self, order: dict[str, Any]) -> None:
         lines = [
             {"line_id": line["line_id"], "units": line["allocations"][LOCATION]}
             for line in order["lines"]

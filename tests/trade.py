@@ -14,6 +14,7 @@ from local.audit import audit
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import CALM, Faults
 from local.replay.backends import MemoryBackend
+from local.services import Services
 from local.trade import BASE, START, Business
 
 __all__ = ["BASE", "START", "Trade", "settle_down"]
@@ -22,8 +23,8 @@ __all__ = ["BASE", "START", "Trade", "settle_down"]
 class Trade(Business):
     """A business on three marketplaces; `pass_time` moves both worlds' clocks."""
 
-    def __init__(self, faults: Faults = CALM) -> None:
-        super().__init__(faults=faults)
+    def __init__(self, faults: Faults = CALM, services: Services | None = None) -> None:
+        super().__init__(faults=faults, services=services)
 
     def pass_time(self, seconds: float) -> None:
         """Time passes; what the marketplaces tell of arrives, except eBay's, which is polled."""

@@ -67,7 +67,8 @@ _STATE = TypeAdapter(DeskState)
 
 
 class Desk:
-    """One account of a service. `secret` signs its webhooks or is their token; `webhook_url`: where they go."""
+    """One account of a service. `secret` signs its webhooks or is their token; `webhook_url`: where they go; `speed`:
+    how many hours of a parcel go by in one."""
 
     name = ""
 
@@ -80,11 +81,12 @@ class Desk:
         secret: str = "sécret-of-the-stand-in",  # noqa: S107
         webhook_url: str = "https://oms.example/carriers",
         start: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC),
+        speed: float = 1.0,
     ) -> None:
         self.die = die or FaultDie()
         self.base_url, self.api_key, self.secret, self.webhook_url = base_url, api_key, secret, webhook_url
         self.carriers = ["USPS", "UPS"]
-        self.now = start
+        self.now, self.speed = start, speed
         self.state = DeskState()
 
     def handle(self, request: Request) -> Response:
@@ -171,17 +173,20 @@ class Desk:
         shipment.refund, shipment.refund_at = ("rejected" if under_way else "submitted"), self.now
 
     def _move(self, shipment: Shipment) -> None:
-        if shipment.refund == "submitted" and self.now - (shipment.refund_at or self.now) >= timedelta(hours=REFUND_H):
+        if shipment.refund == "submitted" and self.now - (shipment.refund_at or self.now) >= self._after(REFUND_H):
             shipment.refund = "refunded"
         if not shipment.bought_at or shipment.refund in ("submitted", "refunded"):
             return
         for status, after_h in MOVES[len(shipment.moves) :]:
-            at = shipment.bought_at + timedelta(hours=after_h)
+            at = shipment.bought_at + self._after(after_h)
             if at > self.now:
                 return
             previous = shipment.moves[-1].status if shipment.moves else "unknown"
             shipment.moves.append(Move(status, at))
             self._send(shipment, previous, at)
+
+    def _after(self, hours: float) -> timedelta:
+        return timedelta(hours=hours) / self.speed
 
     def _send(self, shipment: Shipment, previous: str, at: datetime) -> None:
         """Puts a webhook into the outbox once, twice, late or not at all."""

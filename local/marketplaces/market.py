@@ -18,6 +18,7 @@ from local.marketplaces.buyers import invent_buyer
 from local.marketplaces.catalogue import Listing, common_currency
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.shelf import Change, Due, Parcel, Sale, Shelf, ShelfListing, SoldLine
+from local.marketplaces.visits import CONSENTS, from_facebook
 from local.marketplaces.wire import GATEWAY_PAGE, RefusalError, Request, Response
 
 Clock = Callable[[], datetime]
@@ -39,7 +40,9 @@ class Habits:
     """How buyers behave here: shares of all orders, and how long a thing takes (seconds, from and to).
 
     `asks_to_cancel`: of paid orders, those whose buyer then asks the seller; `sends_back`: those of which a unit comes
-    back once it was shipped. Only marketplaces that know cancel requests and returns have such buyers.
+    back once it was shipped. Only marketplaces that know cancel requests and returns have such buyers. `authorised`:
+    of all orders, those whose money is only held until they ship; `referred`: those whose buyer Facebook has sent. Only
+    own shops know of these.
     """
 
     pending: float = 0.0
@@ -48,6 +51,8 @@ class Habits:
     discounted: float = 0.0
     asks_to_cancel: float = 0.0
     sends_back: float = 0.0
+    authorised: float = 0.0
+    referred: float = 0.0
     pays_after_s: tuple[float, float] = (8.0, 40.0)
     cancels_after_s: tuple[float, float] = (3.0, 30.0)
     asks_after_s: tuple[float, float] = (0.0, 1.0)  # soon, or the parcel has left
@@ -128,8 +133,13 @@ class Market:
 
     # --- selling ----------------------------------------------------------------------------------
 
-    def sell(self, rng: Random, now: datetime, sku: str | None = None) -> Sale | None:
-        """One believable order out of what is in stock (of `sku` at least, when given); None when nothing is."""
+    def sell(
+        self, rng: Random, now: datetime, sku: str | None = None, *, authorised: bool = False, referred: bool = False
+    ) -> Sale | None:
+        """One believable order out of what is in stock (of `sku` at least, when given); None when nothing is.
+
+        `authorised`, `referred`: it is so for certain, and whom Facebook has sent then consents.
+        """
         lines = self._fill_basket(rng, sku)
         if not lines:
             return None
@@ -154,8 +164,20 @@ class Market:
             self.shelf.listings[line.sku].take(line.quantity)
         self.shelf.sales[sale.order_id] = sale
         self._plan(rng, sale, now)
+        if referred or self._now_and_then(rng, self.habits.referred):
+            sale.visit = from_facebook(rng, now, consents=referred or rng.random() < CONSENTS)
+        if authorised or self._now_and_then(rng, self.habits.authorised):
+            self.authorise(sale)
         self.changed(sale, "created")
         return sale
+
+    def authorise(self, _sale: Sale, /) -> Any:
+        """The buyer's money is held, and not taken. Nothing that was planned with the order comes to pass."""
+        raise NotImplementedError
+
+    def _now_and_then(self, rng: Random, share: float) -> bool:
+        """A share of 0 draws nothing."""
+        return share > 0 and rng.random() < share
 
     def order_id(self, number: int) -> str:
         """The marketplace's id of its `number`th order."""

@@ -1,8 +1,9 @@
 """Serves the marketplaces over HTTP and lets time pass: sells, delivers, saves.
 
 Base URLs: http://127.0.0.1:PORT/shopify, …/amazon, …/ebay. Control: GET /_control/state, POST /_control/sell
-{"marketplace", "n"?, "sku"?, "referral"?: "facebook" (woocommerce)}, POST /_control/pause, /_control/resume,
-/_control/faults {field of Faults: value},
+{"marketplace", "n"?, "sku"?} and of own shops {"referral"?: "facebook", "authorised"?: true}, POST /_control/pause,
+/_control/resume, /_control/faults {field of Faults: value}, /_control/webhooks {"woocommerce": whether it has any},
+/_control/ask_to_cancel and /_control/send_back {"marketplace", "order_id"} for a buyer of Amazon or eBay,
 /_control/ask_to_cancel {"marketplace", "order_id"} for a buyer of Amazon or eBay, /_control/send_back for one of
 Shopify too, /_control/pay_out.
 """
@@ -10,6 +11,7 @@ Shopify too, /_control/pay_out.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,8 @@ TICK_S = 0.25
 SAVE_EVERY_S = 5.0
 DELIVERY_WORKERS = 4
 Deliver = Callable[[Delivery], bool]
+_OWN_SHOPS = ("shopify", "woocommerce")
+_TELLING = tuple(f"POST /_control/{name}" for name in ("faults", "webhooks", "pay_out")) + ("GET /_control/state",)
 _FAULTS = TypeAdapter(Faults)
 _WRONG = (ValidationError, ValueError, KeyError, TypeError, AttributeError, StopIteration, NotImplementedError)
 
@@ -59,8 +63,7 @@ class MarketplaceServer:
         self.lock = threading.Lock()
         self._stopping = threading.Event()
         self._workers = ThreadPoolExecutor(DELIVERY_WORKERS, thread_name_prefix="deliver")
-        self._http = ThreadingHTTPServer((host, port), _handler(self))
-        self._http.daemon_threads = True
+        self._http = _Http((host, port), _handler(self))
         self._threads = [
             threading.Thread(target=self._http.serve_forever, name="serve", kwargs={"poll_interval": 0.1}),
             threading.Thread(target=self._let_time_pass, name="tick"),
@@ -110,10 +113,9 @@ class MarketplaceServer:
             body: dict[str, Any] = request.json() if request.body else {}
             if call == "POST /_control/sell":
                 self.world.now = utc_now()
-                ids = self.world.sell(
-                    body["marketplace"], int(body.get("n", 1)), body.get("sku"), body.get("referral", "")
-                )
-                return json_response(200, {"order_ids": ids})
+                return json_response(200, {"order_ids": self._sell(**body)})
+            if call == "POST /_control/webhooks":
+                self.world.webhooks_on = bool(body["woocommerce"])
             if call in {"POST /_control/ask_to_cancel", "POST /_control/send_back"}:
                 return json_response(200, self._of_a_buyer(call.rpartition("/")[2], body))
             if call == "POST /_control/pay_out":
@@ -132,9 +134,18 @@ class MarketplaceServer:
             return json_response(400, {"error": str(error)})
         if call in {"POST /_control/pause", "POST /_control/resume"}:
             self.world.paused = call.endswith("pause")
-        elif call not in {"POST /_control/faults", "POST /_control/pay_out", "GET /_control/state"}:
+        elif call not in _TELLING:
             return json_response(404, {"error": f"no such path: {request.path}"})
         return json_response(200, self.world.summary())
+
+    def _sell(
+        self, marketplace: str, n: int = 1, sku: str | None = None, *, referral: str = "", authorised: bool = False
+    ) -> list[str]:
+        if (referral or authorised) and marketplace not in _OWN_SHOPS:
+            raise ValueError(f"referral and authorised are of {' and '.join(_OWN_SHOPS)} alone")
+        if referral not in ("", "facebook"):
+            raise ValueError("referral must be facebook")
+        return self.world.sell(marketplace, n, sku, authorised=authorised, referred=bool(referral))
 
     def _of_a_buyer(self, wish: str, body: dict[str, Any]) -> dict[str, Any]:
         market = self.world.markets[body["marketplace"]]
@@ -166,6 +177,15 @@ class MarketplaceServer:
         if self.state:
             with self.lock:
                 self.world.save(self.state)
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, as a Lambda does that is killed, is no error of ours; any other is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(server: MarketplaceServer) -> type[BaseHTTPRequestHandler]:

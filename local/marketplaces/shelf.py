@@ -9,6 +9,7 @@ from local.marketplaces.amazon_back_office import AmazonOffice
 from local.marketplaces.buyers import Buyer
 from local.marketplaces.ebay_back_office import BackOffice
 from local.marketplaces.shopify_back_office import ShopOffice
+from local.marketplaces.visits import Visit
 from local.marketplaces.woo_back_office import WooOffice
 
 
@@ -99,10 +100,16 @@ class Sale:
     parcels: list[Parcel] = field(default_factory=list)
     gone: dict[str, int] = field(default_factory=dict)  # units by line that were called off one by one (Shopify)
     returned: dict[str, int] = field(default_factory=dict)  # units by line that a return has taken back (Shopify)
+    visit: Visit | None = None  # of own shops: how the buyer came, where anything tells
 
     def touch(self, now: datetime) -> None:
         """Moves `updated_at` on by a second at least: marketplaces print seconds, and two versions must differ."""
         self.updated_at = max(now, self.updated_at + timedelta(seconds=1))
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What the theme has handed over with the cart."""
+        return self.visit.notes if self.visit else {}
 
     @property
     def subtotal_minor(self) -> int:

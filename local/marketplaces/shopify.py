@@ -7,7 +7,7 @@ Sources: shopify.dev client-credentials-grant (24 h token), the schema admin_202
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from local.marketplaces import shopify_graphql, shopify_payments, shopify_returns, shopify_webhooks
@@ -15,7 +15,7 @@ from local.marketplaces.catalogue import Listing, shopify_inventory_item_id
 from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Sale, ShelfListing
-from local.marketplaces.shopify_back_office import ReturnMade, ShopOffice
+from local.marketplaces.shopify_back_office import Payment, ReturnMade, ShopOffice
 from local.marketplaces.throttle import TokenBucket
 from local.marketplaces.wire import RefusalError, Request, Response, json_response
 
@@ -29,6 +29,7 @@ SCOPES = (
 # The standard plan: 2,000 points at most, 100 restored a second.
 COST_CEILING = 2000
 COST_RESTORED_PER_S = 100
+HELD = timedelta(days=7)  # how long a card's money can be captured
 
 
 class Shopify(Market):
@@ -89,6 +90,10 @@ class Shopify(Market):
     def sale_of(self, order_gid: str) -> Sale | None:
         """The order behind gid://shopify/Order/N."""
         return self.shelf.sales.get(order_gid.removeprefix("gid://shopify/Order/"))
+
+    def authorise(self, sale: Sale) -> Payment:
+        """The money is held for a week."""
+        return shopify_payments.authorise(self, sale, sale.placed_at + HELD)
 
     def open_return(self, sale: Sale, line_id: str, units: int, now: datetime, /) -> ReturnMade:
         """The buyer wants to send units back."""

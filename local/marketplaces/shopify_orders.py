@@ -71,7 +71,7 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "phone": sale.buyer.phone,
         "note": None,
         "tags": [],
-        "customAttributes": [],
+        "customAttributes": [{"key": key, "value": told} for key, told in sale.notes.items()],
         "customerJourneySummary": _journey(shop, sale),
         "customerLocale": "en-US",
         "sourceName": "web",
@@ -97,14 +97,16 @@ def order_node(shop: Shopify, sale: Sale) -> dict[str, Any]:
 
 def _journey(shop: Shopify, sale: Sale) -> dict[str, Any]:
     """CustomerJourneySummary"""
+    seen = sale.visit
     visit = {
         "id": f"gid://shopify/CustomerVisit/{sale.order_id}",
-        "landingPage": f"https://{shop.shop_domain}{LANDING_SITE}",
-        "referrerUrl": None,
-        "occurredAt": stamp(sale.placed_at),
-        "source": "direct",
+        "landingPage": f"https://{shop.shop_domain}{seen.path if seen else LANDING_SITE}",
+        "referrerUrl": seen.referrer if seen else None,
+        "occurredAt": stamp(seen.began if seen else sale.placed_at),
+        "source": "Facebook" if seen else "direct",
+        "utmParameters": seen.utm if seen else None,
     }
-    return {"ready": True, "lastVisit": visit}
+    return {"ready": True, "firstVisit": visit, "lastVisit": visit}
 
 
 def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:

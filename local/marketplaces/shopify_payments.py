@@ -48,6 +48,16 @@ def _is_refunded_whole(shop: Shopify, sale: Sale) -> bool:
     return bool(sale.cancelled_at and sale.paid and not kept)
 
 
+def captures(shop: Shopify) -> dict[str, list[int]]:
+    """What was taken of each order whose money was held, by its id, one by one."""
+    moved = shop.office.payments.items()
+    return {
+        order_id: [each.amount_minor for each in found if each.kind == "CAPTURE" and each.status == OK]
+        for order_id, found in moved
+        if any(each.kind == "AUTHORIZATION" for each in found)
+    }
+
+
 def received_minor(shop: Shopify, sale: Sale) -> int:
     taken = [each for each in payments(shop, sale) if each.kind in ("SALE", "CAPTURE") and each.status == OK]
     return sum(each.amount_minor for each in taken)

@@ -22,7 +22,7 @@ class GatewayPayment:
 
 @dataclass
 class WooOffice:
-    """By order id, but `hooks`. `visits`: how the buyer came, as meta data."""
+    """By order id, but `hooks`."""
 
     hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -30,6 +30,5 @@ class WooOffice:
     trackings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     completed: dict[str, datetime] = field(default_factory=dict)
     payments: dict[str, GatewayPayment] = field(default_factory=dict)
-    visits: dict[str, dict[str, str]] = field(default_factory=dict)
     ids: int = 0
     looked_at: int = 0

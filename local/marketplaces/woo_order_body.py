@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.shelf import Sale, SoldLine
+from local.marketplaces.woo_gateway import SITE_URL
 from local.marketplaces.woo_products import OWN, money, product_id, variation_ids
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def order_body(shop: WooCommerce, sale: Sale) -> dict[str, Any]:
 
 
 def _meta_data(shop: WooCommerce, sale: Sale) -> list[dict[str, Any]]:
-    meta, payment = dict(shop.office.visits.get(sale.order_id, {})), shop.office.payments.get(sale.order_id)
+    meta = sale.visit.woocommerce(SITE_URL) if sale.visit else {}
+    payment = shop.office.payments.get(sale.order_id)
     if payment:
         captured = "yes" if payment.captured_at else "no"
         meta |= {"_stripe_intent_id": payment.intent_id, "_stripe_charge_captured": captured}

@@ -17,7 +17,6 @@ from local.marketplaces.faults import FaultDie
 from local.marketplaces.market import Clock, Habits, Market, Route
 from local.marketplaces.shelf import Change, Parcel, Sale
 from local.marketplaces.shopify_webhooks import Webhook, sign
-from local.marketplaces.visits import facebook_visit
 from local.marketplaces.wire import RefusalError, Request, Response, json_response, to_json
 from local.marketplaces.woo_back_office import WooOffice
 from local.marketplaces.woo_gateway import Gateway
@@ -38,7 +37,6 @@ from local.marketplaces.woo_products import (
 __all__ = ["WC", "WooCommerce", "product_id"]
 
 WC = "/wp-json/wc/v3"
-_CONSENTS = 0.8
 _BOT_PAGE = Response(403, {"Content-Type": "text/html"}, b"<html><body>Checking your browser</body></html>")
 _ORDER = rf"{WC}/orders/(?P<order>\d+)"
 _PRODUCT = rf"{WC}/products/(?P<product>\d+)"
@@ -49,8 +47,7 @@ class WooCommerce(Market):
     """One shop. `variable`: the SKUs that are variations, and whether each has its stock (own) or its product manages
     it (parent); others are simple products. `has_tracking`: the Shipment Tracking plugin is there. `gateway_refuses`:
     refunds that ask for the gateway's money fail. `gateway`: Stripe's, where a `stripe_share` of the buyers pays; other
-    orders are paid at once. `facebook_share`: of the buyers, those who come from there; most of them consent.
-    `may_write`: the key has the permission; `version`: WooCommerce's own."""
+    orders are paid at once. `may_write`: the key has the permission; `version`: WooCommerce's own."""
 
     name: ClassVar[str] = "woocommerce"
     habits: ClassVar[Habits] = Habits(pending=0.1, pending_cancelled=0.2, cancelled=0.03, discounted=0.2)
@@ -64,7 +61,7 @@ class WooCommerce(Market):
         self.gateway_refuses = False
         self.may_write, self.version = True, "11.0.0"
         self.gateway: Gateway | None = None
-        self.stripe_share, self.facebook_share = 0.5, 0.0
+        self.stripe_share = 0.5
         self.variable: dict[str, str] = {}
 
     @property
@@ -100,22 +97,18 @@ class WooCommerce(Market):
 
     # --- buyers -------------------------------------------------------------------------------------
 
-    def sell(self, rng: Random, now: datetime, sku: str | None = None) -> Sale | None:
+    def sell(
+        self, rng: Random, now: datetime, sku: str | None = None, *, authorised: bool = False, referred: bool = False
+    ) -> Sale | None:
         """An order; who pays at Stripe has it authorised."""
-        sale = super().sell(rng, now, sku)
-        if sale and self.gateway and rng.random() < self.stripe_share:
-            sale.paid = False
-            self.shelf.due = [due for due in self.shelf.due if (due.order_id, due.action) != (sale.order_id, "pay")]
+        if authorised and not self.gateway:
+            raise ValueError("the shop has no gateway that authorises")
+        sale = super().sell(rng, now, sku, referred=referred)
+        if sale and self.gateway and (authorised or rng.random() < self.stripe_share):
+            sale.paid, dropped = False, ("pay", "cancel") if authorised else ("pay",)
+            self.shelf.due = [d for d in self.shelf.due if d.order_id != sale.order_id or d.action not in dropped]
             self.gateway.authorise(sale)
-        if sale and self.facebook_share and rng.random() < self.facebook_share:
-            self.came_from(sale, "facebook", rng, consents=rng.random() < _CONSENTS)
         return sale
-
-    def came_from(self, sale: Sale, referral: str, rng: Random, *, consents: bool = True) -> None:
-        """Where the buyer was before: Facebook is all that is known here."""
-        if referral != "facebook":
-            raise ValueError(f"no buyer comes from {referral!r}")
-        self.office.visits[sale.order_id] = facebook_visit(rng, sale.placed_at, consents=consents)
 
     def advance(self, now: datetime) -> None:
         """What is due, and what the gateway hears of Stripe."""

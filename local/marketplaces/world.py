@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from local.marketplaces import shopify_balance, shopify_subscriptions
+from local.marketplaces import shopify_balance, shopify_payments, shopify_subscriptions
 from local.marketplaces.amazon import Amazon
 from local.marketplaces.catalogue import CATALOGUE, Listing
 from local.marketplaces.ebay import Ebay
@@ -140,17 +140,12 @@ class Marketplaces:
         self.ebay.pay_out(now)
         shopify_balance.pay_out(self.shopify, now)
 
-    def sell(self, marketplace: str, count: int = 1, sku: str | None = None, referral: str = "") -> list[str]:
-        """Sells on demand; returns the ids of the orders, fewer than `count` when stock runs out. `referral`: where
-        the buyers come from (facebook), who consent; the WooCommerce shop alone knows that."""
-        rng, market = self.dice["sales"].rng, self.markets[marketplace]
-        if referral and market is not self.woo:
-            raise ValueError(f"{marketplace} does not know where its buyers come from")
-        sales = [sale for sale in (market.sell(rng, self.now, sku) for _ in range(count)) if sale]
-        for sale in sales:
-            if referral and self.woo:
-                self.woo.came_from(sale, referral, rng)
-        return [sale.order_id for sale in sales]
+    def sell(self, marketplace: str, count: int = 1, sku: str | None = None, **as_wished: bool) -> list[str]:
+        """Sells on demand (`as_wished`: of `Market.sell`); returns the ids of the orders, fewer than `count` when stock
+        runs out."""
+        rng = self.dice["sales"].rng
+        sales = [self.markets[marketplace].sell(rng, self.now, sku, **as_wished) for _ in range(count)]
+        return [sale.order_id for sale in sales if sale]
 
     def _sell_until(self, now: datetime) -> None:
         if self.paused or self.rate_per_s <= 0:
@@ -230,6 +225,7 @@ class Marketplaces:
             "shipped_ids": {
                 name: [sale.order_id for sale in found if sale.fully_shipped] for name, found in sales.items()
             },
+            "captures": shopify_payments.captures(self.shopify),
             "undelivered": len(self.outbox),
         }
 

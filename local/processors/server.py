@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from threading import Lock
 from typing import Any
 
 from local.api import Api
+from local.marketplaces.buyers import invent_buyer
 from local.marketplaces.catalogue import Listing
 from local.marketplaces.faults import Faults
 from local.marketplaces.wire import Request, Response
@@ -56,11 +58,13 @@ class Processors:
         self.stripe.die.faults = faults
 
     def summary(self) -> dict[str, Any]:
-        """How many payments stand how, and what was paid out."""
+        """How many payments stand how, what was paid out, and what was taken for each order, one by one."""
         books = self.stripe.books
         statuses = [each.status for each in books.intents.values()]
         paid_out = sum(each.amount for each in books.payouts.values())
-        return {"payments": {name: statuses.count(name) for name in sorted(set(statuses))}, "paid_out": paid_out}
+        captures = {each.metadata.get("order_id", ""): each.captures for each in books.intents.values()}
+        counts = {name: statuses.count(name) for name in sorted(set(statuses))}
+        return {"payments": counts, "paid_out": paid_out, "captures": captures}
 
     def save(self, path: Path) -> None:
         """Writes the state."""
@@ -72,12 +76,17 @@ class Processors:
 
 
 class Guarded:
-    """Stripe for others in this process, one call at a time: the gateway of the WooCommerce shop, which must never be
-    waited for by whoever holds `lock`."""
+    """Stripe for others in this process, one call at a time: the own shop, the gateway of the WooCommerce shop. Whoever
+    holds `lock` must wait for neither."""
 
     def __init__(self, stripe: Stripe, lock: Lock) -> None:
-        self.api_key = stripe.api_key
+        self.api_key, self.name = stripe.api_key, stripe.name
         self._stripe, self._lock = stripe, lock
+
+    @property
+    def now(self) -> datetime:
+        """Its time."""
+        return self._stripe.now
 
     def handle(self, request: Request) -> Response:
         """One API call."""
@@ -91,11 +100,10 @@ class Guarded:
 
 
 class OwnShop:
-    """One order at each call, authorised at Stripe; one in a few is called off at the next call. `lock` guards Stripe,
-    which others call too."""
+    """One order at each call, authorised at Stripe; one in a few is called off at the next call."""
 
-    def __init__(self, api: Api, stripe: Stripe, lock: Lock, offers: Sequence[Listing]) -> None:
-        self._api, self._stripe, self._lock, self._offers = api, stripe, lock, offers
+    def __init__(self, api: Api, stripe: Guarded, offers: Sequence[Listing]) -> None:
+        self._api, self._stripe, self._offers = api, stripe, offers
         self._unwanted: list[dict[str, Any]] = []
         self._count = 0
 
@@ -112,9 +120,8 @@ class OwnShop:
 
     def _order(self, number: str, offer: Listing) -> dict[str, Any]:
         units = 1 + self._count % 2
-        with self._lock:
-            reference = self._stripe.authorise(offer.price_minor * units, offer.currency, f"{SHOP}:{number}")
-            now = self._stripe.now
+        reference = self._stripe.authorise(offer.price_minor * units, offer.currency, f"{SHOP}:{number}")
+        now = self._stripe.now
         price = f"{offer.price_minor / 100:.2f}"
         payment = {"status": "authorised", "processor": self._stripe.name, "reference": reference}
         return {
@@ -125,10 +132,19 @@ class OwnShop:
             "total": f"{offer.price_minor * units / 100:.2f}",
             "lines": [{"id": "1", "sku": offer.sku, "quantity": units, "unit_price": price}],
             "payment": {**payment, "authorised_until": (now + _HELD).isoformat()},
+            **_buyer(number),
         }
 
     def _place(self, order: Mapping[str, Any]) -> None:
         self._api.post(f"/channels/{SHOP}/orders", order)
+
+
+def _buyer(number: str) -> dict[str, Any]:
+    """Who has placed this order, and where it goes."""
+    buyer = invent_buyer(Random(number))
+    place = {"name": buyer.name, "line1": buyer.street, "line2": buyer.street_2, "city": buyer.town.name}
+    place |= {"region": buyer.town.state_code, "postcode": buyer.town.postal_code, "country": "US"}
+    return {"customer": {"name": buyer.name, "email": f"{buyer.handle}@example.com"}, "ship_to": place}
 
 
 def processor_accounts(stripe: Stripe, public_url: str) -> dict[str, dict[str, Any]]:

@@ -108,6 +108,8 @@ def test_control_can_pause_resume_and_set_faults(pool: urllib3.PoolManager) -> N
     [
         ("sell", {"marketplace": "etsy"}, 400),
         ("sell", [], 400),
+        ("sell", {"marketplace": "amazon", "authorised": True}, 400),
+        ("sell", {"marketplace": "shopify", "referral": "elsewhere"}, 400),
         ("faults", {"lost": "often"}, 400),
         ("explode", {}, 404),
     ],

@@ -14,6 +14,7 @@ from chalicelib.channels.port import Availability, Price
 from chalicelib.channels.woocommerce.reader import read_orders
 from chalicelib.domain.channel_order import ChannelOrder
 from local.marketplaces.faults import FaultDie, Faults
+from local.marketplaces.market import Habits
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.wire import Request
 from local.marketplaces.woo_gateway import Gateway
@@ -121,21 +122,20 @@ def test_a_capture_of_a_part_lowers_the_total_and_a_refund_before_it_gives_all_f
 
 def test_a_buyer_who_came_from_facebook_is_sold_to_on_demand() -> None:
     markets = Marketplaces(3, rate_per_s=0, woocommerce=True)
-    (order_id,) = markets.sell("woocommerce", referral="facebook")
+    (order_id,) = markets.sell("woocommerce", referred=True)
     found = read(markets, order_id).attribution
     assert found
     assert (found.referral.source, found.referral.consent) == ("facebook", True)
     assert found.tracking["fbc"].startswith("fb.1.")
     (plain,) = markets.sell("woocommerce")
     assert read(markets, plain).attribution is None
-    for marketplace, referral in (("shopify", "facebook"), ("woocommerce", "myspace")):
-        with pytest.raises(ValueError, match="come"):
-            markets.sell(marketplace, referral=referral)
+    with pytest.raises(ValueError, match="gateway"):
+        markets.sell("woocommerce", authorised=True)
 
 
 def test_a_share_of_buyers_comes_from_facebook_and_not_all_of_them_consent() -> None:
     markets = Marketplaces(3, rate_per_s=0, woocommerce=True)
-    shop_of(markets).facebook_share = 0.5
+    shop_of(markets).habits = Habits(referred=0.5)  # type: ignore[misc]
     found = [read(markets, order_id).attribution for order_id in markets.sell("woocommerce", 60)]
     came = [each.referral for each in found if each]
     assert 15 < len(came) < 45

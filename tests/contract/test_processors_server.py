@@ -17,7 +17,7 @@ from chalicelib.channels.transport import urllib3_transport
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Delivery
-from local.processors.server import SHOP, OwnShop, Processors, processor_accounts
+from local.processors.server import SHOP, Guarded, OwnShop, Processors, processor_accounts
 from local.processors.stripe import Stripe
 
 
@@ -41,7 +41,11 @@ def test_it_is_served_and_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         assert client.capture(reference, CaptureRequest("capture-1", 900, "EUR")) == 900
     again = Processors(Stripe(start=utc_now()))
     again.load(state)
-    assert again.summary() == {"payments": {"succeeded": 1}, "paid_out": 0}
+    assert again.summary() == {
+        "payments": {"succeeded": 1},
+        "paid_out": 0,
+        "captures": {f"{SHOP}:1": [900]},
+    }
 
 
 def test_a_webhook_that_is_not_taken_is_tried_again_and_signed_anew() -> None:
@@ -61,7 +65,7 @@ def test_a_webhook_that_is_not_taken_is_tried_again_and_signed_anew() -> None:
 
 def test_orders_of_the_own_shop_can_be_read_and_name_their_payment() -> None:
     stripe, door = Stripe(), Door()
-    shop = OwnShop(door, stripe, threading.Lock(), CATALOGUE)  # type: ignore[arg-type]
+    shop = OwnShop(door, Guarded(stripe, threading.Lock()), CATALOGUE)  # type: ignore[arg-type]
     for _ in range(13):
         shop()
         stripe.tick(stripe.now + timedelta(seconds=5))
@@ -81,7 +85,7 @@ def test_orders_of_the_own_shop_can_be_read_and_name_their_payment() -> None:
 
 def test_a_shop_that_is_not_heard_calls_its_order_off_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
     stripe, door = Stripe(), Door()
-    shop = OwnShop(door, stripe, threading.Lock(), CATALOGUE)  # type: ignore[arg-type]
+    shop = OwnShop(door, Guarded(stripe, threading.Lock()), CATALOGUE)  # type: ignore[arg-type]
     for _ in range(6):
         shop()
     post = door.post

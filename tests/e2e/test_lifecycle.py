@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -20,6 +18,7 @@ from local.audit import audit
 from local.engine import Engine
 from local.replay.deployed import stored_items
 from local.run import STEPS, Run
+from tests.e2e.running import control, listed
 from tools.functions import DEPLOYED
 from tools.package import build
 
@@ -39,15 +38,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         for step in STEPS:
             running.enter_context(step(run))
         yield run
-
-
-def control(run: Run, command: str, **body: Any) -> Any:
-    data = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(  # noqa: S310
-        f"{run.marketplaces_url}/_control/{command}", data, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
 
 
 def kill_workers(run: Run) -> int:
@@ -93,19 +83,6 @@ def test_every_order_of_three_channels_ends_although_workers_are_killed(run: Run
     assert set(listed(api)) == placed, "an order appeared twice or under another name"
     books = audit(*stored_items(run.engine))
     assert books.wrong == []
-
-
-def listed(api: Api) -> dict[str, Any]:
-    """All orders, by id."""
-    found: dict[str, Any] = {}
-    cursor: str | None = ""
-    while cursor is not None:
-        page = api.get("/api/orders", limit=100, cursor=cursor)
-        for order in page["orders"]:
-            assert order["id"] not in found
-            found[order["id"]] = order
-        cursor = page["cursor"]
-    return found
 
 
 def test_every_channel_shows_the_present_availability(run: Run) -> None:

@@ -60,14 +60,14 @@ class Sent(NamedTuple):
 
 
 class CatalogueClient:
-    """Speaks to one catalogue. Setting: `catalogue_id`; credentials as of `ConversionsClient`.
+    """Speaks to one catalogue. Setting: `catalogue_id`; `base_url` and credentials as of `ConversionsClient`.
 
     Everything raises `Busy` (throttled, out of reach), `Unauthorised` (the token is gone) and `Refused`.
     """
 
     def __init__(self, transport: Transport, account: Mapping[str, Any], credentials: Mapping[str, Any]) -> None:
         self._transport = transport
-        self._url = f"{GRAPH}/{account['catalogue_id']}"
+        self._url = f"{account.get('base_url') or GRAPH}/{account['catalogue_id']}"
         self._token = str(credentials["access_token"])
         secret = str(credentials.get("app_secret", ""))
         self._proof = {"appsecret_proof": appsecret_proof(self._token, secret)} if secret else {}

@@ -67,14 +67,14 @@ def purchase_event(order: Order, contact: Contact | None, shop_url: str, now_ms:
 
 
 class ConversionsClient:
-    """Sends events of one account. Settings: `dataset_id`, and `test_event_code` while it is being set up;
-    credentials: `access_token`, and `app_secret` where the app asks for a proof."""
+    """Sends events of one account. Settings: `dataset_id`, `test_event_code` while it is being set up, and `base_url`
+    where it is not Meta's own; credentials: `access_token`, and `app_secret` where the app asks for a proof."""
 
     def __init__(
         self, transport: Transport, account: Mapping[str, Any], credentials: Mapping[str, Any], now_ms: int
     ) -> None:
         self._send = transport
-        self._dataset_id = str(account["dataset_id"])
+        self._url = f"{account.get('base_url') or GRAPH}/{account['dataset_id']}/events"
         self._test_code = str(account.get("test_event_code", ""))
         self._token = str(credentials["access_token"])
         self._app_secret = str(credentials.get("app_secret", ""))
@@ -116,8 +116,7 @@ class ConversionsClient:
         if self._app_secret:
             body["appsecret_proof"] = appsecret_proof(self._token, self._app_secret)
         headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
-        url = f"{GRAPH}/{self._dataset_id}/events"
-        read_graph(self._send(HttpRequest("POST", url, headers, json.dumps(body).encode())))
+        read_graph(self._send(HttpRequest("POST", self._url, headers, json.dumps(body).encode())))
 
 
 def appsecret_proof(token: str, app_secret: str) -> str:

@@ -283,7 +283,7 @@ def _attribution(order: Node) -> Attribution | None:
         fbc=notes.get("_fbc", ""),
         fbp=notes.get("_fbp", ""),
         consent=is_yes(notes.get("_meta_consent", "")),
-        user_agent=client.text("user_agent"),
+        user_agent=client.text("user_agent") or notes.get("_user_agent", ""),  # GraphQL tells none
         ip=client.text("browser_ip"),
     )
 

@@ -2,91 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from local.api import Api
 from local.audit import audit
-from local.engine import Engine
 from local.marketplaces.catalogue import CATALOGUE
 from local.replay.deployed import stored_items
-from local.run import Run, business, connections, front_door, marketplaces
-from local.simulated import Warehouse
-from tests.e2e.test_lifecycle import control, listed
-from tools.functions import DEPLOYED
-from tools.package import build
+from local.run import Run
+from tests.e2e.running import PatientWarehouse, control, detail, listed, ready, sell, told, until
 
 pytestmark = pytest.mark.engine
 
 MARKETPLACES = ("amazon", "ebay")
-WITHIN_S = 240
 RARE = CATALOGUE[8].sku  # 14 throws
 PAIR = CATALOGUE[4].sku
-
-
-class PatientWarehouse(Warehouse):
-    """Leaves alone what a test ships by itself, and orders nothing new."""
-
-    spared: ClassVar[set[str]] = set()
-
-    def _ship(self, order: dict[str, Any]) -> None:
-        if order["id"] not in self.spared:
-            super()._ship(order)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    folder = tmp_path_factory.mktemp("channels")
-    package = build(DEPLOYED["local"])
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
-        patch.setattr("local.run.Warehouse", PatientWarehouse)
-        patch.setattr("local.run.RESTOCKED", ())
-        engine = running.enter_context(Engine(folder / "engine"))
-        run = Run(0, folder, package, engine, engine.deploy(package), orders_per_s=0)
-        for step in (front_door, marketplaces, connections, business):
-            running.enter_context(step(run))
-        yield run
-
-
-@pytest.fixture(scope="module")
-def api(run: Run) -> Api:
-    return Api(run.address, run.token)
-
-
-def told(text: str) -> None:
-    sys.__stdout__.write(f"\n{text}")
-
-
-def until(what: str, look: Callable[[], Any], within_s: float = WITHIN_S) -> tuple[Any, float]:
-    """What `look` finds once it finds something, and after how many seconds."""
-    started = time.monotonic()
-    while not (found := look()):
-        assert time.monotonic() - started < within_s, what
-        time.sleep(0.5)
-    return found, time.monotonic() - started
-
-
-def sell(run: Run, marketplace: str, sku: str | None = None, n: int = 1) -> list[str]:
-    body = {"marketplace": marketplace, "n": n, **({"sku": sku} if sku else {})}
-    return [f"{marketplace}:{order_id}" for order_id in control(run, "sell", **body)["order_ids"]]
-
-
-def detail(api: Api, order_id: str) -> dict[str, Any]:
-    """The order, or {} while it is not here."""
-    return api.order(order_id) if order_id in listed(api) else {}
-
-
-def ready(api: Api, order_id: str) -> dict[str, Any]:
-    """The order, once all of it is allocated, or once its buyer has not paid; {} before."""
-    order = detail(api, order_id)
-    allocated = order and order["units"]["allocated"] == order["units"]["ordered"] > 0
-    return order if order and (allocated or order["stage"] == "cancelled") else {}
 
 
 def test_a_sku_sold_out_on_ebay_reads_0_on_amazon_and_on_the_shop(run: Run, api: Api) -> None:

@@ -1,0 +1,1 @@
+"""What is driven through one running `make run`: its fixture is of this package."""

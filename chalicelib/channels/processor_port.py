@@ -16,12 +16,14 @@ from chalicelib.domain.settlement import LedgerFact
 @dataclass(frozen=True)
 class Seen:
     """A payment that something has happened to: the order it pays (`channel:external id`), what has been given back in
-    all, in minor units of `currency`, and the dispute that was looked at, by its id."""
+    all, in minor units of `currency`, the dispute that was looked at, by its id, and the refund that was looked at if
+    the buyer's bank has sent it back, by our name of it, else the processor's."""
 
     order_id: str
     currency: str
     refunded_minor: int
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    sent_back: Mapping[str, int] = field(default_factory=dict)
 
 
 class ProcessorClient(Protocol):

@@ -15,8 +15,15 @@ from chalicelib.domain.allocation import decide_substitution
 from chalicelib.domain.cancellation import decide_archive, decide_cancel, decide_exchange, decide_uncancel
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.funding import decide_dispute, decide_refund, decide_refund_outcome, decide_refunds_seen
+from chalicelib.domain.funding import (
+    decide_dispute,
+    decide_refund,
+    decide_refund_outcome,
+    decide_refund_sent_back,
+    decide_refunds_seen,
+)
 from chalicelib.domain.holds import decide_hold, decide_reject, decide_resolve
+from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Dispute, Order, Shipment
 from chalicelib.domain.settlement import tax_beside
 from chalicelib.domain.shipping import Decided, ReturnStep, decide_fulfilment, decide_return, decide_shipment
@@ -107,6 +114,11 @@ def _refunds_seen(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome 
     return _alone(decide_refunds_seen(order, total_minor, actor, now_ms))
 
 
+def _refund_sent_back(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
+    amount = to_text(fact["amount_minor"], fact["currency"])
+    return _alone(decide_refund_sent_back(order, fact["refund_id"], f"{amount} {fact['currency']}", actor, now_ms))
+
+
 def _dispute(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
     dispute = Dispute(fact["amount_minor"], fact["status"], fact.get("due_ms", 0))
     return _alone(decide_dispute(order, fact["dispute_id"], dispute, actor, now_ms))
@@ -183,6 +195,7 @@ COMMANDS = {
     "refund": Command("funding", _refund),
     "refund_outcome": Command("funding", _refund_outcome),
     "refunds_seen": Command("funding", _refunds_seen),
+    "refund_sent_back": Command("funding", _refund_sent_back),
     "dispute": Command("funding", _dispute),
     "substitute": Command("allocation", _substitute),
     "fulfilment": Command("shipping", _fulfilment),

@@ -17,6 +17,7 @@ from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Dispute, Hold, Order, Refund, State, collectible_minor, refunded_minor
 
 PAYMENT_REVIEW = "payment_review"
+REFUND_SENT_BACK = "refund_sent_back"
 REFUND_MISMATCH = "refund_mismatch"  # hold: the channel has given back more than was collected, as far as we know
 
 
@@ -94,6 +95,16 @@ def decide_refunds_seen(order: Order, total_minor: int, actor: str, now_ms: int)
         if (REFUND_MISMATCH, detail) not in order.state.waived:
             after = decide_hold(after, REFUND_MISMATCH, detail, "funding", now_ms) or after
     return None if after is order else after
+
+
+def decide_refund_sent_back(order: Order, refund_id: str, amount: str, actor: str, now_ms: int) -> Order | None:
+    """The buyer's bank has sent a refund back that had succeeded. The buyer is owed the money all the same, so it stays
+    counted and a person pays it another way (`refund_sent_back`). One of ours that is pending fails by itself."""
+    known = order.state.refunds.get(refund_id)
+    detail = f"the bank has sent refund {refund_id} of {amount} back: pay the buyer another way"
+    if (known and known.status != "confirmed") or (REFUND_SENT_BACK, detail) in order.state.waived:
+        return None
+    return decide_hold(order, REFUND_SENT_BACK, detail, actor, now_ms)
 
 
 def _collected(state: State) -> State:

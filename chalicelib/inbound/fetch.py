@@ -64,6 +64,9 @@ def _look_at_payment(account: str, object_id: str, runtime: Runtime) -> None:
     if seen.refunded_minor:
         fact = {"total_minor": seen.refunded_minor, "currency": seen.currency}
         commands.append({**order, "do": "refunds_seen", "fact": fact})
+    for refund_id, amount_minor in seen.sent_back.items():
+        fact = {"refund_id": refund_id, "amount_minor": amount_minor, "currency": seen.currency}
+        commands.append({**order, "do": "refund_sent_back", "fact": fact})
     for dispute_id, dispute in seen.disputes.items():
         commands.append({**order, "do": "dispute", "fact": {"dispute_id": dispute_id, **vars(dispute)}})
     if commands:

@@ -120,7 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed-base", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run this one seed only")
     parser.add_argument("--trace", action="store_true", help="with --seed: write every step down")
-    parser.add_argument("--mutants", nargs="*", choices=MUTANTS, help="plant each bug, or these; which seed catches it")
+    parser.add_argument("--mutants", nargs="*", metavar="NAME", choices=MUTANTS, help="plant each bug, or these")
     parser.add_argument("--jobs", type=int, default=cpu_count() or 1, help="processes to run in")
     return parser.parse_args()
 

@@ -141,6 +141,21 @@ def test_a_refund_whose_webhook_is_lost_is_found_by_the_poll(paid: Paid) -> None
     assert paid.order().state.payment.refunded_minor == 300
 
 
+def test_a_refund_that_the_bank_sends_back_days_later_calls_a_person(paid: Paid) -> None:
+    reference = paid.sell()
+    paid.ship()
+    refunded_there(paid, reference, 300)
+    paid.pass_time()
+    assert not paid.order().state.holds
+    (refund,) = paid.stripe.books.refunds.values()
+    paid.stripe.refunds_end = "failed"
+    paid.stripe._end_refund(refund)
+    paid.pass_time()
+    (hold,) = paid.order().state.holds
+    assert (hold.reason, refund.refund_id in hold.detail) == ("refund_sent_back", True)
+    assert paid.order().state.payment.refunded_minor == 300
+
+
 @pytest.mark.parametrize("won", [True, False])
 def test_a_dispute_and_its_end_reach_the_order(paid: Paid, won: bool) -> None:
     reference = paid.sell()

@@ -12,7 +12,7 @@ from chalicelib.channels.fields import Node
 from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.stripe.amounts import minor, stripe_int
 from chalicelib.channels.stripe.naming import Naming
-from chalicelib.channels.stripe.payments import payment_of, read_intent
+from chalicelib.channels.stripe.payments import REFUND_KEY, payment_of, read_intent
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.domain.orders import Dispute
 
@@ -34,8 +34,18 @@ def seen(wire: StripeWire, naming: Naming, object_id: str) -> Seen | None:
     if not order_id:
         return None
     currency = intent.currency("currency")
-    disputes = {about.identity("id"): dispute_of(about)} if _PATHS.get(kind) == "disputes" else {}
-    return Seen(order_id, currency, payment_of(wire, intent).refunded_minor, disputes)
+    what = _PATHS.get(kind)
+    disputes = {about.identity("id"): dispute_of(about)} if what == "disputes" else {}
+    sent_back = _sent_back(about, currency) if what == "refunds" else {}
+    return Seen(order_id, currency, payment_of(wire, intent).refunded_minor, disputes, sent_back)
+
+
+def _sent_back(refund: Node, currency: str) -> dict[str, int]:
+    """A refund can fail days after it succeeded: the money is in our balance again. Source: docs.stripe.com/refunds,
+    failed refunds."""
+    if refund.text("status") != "failed":
+        return {}
+    return {refund.at("metadata").text(REFUND_KEY) or refund.identity("id"): minor(refund, "amount", currency)}
 
 
 def dispute_of(about: Node) -> Dispute:

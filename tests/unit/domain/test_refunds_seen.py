@@ -47,6 +47,29 @@ def test_a_mismatch_that_somebody_has_looked_at_comes_back_only_with_another_amo
     assert after(order, "refunds_seen", total_minor=800).state.holds
 
 
+def sent_back(order: Order, refund_id: str = "f1") -> Order | None:
+    found = outcome(order, "refund_sent_back", refund_id=refund_id, amount_minor=200, currency="EUR")
+    return found.order if found else None
+
+
+def test_a_refund_that_the_bank_sends_back_is_still_owed_and_for_a_person_to_pay() -> None:
+    refunded = after(after(settled(), "refund", refund_id="f1", amount_minor=200), "refund_outcome", refund_id="f1")
+    order = sent_back(refunded)
+    assert order
+    assert [(hold.reason, "f1 of 2.00 EUR" in hold.detail) for hold in order.state.holds] == [
+        ("refund_sent_back", True)
+    ]
+    assert refunded_minor(order.state) == 200
+    assert sent_back(order) is None
+    assert sent_back(after(order, "resolve", reason="refund_sent_back")) is None
+
+
+@pytest.mark.parametrize("ended", [{}, {"failure": "no_account"}])
+def test_a_refund_of_ours_that_is_pending_or_known_to_have_failed_holds_nothing(ended: dict[str, str]) -> None:
+    order = after(settled(), "refund", refund_id="f1", amount_minor=200)
+    assert sent_back(after(order, "refund_outcome", refund_id="f1", **ended) if ended else order) is None
+
+
 def test_tax_in_a_refund_counts_only_where_the_total_holds_it() -> None:
     with_tax = settled_with_tax()
     assert refunded_minor(after(with_tax, "refunds_seen", total_minor=60, tax_minor=10).state) == 60

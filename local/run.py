@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from chalicelib.channels.carriers import CARRIER_KINDS
 from chalicelib.channels.transport import urllib3_transport
 from chalicelib.runtime.wiring import clock_ms
 from chalicelib.store.dynamo import DynamoTables
@@ -37,7 +38,7 @@ from local.proxy import Proxy
 from local.seed import api_token
 from local.simulated import Bank, Desk, Every, Warehouse
 from local.stand_ins import marketplaces, own_shop, services, till
-from tools.functions import CARRIERS, DEPLOYED
+from tools.functions import DEPLOYED
 from tools.package import ROOT, Package, PackageError, build
 
 FOLDER = ROOT / ".local"
@@ -125,7 +126,7 @@ def business(run: Run) -> Iterator[None]:
         return invoke
 
     with (
-        Every(2, Warehouse(api, restock, CARRIERS)),
+        Every(2, Warehouse(api, restock, CARRIER_KINDS)),
         Every(4, Bank(api, run.folder / "bank.json", ("storefront",))),
         Every(5, Desk(api)),
         Every(POLL_S, wake("poll_ebay", "poll_shopify", "poll_amazon", "poll_woocommerce")),

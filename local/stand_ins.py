@@ -20,7 +20,7 @@ from local.marketplaces.faults import EVERYDAY, FaultDie
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.woo_gateway import Gateway
 from local.marketplaces.world import Marketplaces
-from local.meta.graph import Graph
+from local.meta.graph import Graph, whole_item
 from local.meta.server import Meta
 from local.processors.server import Guarded, OwnShop, Processors, processor_accounts
 from local.processors.stripe import Stripe
@@ -106,6 +106,7 @@ def services(run: Run) -> Iterator[None]:
         for kind in (Easypost, Shippo)
     ]
     graph = Graph("token-of-the-stand-in", "d-1", clock_ms(), FaultDie(EVERYDAY))
+    graph.items = {offer.sku: whole_item(offer.sku, "out of stock") for offer in CATALOGUE}  # the merchant made them
     served = Services(Meta(graph), *desks)
     server = MarketplaceServer(served, post_webhooks(), state=run.folder / "services")
     run.services_url = f"http://127.0.0.1:{server.port}"

@@ -33,10 +33,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PRICE = re.compile(r"[0-9]+(\.[0-9]{1,3})? [A-Z]{3}")
 
 
-def whole_item(name: str) -> dict[str, Any]:
+def whole_item(name: str, availability: str = "in stock") -> dict[str, Any]:
     """An item with all that a new one needs."""
     texts = dict.fromkeys(_NEEDED, "as told")
-    return texts | {"id": name, "availability": "in stock", "price": "1.00 EUR"}
+    return texts | {"id": name, "availability": availability, "price": "1.00 EUR"}
 
 
 class Graph:

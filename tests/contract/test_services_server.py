@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from chalicelib.channels.budgets import Unlimited
 from chalicelib.channels.carriers import carrier_class, tracking_reader
 from chalicelib.channels.memory import JobsInMemory
 from chalicelib.channels.meta.catalogue import CatalogueClient, CatalogueItem
@@ -16,7 +17,7 @@ from local.carriers.easypost import Easypost
 from local.carriers.shippo import Shippo
 from local.marketplaces.server import MarketplaceServer, utc_now
 from local.marketplaces.world import Delivery
-from local.meta.graph import Graph
+from local.meta.graph import Graph, whole_item
 from local.meta.server import Meta
 from local.services import Services, service_accounts
 from local.simulated import Warehouse
@@ -42,7 +43,9 @@ def test_a_label_is_bought_fetched_followed_and_known_after_a_restart(tmp_path: 
         numbers = set()
         for kind in ("easypost", "shippo"):
             account = accounts[kind]
-            client = carrier_class(kind)(urllib3_transport(), account["settings"], account["api"], JobsInMemory(), 0)
+            client = carrier_class(kind)(
+                urllib3_transport(), account["settings"], account["api"], JobsInMemory(), 0, Unlimited()
+            )
             label = client.buy(WISH, client.rates(WISH)[0])
             assert client.fetch_file(label).startswith(b"%PDF")
             numbers.add(label.tracking_number)
@@ -68,12 +71,14 @@ def test_meta_takes_a_purchase_and_an_item_and_knows_them_after_a_restart(tmp_pa
             "event_id": "purchase.shopify.1",
             "event_time": now_ms // 1000 - 5,
             "event_source_url": settings["shop_url"],
+            "action_source": "website",
             "user_data": {"client_user_agent": "Browser", "fbp": "fb.1.1.1"},
             "custom_data": {"currency": "USD", "value": 1.0, "order_id": "1"},
         }
         conversions = ConversionsClient(urllib3_transport(), settings, account["api"], now_ms)
         for _ in range(2):
             assert conversions.send([event]) == [None]
+        services.meta.graph.items["MUG"] = whole_item("MUG")
         catalogue = CatalogueClient(urllib3_transport(), settings, account["api"])
         sent = catalogue.send([CatalogueItem("MUG", 0, title="Mug")])
         assert catalogue.check(sent.handle) == []

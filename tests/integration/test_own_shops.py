@@ -20,7 +20,7 @@ from local.marketplaces import shopify_balance
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import CALM, FaultDie, Faults
 from local.marketplaces.shopify_payments import payments
-from local.meta.graph import Graph
+from local.meta.graph import Graph, whole_item
 from local.meta.server import Meta
 from local.services import Services
 from tests.trade import START, Trade, settle_down
@@ -35,6 +35,7 @@ class Shop(Trade):
     def __init__(self, kind: type[Desk], faults: Faults) -> None:
         self.desk = kind(FaultDie(faults), base_url="", start=START)
         self.graph = Graph("token", "d-1", 0, FaultDie(faults))
+        self.graph.items = {offer.sku: whole_item(offer.sku, "out of stock") for offer in CATALOGUE}
         super().__init__(faults, Services(Meta(self.graph), self.desk))
 
     def pass_time(self, seconds: float) -> None:

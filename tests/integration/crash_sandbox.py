@@ -207,12 +207,14 @@ class Sandbox:
         return [json.loads(message.body) for message in _queues()[PREFIX + queue]._messages]
 
     def wait_a_little(self) -> None:
-        """A queue gives a message again after minutes: no dead worker's claim to fetch a token is left by then, and the
-        budgets that it drew on are full again."""
+        """A queue gives a message again after minutes: no dead worker's claim to fetch a token or to tell a shop
+        is left by then, and the budgets that it drew on are full again."""
         table = _tables()[PREFIX + "channels"]
         for item in list(table.all_items()):
             if item.attrs.get("claimed_until_ms"):
                 item.attrs["claimed_until_ms"] = type(item.attrs["claimed_until_ms"])({"N": "0"})
+            if item.range_key and str(item.range_key.value).startswith("JOB#told/"):
+                item.attrs["job"] = type(item.attrs["job"])({"M": {"asked_ms": {"N": "0"}}})
             if item.range_key and str(item.range_key.value).startswith("BUDGET#"):
                 table.delete_item(item.hash_key, item.range_key)
 
@@ -330,7 +332,7 @@ def _items(table: Any) -> dict[tuple[str, str], Any]:
             plain.pop(count, None)
         if key[1] == "RULE":
             del plain["changes"]  # the same count for the rule of a channel
-        if key[1] == "LOOKUPS":  # how often a key was asked for
+        if key[1] == "LOOKUPS" or key[1].startswith("JOB#told/"):  # how often a key was asked for, when a shop was told
             plain = {}
         if not key[1].startswith("BUDGET#"):  # counts calls, and leases of them that a dead worker had
             found[key] = "a token" if key[1].startswith("TOKEN") else plain

@@ -79,7 +79,7 @@ class WooClient(Basic):
 
     def cancel(self, external_id: str, wish: CancellationRequest) -> None:
         """Call the whole order off. Raises `Refused` (partial_cancel) for a part, of which the shop gets a note."""
-        refunds.call_off(self._wire, external_id, wish)
+        refunds.call_off(self._wire, self._jobs, external_id, wish, self._now_ms)
 
     def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:
         """Create what is missing of the webhooks to this address and enable what was disabled: topic -> kept, created

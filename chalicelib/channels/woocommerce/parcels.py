@@ -1,6 +1,6 @@
 """Telling of a parcel: the Shipment Tracking plugin where the shop has it, else a note to the customer.
 
-Neither takes a key of ours, so what the order has already is read first. Jobs:
+Neither takes a key of ours, so each is made by `once`. Jobs beside its own:
     tracking            {absent_ms}: the shop had no such plugin at that time; looked for again after a day
     shipped/<order>     {shipment id: {line id: units}}: what we have shipped, to know when that is all of it
 Source: wc-v3-index.json (notes); samples shipment_tracking_multiple, order-notes.
@@ -16,6 +16,7 @@ from typing import Any
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
 from chalicelib.channels.port import ShipmentConfirmation
+from chalicelib.channels.woocommerce.once import once
 from chalicelib.channels.woocommerce.orders import order_path, read_order
 from chalicelib.channels.woocommerce.reader import refund_lines
 from chalicelib.channels.woocommerce.wire import WC, Declined, WooWire, having_id, listed
@@ -32,18 +33,23 @@ def tell(wire: WooWire, jobs: Jobs, external_id: str, parcel: ShipmentConfirmati
     """Tell of a parcel once, and call the order completed when all of it has left."""
     shipped = _remembered(jobs, external_id, parcel)
     if not _told_by_plugin(wire, jobs, external_id, parcel, now_ms):
-        note_once(wire, external_id, parcel.shipment_id, _words(parcel), to_customer=True)
+        note_once(wire, jobs, external_id, parcel.shipment_id, _words(parcel), now_ms, to_customer=True)
     order = read_order(wire, external_id)
     if str(order.get("status")) in _OPEN and _is_all(wire, order, shipped):
         having_id(wire.send("PUT", order_path(external_id), {"status": "completed"}))
 
 
-def note_once(wire: WooWire, external_id: str, ref: str, text: str, *, to_customer: bool) -> None:
+def note_once(
+    wire: WooWire, jobs: Jobs, external_id: str, ref: str, text: str, now_ms: int, *, to_customer: bool
+) -> None:
     """Write a note that carries `ref`, unless there is one that does."""
-    path = f"{order_path(external_id)}/notes"
-    mark = f"[{ref}]"
-    if not any(mark in str(each.get("note")) for each in listed(wire.get(path))):
-        having_id(wire.send("POST", path, {"note": f"{text} {mark}", "customer_note": to_customer}))
+    path, mark = f"{order_path(external_id)}/notes", f"[{ref}]"
+    note = {"note": f"{text} {mark}", "customer_note": to_customer}
+
+    def is_there() -> bool:
+        return any(mark in str(each.get("note")) for each in listed(wire.get(path)))
+
+    once(jobs, f"told/{external_id}/{ref}", now_ms, is_there, lambda: having_id(wire.send("POST", path, note)))
 
 
 def _remembered(jobs: Jobs, external_id: str, parcel: ShipmentConfirmation) -> Counter[str]:
@@ -61,16 +67,19 @@ def _told_by_plugin(wire: WooWire, jobs: Jobs, external_id: str, parcel: Shipmen
     if not parcel.tracking_number.strip() or (absent and now_ms - int(absent["absent_ms"]) < _LOOK_AGAIN_MS):
         return False
     path = f"{TRACKING}{order_path(external_id).removeprefix(WC)}/shipment-trackings"
+    number = _plain(parcel.tracking_number)
+
+    def is_there() -> bool:
+        return any(_plain(str(each.get("tracking_number") or "")) == number for each in listed(wire.get(path)))
+
+    name = f"told/{external_id}/{parcel.shipment_id}"
     try:
-        known = listed(wire.get(path))
+        once(jobs, name, now_ms, is_there, lambda: wire.send("POST", path, _tracking(parcel)))
     except Declined as declined:
         if declined.status != 404 or declined.code != _NO_ROUTE:
             raise
         jobs.put("tracking", {"absent_ms": now_ms})
         return False
-    number = _plain(parcel.tracking_number)
-    if not any(_plain(str(each.get("tracking_number") or "")) == number for each in known):
-        wire.send("POST", path, _tracking(parcel))
     return True
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
 from chalicelib.channels.port import CancellationRequest, RefundRequest
+from chalicelib.channels.woocommerce.once import SETTLES_MS
 from chalicelib.channels.woocommerce.orders import order_path, read_order
 from chalicelib.channels.woocommerce.parcels import note_once
 from chalicelib.channels.woocommerce.reader import GONE, refund_lines
@@ -22,7 +23,6 @@ from chalicelib.channels.woocommerce.wire import Declined, WooWire, having_id
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 from chalicelib.domain.money import to_minor, to_text
 
-SETTLES_MS = 120_000  # so long PHP may go on with a call that we no longer wait for
 _UNCLEAR_MS = 900_000
 
 
@@ -83,7 +83,7 @@ def _failed(wish: RefundRequest, code: str) -> Refused:
     return Refused("refund_failed", f"{wish.refund_id}: WooCommerce answered {code}; {remedy}")
 
 
-def call_off(wire: WooWire, external_id: str, wish: CancellationRequest) -> None:
+def call_off(wire: WooWire, jobs: Jobs, external_id: str, wish: CancellationRequest, now_ms: int) -> None:
     """Set the whole order to cancelled, which gives the shop its stock back and moves no money. WooCommerce cannot call
     off a part: a note tells the shop's people which units, and `Refused` (partial_cancel) says what they can do."""
     order = read_order(wire, external_id)
@@ -95,7 +95,8 @@ def call_off(wire: WooWire, external_id: str, wish: CancellationRequest) -> None
         having_id(wire.send("PUT", order_path(external_id), {"status": "cancelled"}))
         return
     lines = ", ".join(f"{units} of line {line_id}" for line_id, units in wish.items)
-    note_once(wire, external_id, wish.cancellation_id, f"Not to be delivered: {lines}.", to_customer=False)
+    text = f"Not to be delivered: {lines}."
+    note_once(wire, jobs, external_id, wish.cancellation_id, text, now_ms, to_customer=False)
     remedy = "refund these lines at the shop (amount 0 where no money goes back): their units then leave the order"
     raise Refused("partial_cancel", f"{wish.cancellation_id}: WooCommerce calls off whole orders only; {remedy}")
 

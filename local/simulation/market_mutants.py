@@ -44,16 +44,6 @@ def older_refunds_seen_win() -> Any:
     return planted((commands, "decide_refunds_seen", newest))
 
 
-def refund_before_its_payment_lost() -> Any:
-    """A refund is cut to what is known to be paid at that moment."""
-    decide = commands.decide_refunds_seen
-
-    def cut(order: Order, total_minor: int, actor: str, now_ms: int) -> Order | None:
-        return decide(order, min(total_minor, funding.collectible_minor(order.state)), actor, now_ms)
-
-    return planted((commands, "decide_refunds_seen", cut))
-
-
 def refund_read_without_its_tax() -> Any:
     """A reading is cut into parts wherever it happens to be."""
     return planted((money, "_whole", lambda facts: ([fact] for fact in facts)))
@@ -161,13 +151,6 @@ def resume_forgets_orders() -> Any:
     return planted((polls, "catching_up", lambda channel: [{"rule_of": channel, "again": True}]))
 
 
-def closed_orders_not_caught_up() -> Any:
-    """Only orders that wait for something are looked at when an account is resumed."""
-    from chalicelib.store import orders
-
-    return planted((orders, "unsaid_to_channel", lambda order: False))
-
-
 def paused_for_ever() -> Any:
     """Nothing ever tries a paused account again."""
     client_for = clients.client_for
@@ -198,7 +181,6 @@ def pushed_to_one_kind_only() -> Any:
 MARKET_PLANTS: tuple[Plant, ...] = (
     refund_seen_and_own_added,
     older_refunds_seen_win,
-    refund_before_its_payment_lost,
     refund_read_without_its_tax,
     tax_taken_for_a_fee,
     tax_taken_for_a_sale,
@@ -210,7 +192,6 @@ MARKET_PLANTS: tuple[Plant, ...] = (
     return_received_at_the_channels_word,
     resume_without_catching_up,
     resume_forgets_orders,
-    closed_orders_not_caught_up,
     paused_for_ever,
     unauthorised_is_an_answer,
     pushed_to_one_kind_only,

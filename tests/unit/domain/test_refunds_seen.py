@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import funding, outstanding_minor, stage
 from chalicelib.domain.orders import Order, refunded_minor
-from tests.factories import fact, line
+from tests.factories import entered, fact, line
 from tests.turns import after, last_move, outcome, promised, secured, settled, shipped, units
 
 
@@ -32,6 +33,11 @@ def test_a_refund_of_ours_is_part_of_what_the_channel_says() -> None:
 def test_a_refund_that_the_channel_tells_of_before_it_answers_us_counts_once() -> None:
     order = after(after(settled(), "refund", refund_id="f1", amount_minor=200), "refunds_seen", total_minor=200)
     assert refunded_minor(after(order, "refund_outcome", refund_id="f1").state) == 200
+
+
+def test_a_refund_that_is_heard_of_before_its_payment_is_not_cut() -> None:
+    order = after(entered(fact(payment=Payment(authorised_minor=500))), "refunds_seen", total_minor=200)
+    assert (refunded_minor(order.state), order.state.payment.captured_minor, order.state.holds) == (200, 200, ())
 
 
 def test_more_than_was_collected_is_for_a_person_to_see_and_never_booked() -> None:

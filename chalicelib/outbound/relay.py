@@ -96,7 +96,7 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
     if _is_purchase(order) and not (before and _is_purchase(before)):
         due.append("meta")
     follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]
-    if before and _may_have_restocked(order, before):
+    if _may_have_restocked(order, before):
         follow_up.append((sync, {"restocked_by": order.order_id}))
     return [(queue, message) for queue, message in follow_up if queue] + [
         ("entry", {"order": back.exchange})
@@ -113,11 +113,14 @@ def _frees_labels(order: Order, before: Order) -> bool:
     return bool(before.state.holds and not order.state.holds) or (is_paid and has_units)
 
 
-def _may_have_restocked(order: Order, before: Order) -> bool:
+def _may_have_restocked(order: Order, before: Order | None) -> bool:
     """Whether the channel has heard of a cancellation, or told us of one: it may put the units back on sale by itself,
-    also those of an order that was never promised any, whose end changes no stock of ours."""
+    also those of an order that was never promised any, or that is first heard of now, whose end changes no stock of
+    ours."""
     if order.state.linked_to or untold_cancellations(order.state):
         return False
+    if before is None:
+        return _cancelled(order) > 0
     return _cancelled(order) > _cancelled(before) or bool(untold_cancellations(before.state))
 
 

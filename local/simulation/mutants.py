@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -314,7 +315,7 @@ PLANTS = (
 MUTANTS: dict[str, Plant] = {plant.__name__: plant for plant in PLANTS}
 
 
-def caught(plant: Plant, seeds: range = range(MOST_SEEDS)) -> Catch | None:
+def caught(plant: Plant, seeds: Iterable[int] = range(MOST_SEEDS)) -> Catch | None:
     """The first seed that sees the bug; None when all are blind to it."""
     for seed in seeds:
         with plant():

@@ -95,7 +95,7 @@ ACCOUNTS = {
         ),
     ],
     "show_accounts": [
-        Scenario("all accounts", lambda _: None),
+        Scenario("two accounts", lambda box: only_the_shop(box, "amazon")),
         Scenario("a paused account", after(only_the_shop, lambda box: pause(CHANNEL, "why", box.ports()), then=None)),
     ],
 }

@@ -269,5 +269,4 @@ def leak(box: Sandbox) -> None:
 
 RECONCILE = [
     Scenario("a promise that leaked", after(only_the_shop, allocate, leak, later(minutes=20), then=None)),
-    Scenario("nothing to find", after(only_the_shop, allocate, later(minutes=20), then=None)),
 ]

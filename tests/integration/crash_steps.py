@@ -125,9 +125,10 @@ def large_document(box: Sandbox) -> Event:
     return "POST", f"/channels/{CHANNEL}/orders", message["raw"].encode()
 
 
-def only_the_shop(box: Sandbox) -> None:
-    """One account: each more would only repeat the same reads."""
-    box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), {"schema": SCHEMA, "names": [CHANNEL]}))
+def only_the_shop(box: Sandbox, *more: str) -> None:
+    """Few accounts: each more would only repeat the same reads."""
+    names = {"schema": SCHEMA, "names": [CHANNEL, *more]}
+    box.ports().tables.write(Put(Key("channels", "SETTINGS", "CHANNELS"), names))
 
 
 def later(**duration: float) -> Callable[[Sandbox], Any]:

@@ -91,6 +91,15 @@ def test_a_shop_that_puts_a_cancelled_order_back_on_sale_is_told_our_number_agai
     assert trade.shop.availability["MUG"].quantity == 10
 
 
+def test_an_order_that_is_first_heard_of_when_it_is_called_off_may_have_been_put_back_on_sale_too(trade: Trade) -> None:
+    """Between its sale and its end the shop was shown our number once more, which knew of neither."""
+    trade.puts_back(2)
+    trade.shop.place(document(cancelled=True))
+    trade.poll()
+    assert trade.order("1001").state.quantities[0].cancelled == 2
+    assert trade.shop.availability["MUG"].quantity == 10
+
+
 def test_a_shop_hears_our_number_again_once_it_has_taken_a_cancellation_of_ours(trade: Trade) -> None:
     held = document(total="9.99")
     trade.shop.place(held)

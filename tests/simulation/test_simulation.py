@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.simulation.mutants import MUTANTS, caught
+from local.simulation.mutants import MOST_SEEDS, MUTANTS, caught
 from local.simulation.story import Story
 
 SEEDS = 60
@@ -48,9 +48,17 @@ def _faults_of(seed: int) -> set[str]:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_planted_bug_is_caught(name: str) -> None:
-    assert caught(MUTANTS[name]), f"{name} was not caught"
+    """The seed that the page names is tried first, since all that come before it are blind to the bug."""
+    assert caught(MUTANTS[name], [_on_the_page()[name], *range(MOST_SEEDS)]), f"{name} was not caught"
 
 
-def test_the_page_names_every_planted_bug() -> None:
-    page = DOCS.read_text(encoding="utf-8")
-    assert [name for name in MUTANTS if f"| {name.replace('_', ' ')} |" not in page] == []
+def test_the_page_names_every_planted_bug_and_a_seed_that_is_allowed() -> None:
+    assert _on_the_page().keys() == MUTANTS.keys()
+    assert max(_on_the_page().values()) < MOST_SEEDS
+
+
+def _on_the_page() -> dict[str, int]:
+    """The seed that caught each planted bug when the page was made."""
+    table = DOCS.read_text(encoding="utf-8").partition("| planted bug |")[2].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table if line.startswith("|")]
+    return {row[1].replace(" ", "_"): int(row[3]) for row in rows}

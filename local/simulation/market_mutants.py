@@ -10,7 +10,7 @@ from chalicelib.channels.registry import kind_of
 from chalicelib.domain import commands, funding, settlement
 from chalicelib.domain.orders import Order, refunded_minor
 from chalicelib.inbound import money, polls, returns
-from chalicelib.outbound import offers, tell
+from chalicelib.outbound import offers
 from chalicelib.runtime import clients
 from chalicelib.store import ledger
 from chalicelib.store.accounts import resume_account
@@ -157,19 +157,6 @@ def paused_for_ever() -> Any:
     return planted((polls, "client_for", lambda channel, runtime, probing=False: client_for(channel, runtime)))
 
 
-def unauthorised_is_an_answer() -> Any:
-    """A refused token is taken for the channel's word on what was asked."""
-
-    def refusal(call: Any) -> str:
-        try:
-            call()
-        except tell.Refused as refused:
-            return str(refused)[:200]
-        return ""
-
-    return planted((tell, "_refusal", refusal))
-
-
 def pushed_to_one_kind_only() -> Any:
     """One channel hears of stock, the others do not."""
     wanted = offers._wanted
@@ -193,6 +180,5 @@ MARKET_PLANTS: tuple[Plant, ...] = (
     resume_without_catching_up,
     resume_forgets_orders,
     paused_for_ever,
-    unauthorised_is_an_answer,
     pushed_to_one_kind_only,
 )

@@ -191,6 +191,21 @@ def test_a_shop_that_no_longer_takes_the_token_is_paused_calls_for_help_once_and
     assert not unconfirmed_shipments(trade.order("7"))
 
 
+def test_a_token_that_is_refused_is_not_the_shops_word_on_a_refund(trade: Trade) -> None:
+    trade.shop.place(document("7"))
+    trade.poll()
+    trade.ship("7")
+    trade.shop.token = "rolled"
+    wish = {"refund_id": "f1", "amount_minor": 100}
+    trade.world.queues.send("funding", [{"order": f"{CHANNEL}:7", "do": "refund", "fact": wish}])
+    trade.world.run()
+    assert trade.order("7").state.refunds["f1"].status == "created"
+    trade.world.now_ms += 600_000
+    trade.world.secrets.kept[f"{CHANNEL}/api"] = {"token": "rolled"}
+    trade.poll()
+    assert trade.order("7").state.refunds["f1"].status == "confirmed"
+
+
 UNKNOWN: dict[str, dict[str, Any]] = {
     "entry": {"channel": "etsy", "raw": json.dumps(document()), "hint": {}},
     "hints": {"channel": "etsy", "external_id": "1"},

@@ -65,7 +65,7 @@ class Run:
     package: Package
     engine: Engine
     deployment: Deployment
-    orders_per_s: float = 0.5
+    orders_per_s: float = 0.3  # half an order a second left some waiting for two minutes on two cores
     marketplaces_url: str = ""
     services_url: str = ""
     stripe_url: str = ""

@@ -16,7 +16,8 @@ from chalicelib.domain.entry import decide_entry
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.lifecycle import CLOSED, outstanding_minor, stage, status
 from chalicelib.domain.orders import Order, Quantities, State, collectible_minor, refunded_minor
-from tools.lifecycle_steps import BORN, STARTS, STEPS, T0_MS, Node, Step, closing_steps, skus_of
+from tools.lifecycle_starts import STARTS, T0_MS, Node, skus_of
+from tools.lifecycle_steps import BORN, STEPS, Step, closing_steps
 
 _MOST_STEPS_TO_CLOSE = 60
 

@@ -1,10 +1,10 @@
-"""What may happen to a small order: where it starts, each step of a channel, a stage, a carrier or a person, and what
-people who do their work would do next. Nothing is stored: stock is what a step says there is."""
+"""What may happen to a small order: each step of a channel, a stage, a carrier or a person, and what people who do
+their work would do next. Nothing is stored: stock is what a step says there is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.allocation import decide_allocation
@@ -38,81 +38,24 @@ from chalicelib.domain.orders import Order, State
 from chalicelib.domain.parcels import TrackingEvent
 from chalicelib.domain.settlement import PayoutLine, decide_settlement
 from chalicelib.domain.shipping import decide_confirmation, decide_return_told, decide_tracking
-from chalicelib.domain.sourcing import Available, Sourcing
-
-T0_MS = 1_700_000_000_000
-_HOUR_MS = 3_600_000
-_EDIT_MS = 1_000
-_UNIT_MINOR = 500
-_PLACES = ("main", "east")
-_SOURCING = Sourcing(_PLACES, "priority")
-_SKUS = {
-    "MUG": Sku("MUG"),
-    "CUP": Sku("CUP"),
-    "SET": Sku("SET", components=(("MUG", 2), ("CUP", 1))),
-    "SOON": Sku("SOON", release_ms=T0_MS + 2 * _HOUR_MS),
-}
-_PARTS = ("MUG", "CUP", "SOON", "NEW")
-_STOCK: Mapping[str, Available] = {
-    "no stock": {},
-    "a unit at main": {sku: {"main": 1} for sku in _PARTS},
-    "a unit at each": {sku: {"main": 1, "east": 1} for sku in _PARTS},
-    "plenty at east": {sku: {"east": 9} for sku in _PARTS},
-}
-
-
-@dataclass(frozen=True)
-class Node:
-    """An order at a time, and what its channel has said of it last (None: the channel does not know it)."""
-
-    order: Order
-    said: ChannelOrder | None
-    now_ms: int
-
+from chalicelib.domain.sourcing import Available
+from tools.lifecycle_starts import (
+    EDIT_MS,
+    HOUR_MS,
+    PARTS,
+    PLACES,
+    SOURCING,
+    STOCK,
+    T0_MS,
+    UNIT_MINOR,
+    Node,
+    line,
+    skus_of,
+)
 
 Step = Callable[[Node], Node | None]
 
-
-def line(line_id: str, sku: str = "MUG", units: int = 1, **more: Any) -> ChannelLine:
-    return ChannelLine(line_id, sku, units, units * _UNIT_MINOR, **more)
-
-
-def stated(*lines: ChannelLine, payment: Payment | None = None, **more: Any) -> ChannelOrder:
-    """A channel's word on an order; paid in full unless told otherwise."""
-    total = sum(each.price_minor for each in lines)
-    paid = payment or Payment(captured_minor=total)
-    return replace(ChannelOrder("market", "1", T0_MS, T0_MS, "EUR", total, lines, payment=paid), **more)
-
-
-STARTS: Mapping[str, ChannelOrder] = {
-    "one unit, paid": stated(line("a")),
-    "two units, paid": stated(line("a", units=2)),
-    "two lines, shipped by a date": stated(line("a"), line("b", "CUP"), ship_by_ms=T0_MS + 30 * _HOUR_MS),
-    "a kit": stated(line("a", "SET")),
-    "a pre-order": stated(line("a", "SOON")),
-    "unpaid": stated(line("a"), payment=Payment()),
-    "authorised until a time": stated(
-        line("a"), payment=Payment(authorised_minor=_UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
-    ),
-    "two units, authorised until a time": stated(
-        line("a", units=2), payment=Payment(authorised_minor=2 * _UNIT_MINOR, expires_ms=T0_MS + _HOUR_MS)
-    ),
-    "one unit, authorised at a processor": stated(
-        line("a"), payment=Payment(authorised_minor=_UNIT_MINOR, expires_ms=T0_MS + 60 * _HOUR_MS, captor="stripe")
-    ),
-    "vouched by the marketplace": stated(line("a"), payment=Payment(vouched=True)),
-    "pending at the marketplace": replace(stated(line("a"), payment=Payment(awaited=True)), total_minor=_UNIT_MINOR),
-    "an unknown item": stated(line("a", "NEW")),
-    "shipped in part before it was seen": stated(line("a", units=2, fulfilled=1)),
-    "called off in part before it was seen": stated(line("a", units=2, cancelled=1)),
-}
-
-
 BORN: dict[str, Order] = {}  # an exchange comes into being beside the order that a step is about
-
-
-def skus_of(fact: ChannelOrder) -> dict[str, Sku]:
-    return {each.line_id: _SKUS[each.channel_sku] for each in fact.lines if each.channel_sku in _SKUS}
 
 
 def _says(change: Callable[[ChannelOrder], ChannelOrder]) -> Step:
@@ -121,7 +64,7 @@ def _says(change: Callable[[ChannelOrder], ChannelOrder]) -> Step:
     def step(node: Node) -> Node | None:
         if node.said is None or len(node.order.state.timeline) > 40:
             return None
-        fact = replace(change(node.said), version_ms=node.said.version_ms + _EDIT_MS)
+        fact = replace(change(node.said), version_ms=node.said.version_ms + EDIT_MS)
         if replace(fact, version_ms=0) == replace(node.said, version_ms=0):
             return None
         after = decide_entry(node.order, fact, skus_of(fact), node.now_ms)
@@ -145,7 +88,7 @@ def _with_first(change: Callable[[ChannelLine], ChannelLine]) -> Step:
 def _more_lines(said: ChannelOrder) -> ChannelOrder:
     if len(said.lines) > 1:
         return said
-    return replace(said, lines=(*said.lines, line("z", "CUP")), total_minor=said.total_minor + _UNIT_MINOR)
+    return replace(said, lines=(*said.lines, line("z", "CUP")), total_minor=said.total_minor + UNIT_MINOR)
 
 
 def _fewer_lines(said: ChannelOrder) -> ChannelOrder:
@@ -206,7 +149,7 @@ def _returns(step_name: str, restock: list[Any] | None = None, actor: str = "peo
 def _allocates(there: Available) -> Step:
     def step(node: Node) -> Node | None:
         available = {sku: dict(places) for sku, places in there.items()}
-        plan = decide_allocation(node.order, available, _SOURCING, node.now_ms, 40)
+        plan = decide_allocation(node.order, available, SOURCING, node.now_ms, 40)
         return replace(node, order=plan.order) if plan else None
 
     return step
@@ -303,7 +246,7 @@ _DISPUTE = {"dispute_id": "d", "amount_minor": 100}
 
 STEPS: Mapping[str, Step] = {
     "money is looked at": _is_funded_by_word,
-    **{f"allocation, {there}": _allocates(stock) for there, stock in _STOCK.items()},
+    **{f"allocation, {there}": _allocates(stock) for there, stock in STOCK.items()},
     "ship from main": _ships("main"),
     "ship from east": _ships("east"),
     "sync": _sync,
@@ -314,8 +257,8 @@ STEPS: Mapping[str, Step] = {
     "paid": _says(_paid),
     "partly paid": _pays(captured_minor=200),
     "payment failed": _pays(lapsed=True),
-    "payment authorised anew": _pays(authorised_minor=_UNIT_MINOR, captor="stripe", reference="second"),
-    "authorised": _pays(authorised_minor=2000, expires_ms=T0_MS + 40 * _HOUR_MS),
+    "payment authorised anew": _pays(authorised_minor=UNIT_MINOR, captor="stripe", reference="second"),
+    "authorised": _pays(authorised_minor=2000, expires_ms=T0_MS + 40 * HOUR_MS),
     "vouched": _pays(vouched=True),
     "the channel refunds": _says(
         lambda said: replace(said, payment=replace(said.payment, refunded_minor=min(200, said.payment.captured_minor)))
@@ -325,8 +268,8 @@ STEPS: Mapping[str, Step] = {
     "a unit more": _says(
         lambda said: replace(
             said,
-            lines=(replace(said.lines[0], quantity=2, price_minor=2 * _UNIT_MINOR), *said.lines[1:]),
-            total_minor=said.total_minor + 2 * _UNIT_MINOR - said.lines[0].price_minor,
+            lines=(replace(said.lines[0], quantity=2, price_minor=2 * UNIT_MINOR), *said.lines[1:]),
+            total_minor=said.total_minor + 2 * UNIT_MINOR - said.lines[0].price_minor,
         )
     ),
     "becomes a service": _with_first(lambda first: replace(first, ships=False)),
@@ -347,7 +290,7 @@ STEPS: Mapping[str, Step] = {
     **{f"dispute {word}": _asks("dispute", **_DISPUTE, status=word) for word in ("open", "won", "lost")},
     **{
         f"{answer} at {place}": _asks("fulfilment", location=place, answer=answer)
-        for place in _PLACES
+        for place in PLACES
         for answer in ("accept", "label", "reopen", "yield", "refuse_cancel", "reroute")
     },
     **{f"return: {name}": _returns(name) for name in ("request", "approve", "decline", "receive", "inspect")},
@@ -376,7 +319,7 @@ def closing_steps(node: Node) -> Iterator[Step]:
         for name, dispute in state.disputes.items()
         if dispute.status == "open"
     )
-    for place in _PLACES:
+    for place in PLACES:
         if asked_back(state, place):
             yield _asks("fulfilment", location=place, answer="yield")
     yield from (
@@ -392,14 +335,14 @@ def closing_steps(node: Node) -> Iterator[Step]:
     yield from (
         _asks("fulfilment", location=p, answer="reopen") for p, w in state.fulfilment.items() if w == "rejected"
     )
-    yield from (_ships(place) for place in _PLACES)
+    yield from (_ships(place) for place in PLACES)
     if _to_be_captured(state):
         yield STEPS["paid"]
     yield _is_paid_out
     yield _time_passes
 
 
-_PLENTY: Available = {sku: dict.fromkeys(_PLACES, 99) for sku in _PARTS}
+_PLENTY: Available = {sku: dict.fromkeys(PLACES, 99) for sku in PARTS}
 
 
 def _to_be_captured(state: State) -> bool:
@@ -411,4 +354,4 @@ def _under_way(state: State) -> bool:
     return any(back.status in ("requested", "approved", "received") for back in state.returns.values())
 
 
-assert RESERVE_MS < _HOUR_MS  # a reservation ends before the authorisation of the start that has one
+assert RESERVE_MS < HOUR_MS  # a reservation ends before the authorisation of the start that has one

@@ -28,7 +28,7 @@ test: $(DEV) ## Prove the project: unit, integration, contract, simulation, brow
 
 .PHONY: e2e
 e2e: $(DEV) $(ENV_ENGINE) ## Deploy the packaged app into the local engine and drive orders through it
-	@$(PY) -m pytest -m engine tests/e2e $(ARGS)
+	@$(PY) -m pytest -m engine tests/e2e -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(DEV) ## Lint, format check, types, import rules, packaged template

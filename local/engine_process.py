@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import hashlib
 import json
 import signal
 import sys
+import tempfile
+import threading
+import types
+import zipfile
+from pathlib import Path
 from typing import Any
 
 from ministack import app
@@ -79,10 +85,29 @@ def wait_less_for_logs() -> None:
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (first_line_s, quiet_s, at_most_s)
 
 
+def unpack_a_package_once() -> None:
+    """Each new execution environment unpacks the whole zip, and every error of a handler ends one: all share a copy."""
+    copies = Path(tempfile.mkdtemp(prefix="ministack-lambda-packages-"))
+    unpacking = threading.Lock()
+
+    class SharedZip(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            with Path(str(self.filename)).open("rb") as file:
+                unpacked = copies / hashlib.file_digest(file, "sha256").hexdigest()
+            with unpacking:
+                if not unpacked.exists():
+                    super().extractall(unpacked, members, pwd)
+            for entry in unpacked.iterdir():
+                (Path(path) / entry.name).symlink_to(entry)
+
+    lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": SharedZip})
+
+
 if __name__ == "__main__":
     keep_streams_with_their_tables()
     retry_stream_batches_that_failed_in_part()
     know_that_a_batch_needs_no_permission_of_its_own()
     wait_less_for_logs()
+    unpack_a_package_once()
     stop_with_the_runner()
     app.main()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+from chalicelib.domain.lifecycle import CANCELLED_AFTER_SHIPPING
 from chalicelib.domain.money import to_minor, to_text
 from local.api import Api, ApiError
 
@@ -86,7 +87,7 @@ class Warehouse:
 
 class Desk:
     """Decides what buyers of the marketplaces ask for: a cancellation is granted, goods that come back are looked at,
-    taken into stock and paid back."""
+    taken into stock and paid back. A parcel that was called off too late is fetched back."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -97,6 +98,8 @@ class Desk:
                 if "cancel_requested" in order["holds"]:
                     self._post(order["id"], "rejections", {"reason": "cancel_requested"})
         for order in self._api.get("/api/orders", limit=100)["orders"]:
+            if CANCELLED_AFTER_SHIPPING in order["holds"]:
+                self._fetch_back(self._api.order(order["id"]))
             moves = [told["move"] for told in order["timeline"]]
             if {"request_return", "approve_return"} & set(moves):
                 self._take_back(self._api.order(order["id"]))
@@ -119,6 +122,12 @@ class Desk:
             )
             wish = {"refund_id": f"return-{return_id}", "amount": to_text(worth_minor, currency), "reason": "return"}
             self._post(order["id"], "refunds", wish)
+
+    def _fetch_back(self, order: dict[str, Any]) -> None:
+        out = {line["line_id"]: line["units"]["shipped"] - line["units"]["returned"] for line in order["lines"]}
+        lines = [{"line_id": line_id, "units": units} for line_id, units in out.items() if units]
+        back = {"return_id": f"fetched-{order['external_id']}", "location": LOCATION, "lines": lines}
+        self._post(order["id"], "returns", {**back, "step": "inspect"})
 
     def _post(self, order_id: str, what: str, body: dict[str, Any]) -> None:
         self._api.post(f"/api/orders/{quote(order_id, safe='')}/{what}", body)

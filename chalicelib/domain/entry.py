@@ -9,7 +9,7 @@ from dataclasses import replace
 from chalicelib.domain.attribution import newest_referral
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, Payment, Problem
-from chalicelib.domain.holds import computed_holds, decide_hold
+from chalicelib.domain.holds import computed_holds, decide_hold, late_cancellation
 from chalicelib.domain.lifecycle import cancel_open, locked_locations
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import (
@@ -59,7 +59,10 @@ def decide_entry(order: Order | None, fact: ChannelOrder, skus: Mapping[str, Sku
         shipments=before.shipments if order else _shipped_before(quantities, fact),
     )
     content = _content(order.content if order else None, fact, lines, state.placed_ms)
-    problems = _problems(_told_in(order), fact, lines, state)
+    if fact.cancelled:
+        problems = late_cancellation(state) if order else []  # what had gone before we saw it was decided elsewhere
+    else:
+        problems = _problems(_told_in(order), fact, lines, state)
     state = replace(state, holds=computed_holds(before, problems, now_ms))
     after = Order(fact.channel, fact.external_id, state, content)
     return moved(order, after, "edit" if order else "enter", now_ms=now_ms)
@@ -208,8 +211,6 @@ def _told_in(order: Order | None) -> str:
 
 
 def _problems(known_currency: str, fact: ChannelOrder, lines: tuple[OrderLine, ...], state: State) -> list[Problem]:
-    if fact.cancelled:
-        return []
     untold = [hold for hold in state.holds if hold.owner == COMPUTED and hold.reason in fact.untold]
     found = [*fact.problems, *(Problem(hold.reason, hold.detail) for hold in untold), *_unknown_skus(lines, state)]
     if fact.stated_minor() != fact.total_minor and not any(p.reason == "total_mismatch" for p in found):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chalicelib.domain.authorisation import authorisation_ends_ms, authorisation_warns_ms
 from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.lifecycle import cancel_open, next_clock_ms, stage
+from chalicelib.domain.lifecycle import CANCELLED_AFTER_SHIPPING, cancel_open, lost_units, next_clock_ms, stage
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import COMPUTED, Cancellation, Hold, Order, State, total_units
 
@@ -25,6 +25,23 @@ def computed_holds(state: State, problems: Iterable[Problem], now_ms: int) -> tu
         if problem.reason not in kept and (problem.reason, problem.detail) not in state.waived:
             kept[problem.reason] = Hold(problem.reason, problem.detail, since.get(problem.reason, now_ms))
     return tuple(kept[reason] for reason in sorted(kept))
+
+
+def late_cancellation(state: State) -> list[Problem]:
+    """The problem of an order that the channel has called off when goods had left."""
+    if not lost_units(state):
+        return []
+    detail = "goods had left when the channel called the order off: stop the parcel, or record what comes back"
+    return [Problem(CANCELLED_AFTER_SHIPPING, detail)]
+
+
+def with_late_cancellation(order: Order, now_ms: int) -> Order:
+    """The order, whose goods have just left or come back, held or not for what was called off after they had left."""
+    state = order.state
+    if not state.cancelled:
+        return order
+    others = (Problem(hold.reason, hold.detail) for hold in state.holds if hold.reason != CANCELLED_AFTER_SHIPPING)
+    return order.having(holds=computed_holds(state, [*others, *late_cancellation(state)], now_ms))
 
 
 def decide_hold(order: Order, reason: str, detail: str, owner: str, now_ms: int) -> Order | None:
@@ -59,11 +76,14 @@ def decide_reject(order: Order, reason: str, actor: str, now_ms: int) -> Order |
         cancel_open(replace(units, called_off=units.ordered - units.shipped)) for units in order.state.quantities
     )
     items = {
-        i: n for i, units in enumerate(order.state.quantities) if (n := units.ordered - units.shipped - units.unwanted)
+        i: n
+        for i, units in enumerate(order.state.quantities)
+        if (n := units.ordered - units.shipped - units.unwanted) > 0
     }
     called_off = {f"rejected-{reason}": Cancellation(items, reason)} if items else {}
     after = order.having(
         holds=(),
+        waived=(*order.state.waived, *((p.reason, p.detail) for p in late_cancellation(order.state))),
         quantities=quantities,
         cancelled=True,
         cancellations={**order.state.cancellations, **called_off},

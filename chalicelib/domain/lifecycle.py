@@ -21,6 +21,7 @@ STAGES = ("entry", "funding", "allocation", "shipping", "settlement", "settled",
 CLOSED = ("settled", "cancelled")
 LOCKED = ("accepted", "labelled")  # a fulfilment order so far on gives units back only if it agrees
 RETURN_DONE = ("declined", "inspected")
+CANCELLED_AFTER_SHIPPING = "cancelled_after_shipping"  # hold: goods are under way that the channel has called off
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
@@ -88,7 +89,7 @@ def stage(order: Order) -> str:
         return "entry"
     if not units["shipped"] and (units["ordered"] or state.cancelled):
         return "settlement" if _unfinished(state) else "cancelled"
-    if not is_funded(state):
+    if not is_funded(state) and not _shipped_in_vain(state):
         return "funding"
     return "settlement" if _unfinished(state) else "settled"
 
@@ -98,12 +99,22 @@ def _unfinished(state: State) -> bool:
         outstanding_minor(state) > 0
         or _to_capture(state)
         or bool(unsent_captures(state) or unsent_void(state) or wants_void(state))
-        or any(hold.reason in HOLDS for hold in state.holds)
+        or any(hold.reason in (*HOLDS, CANCELLED_AFTER_SHIPPING) for hold in state.holds)
         or bool(unsent_refunds(state))
         or bool(untold_cancellations(state))
         or any(dispute.status == "open" for dispute in state.disputes.values())
         or any(back.status not in RETURN_DONE for back in state.returns.values())
     )
+
+
+def lost_units(state: State) -> int:
+    """Units that are under way although the channel has called off the whole order."""
+    return sum(units.shipped - units.returned for units in state.quantities) if _shipped_in_vain(state) else 0
+
+
+def _shipped_in_vain(state: State) -> bool:
+    """Nobody pays for what has left: the channel has called off the whole order, and more than had not left."""
+    return state.cancelled and any(units.cancel_wanted + units.shipped > units.ordered for units in state.quantities)
 
 
 def _to_capture(state: State) -> bool:

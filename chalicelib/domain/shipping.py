@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.domain.customs import CUSTOMS_MISSING
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.holds import with_late_cancellation
 from chalicelib.domain.lifecycle import asked_back, cancel_open, is_funded, told_status
 from chalicelib.domain.moves import moved
 from chalicelib.domain.orders import Order, Quantities, Return, Shipment
@@ -52,7 +53,7 @@ def decide_shipment(order: Order, shipment: Shipment, now_ms: int) -> Decided | 
         fulfilment=_still_at_work(order, quantities),
     )
     cause = f"{sum(shipment.items.values())} units as {shipment.shipment_id}"
-    return moved(order, after, "ship", now_ms=now_ms, cause=cause), moves
+    return moved(order, with_late_cancellation(after, now_ms), "ship", now_ms=now_ms, cause=cause), moves
 
 
 def decide_confirmation(order: Order, shipment_ids: frozenset[str], now_ms: int) -> Order | None:
@@ -190,6 +191,7 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
         for index, units in back.restocked.items():
             moves += _moves(order, index, back.location, on_hand=units) if order.lines[index].sku else []
     after = order.having(quantities=tuple(quantities), returns={**order.state.returns, step.return_id: back})
+    after = with_late_cancellation(after, now_ms)
     cause = f"{sum(back.items.values())} units as {step.return_id}"
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib.domain import allocation, cancellation, entry, lifecycle, moves, shipping
+from chalicelib.domain import allocation, cancellation, entry, holds, lifecycle, moves, shipping
 from chalicelib.domain.orders import Order
 from chalicelib.inbound import polls
 from chalicelib.outbound import offers, relay, tell
@@ -73,14 +73,14 @@ def older_fact_wins() -> Any:
 
 def write_without_version() -> Any:
     """Whoever writes last wins."""
-    holds = tables._holds
-    return planted((tables, "_holds", lambda item, when: holds(item, When(when.absent, None, when.at_least))))
+    stands = tables._holds
+    return planted((tables, "_holds", lambda item, when: stands(item, When(when.absent, None, when.at_least))))
 
 
 def check_then_write_apart() -> Any:
     """What is free is looked at before, not by the write itself."""
-    holds = tables._holds
-    return planted((tables, "_holds", lambda item, when: holds(item, When(when.absent, when.version))))
+    stands = tables._holds
+    return planted((tables, "_holds", lambda item, when: stands(item, When(when.absent, when.version))))
 
 
 def stock_pushed_as_delta() -> Any:
@@ -183,6 +183,11 @@ def hold_ignored_at_release() -> Any:
 
 
 _work_due = lifecycle.work_due
+
+
+def cancelled_under_way_unseen() -> Any:
+    """An order that is called off after its goods have left is over."""
+    return planted(*((module, "late_cancellation", lambda state: []) for module in (entry, holds)))
 
 
 def late_failure_lowers_paid() -> Any:
@@ -296,6 +301,7 @@ PLANTS = (
     refund_without_key,
     uncancel_without_reserve,
     hold_ignored_at_release,
+    cancelled_under_way_unseen,
     late_failure_lowers_paid,
     cursor_from_the_clock,
     batch_returns_none,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.domain.lifecycle import (
+    CANCELLED_AFTER_SHIPPING,
     CLOSED,
     is_funded,
     stage,
@@ -84,6 +85,8 @@ class Verdict:
             grown = _allocated(after) > _allocated(before)
             if grown and before.state.holds:
                 self._wrong.append(f"held {after.order_id} was promised stock")
+            if _is_lost(after) and not _is_lost(before) and not _is_noticed(after):
+                self._wrong.append(f"{after.order_id} was called off with its goods under way, and nobody is told")
         if stage(after) not in CLOSED and after.state.due_ms <= 0:
             self._wrong.append(f"8 {after.order_id} waits without a deadline")
 
@@ -255,6 +258,18 @@ def _is_poison(body: str) -> bool:
 
 def _allocated(order: Order) -> int:
     return total_units(order.state.quantities)["allocated"]
+
+
+def _is_lost(order: Order) -> bool:
+    """The shop has called off all of it, and some is under way."""
+    units = order.state.quantities
+    all_off = order.state.cancelled and all(each.cancel_wanted == each.ordered for each in units)
+    return all_off and any(each.shipped > each.returned for each in units)
+
+
+def _is_noticed(order: Order) -> bool:
+    reasons = {hold.reason for hold in order.state.holds} | {reason for reason, _ in order.state.waived}
+    return CANCELLED_AFTER_SHIPPING in reasons
 
 
 def _of_our_own(order: Order) -> bool:

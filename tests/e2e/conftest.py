@@ -5,15 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from local.engine import Engine
 from local.proxy import Proxy
 from tests.e2e.deployed import TOKEN, App
+from tests.e2e.running import Told
 from tools.functions import DEPLOYED
 from tools.package import ROOT, build
+
+
+@pytest.fixture
+def told(record_property: Callable[[str, object], None]) -> Told:
+    return lambda text: record_property("told", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(text))
 
 
 @pytest.fixture(scope="session")

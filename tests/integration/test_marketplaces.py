@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from chalicelib.domain.lifecycle import unconfirmed_shipments
+from chalicelib.domain.lifecycle import stage, unconfirmed_shipments
 from chalicelib.store.listings import listings_of
 from local.marketplaces.catalogue import CATALOGUE
 from local.marketplaces.faults import CALM, Faults
@@ -55,6 +57,37 @@ def test_every_parcel_is_confirmed_to_the_marketplace_that_sold() -> None:
     assert shipped == {f"{name}:{order_id}" for name, ids in told.items() for order_id in ids}
     assert len(shipped) >= 10
     assert not [i for i, order in trade.orders().items() if order.state.holds]
+    assert trade.shown() == trade.expected()
+    assert trade.wrong() == []
+
+
+@pytest.mark.parametrize("marketplace", ["shopify", "amazon", "ebay"])
+def test_an_order_that_is_called_off_while_its_parcel_leaves_waits_for_a_person(marketplace: str) -> None:
+    trade = Trade()
+    market = trade.markets.markets[marketplace]
+    market.habits = replace(market.habits, pending=0, cancelled=0)  # type: ignore[misc]
+    (number,) = trade.markets.sell(marketplace)
+    order_id = f"{marketplace}:{number}"
+    settle_down(trade, lambda: order_id in trade.orders() and stage(trade.orders()[order_id]) == "shipping")
+    market.cancel(market.shelf.sales[number], trade.now)
+    trade.ship_everything()
+
+    def held() -> set[str]:
+        return {hold.reason for hold in trade.orders()[order_id].state.holds}
+
+    settle_down(trade, lambda: "cancelled_after_shipping" in held())
+    assert "cancelled_after_shipping" in held()
+    order = trade.orders()[order_id]
+    assert stage(order) == "settlement"
+    lines = [
+        {"line_id": line.line_id, "units": units.shipped}
+        for line, units in zip(order.lines, order.state.quantities, strict=True)
+    ]
+    fact = {"return_id": "r", "step": "inspect", "location": "main", "lines": lines}
+    trade.world.queues.send("shipping", [{"order": order_id, "do": "return", "fact": fact}])
+    settle_down(trade, lambda: "cancelled_after_shipping" not in held())
+    assert "cancelled_after_shipping" not in held()
+    assert stage(trade.orders()[order_id]) == "settled"
     assert trade.shown() == trade.expected()
     assert trade.wrong() == []
 

@@ -12,7 +12,7 @@ from local.audit import audit
 from local.marketplaces.catalogue import CATALOGUE
 from local.replay.deployed import stored_items
 from local.run import Run
-from tests.e2e.running import PatientWarehouse, control, detail, listed, ready, sell, told, until
+from tests.e2e.running import PatientWarehouse, Told, control, detail, listed, ready, sell, until
 
 pytestmark = pytest.mark.engine
 
@@ -21,7 +21,7 @@ RARE = CATALOGUE[8].sku  # 14 throws
 PAIR = CATALOGUE[4].sku
 
 
-def test_a_sku_sold_out_on_ebay_reads_0_on_amazon_and_on_the_shop(run: Run, api: Api) -> None:
+def test_a_sku_sold_out_on_ebay_reads_0_on_amazon_and_on_the_shop(run: Run, api: Api, told: Told) -> None:
     while control(run, "state")["listings"]["ebay"][RARE]:
         sell(run, "ebay", RARE)
 
@@ -34,7 +34,9 @@ def test_a_sku_sold_out_on_ebay_reads_0_on_amazon_and_on_the_shop(run: Run, api:
 
 
 @pytest.mark.parametrize("marketplace", MARKETPLACES)
-def test_a_buyers_wish_to_cancel_is_granted_and_the_channel_is_told(run: Run, api: Api, marketplace: str) -> None:
+def test_a_buyers_wish_to_cancel_is_granted_and_the_channel_is_told(
+    run: Run, api: Api, marketplace: str, told: Told
+) -> None:
     for _ in range(8):  # the warehouse may have been quicker
         (order_id,) = sell(run, marketplace, PAIR)
         PatientWarehouse.spared.add(order_id)
@@ -53,16 +55,18 @@ def test_a_buyers_wish_to_cancel_is_granted_and_the_channel_is_told(run: Run, ap
 
 @pytest.mark.parametrize("marketplace", MARKETPLACES)
 def test_an_order_goes_in_two_parcels_and_a_unit_of_it_comes_back_and_is_paid_back(
-    run: Run, api: Api, marketplace: str
+    run: Run, api: Api, marketplace: str, told: Told
 ) -> None:
     def of_two() -> str:
-        for _ in range(60):
-            (order_id,) = sell(run, marketplace, PAIR)
-            PatientWarehouse.spared.add(order_id)
-            order, _ = until("the order does not come in", lambda order_id=order_id: ready(api, order_id))
-            if order["units"]["allocated"] >= 2:
-                return order_id
-            PatientWarehouse.spared.discard(order_id)
+        for _ in range(10):
+            candidates = sell(run, marketplace, PAIR, n=6)
+            PatientWarehouse.spared |= set(candidates)
+            for order_id in candidates:
+                order, _ = until("the order does not come in", lambda order_id=order_id: ready(api, order_id))
+                if order["units"]["allocated"] >= 2:
+                    PatientWarehouse.spared -= set(candidates) - {order_id}
+                    return order_id
+            PatientWarehouse.spared -= set(candidates)
         raise AssertionError("nobody buys two")
 
     order_id = of_two()
@@ -96,17 +100,19 @@ def test_an_order_goes_in_two_parcels_and_a_unit_of_it_comes_back_and_is_paid_ba
     told(f"{marketplace}: a return was taken in and paid back after {seconds:.1f} s")
 
 
-def test_orders_of_both_reach_settlement_by_the_channels_own_payouts(run: Run, api: Api) -> None:
+def test_orders_of_both_reach_settlement_by_the_channels_own_payouts(run: Run, api: Api, told: Told) -> None:
     placed = [order_id for marketplace in MARKETPLACES for order_id in sell(run, marketplace, n=3)]
 
-    def settled() -> bool:
+    def open_orders() -> list[str]:
         found = listed(api)
-        return all(found.get(i, {}).get("stage") in ("settled", "cancelled") for i in placed)
+        return [i for i in placed if found.get(i, {}).get("stage") not in ("settled", "cancelled")]
 
-    _, seconds = until("not all orders are settled", settled, within_s=420)
-    done = {i.partition(":")[0] for i in placed if listed(api)[i]["stage"] == "settled"}
-    assert done == set(MARKETPLACES)
-    facts = api.get(f"/api/orders/{quote(placed[0], safe='')}/money")
+    _, seconds = until(
+        "not all orders are settled", lambda: not open_orders(), 600, lambda: [detail(api, i) for i in open_orders()]
+    )
+    settled = [order_id for order_id in placed if listed(api)[order_id]["stage"] == "settled"]
+    assert {order_id.partition(":")[0] for order_id in settled} == set(MARKETPLACES)
+    facts = api.get(f"/api/orders/{quote(settled[0], safe='')}/money")
     assert facts["facts"]
     told(f"orders of both marketplaces settled by their payouts after {seconds:.1f} s\n")
 

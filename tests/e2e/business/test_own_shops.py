@@ -12,7 +12,7 @@ from local.audit import audit
 from local.marketplaces.catalogue import CATALOGUE
 from local.replay.deployed import stored_items
 from local.run import Run
-from tests.e2e.running import PatientWarehouse, control, detail, ready, sell, state_of, told, until
+from tests.e2e.running import PatientWarehouse, Told, control, detail, ready, sell, state_of, until
 
 pytestmark = pytest.mark.engine
 
@@ -46,7 +46,9 @@ def placed(run: Run, api: Api) -> dict[str, str]:
     return ids
 
 
-def test_orders_of_facebook_are_attributed_authorised_and_allocated(run: Run, api: Api, placed: dict[str, str]) -> None:
+def test_orders_of_facebook_are_attributed_authorised_and_allocated(
+    run: Run, api: Api, placed: dict[str, str], told: Told
+) -> None:
     for shop, order_id in placed.items():
         order, seconds = until("the order is not allocated", lambda order_id=order_id: ready(api, order_id))
         source = {name: order["referral"][name] for name in ("source", "medium", "evidence")}
@@ -57,7 +59,7 @@ def test_orders_of_facebook_are_attributed_authorised_and_allocated(run: Run, ap
     PatientWarehouse.spared -= set(placed.values())
 
 
-def test_a_sku_sold_out_on_one_channel_is_unavailable_on_all_and_in_the_catalogue_feed(run: Run) -> None:
+def test_a_sku_sold_out_on_one_channel_is_unavailable_on_all_and_in_the_catalogue_feed(run: Run, told: Told) -> None:
     def offered() -> str:
         return str(state_of(run.services_url)["meta"]["availability"].get(SOLD_OUT, ""))
 
@@ -76,7 +78,7 @@ def test_a_sku_sold_out_on_one_channel_is_unavailable_on_all_and_in_the_catalogu
 
 @pytest.mark.parametrize("shop", SHOPS)
 def test_an_order_of_facebook_is_labelled_captured_delivered_paid_out_and_told_once(
-    run: Run, api: Api, placed: dict[str, str], shop: str
+    run: Run, api: Api, placed: dict[str, str], shop: str, told: Told
 ) -> None:
     order_id = placed[shop]
 

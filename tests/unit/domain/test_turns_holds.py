@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.channel_order import Contact, Problem
+from chalicelib.domain.channel_order import Contact, Payment, Problem
 from chalicelib.domain.entry import decide_entry, decide_readdress, decide_recheck, unreadable
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.holds import STOCK_SHORTFALL, decide_overdue
-from chalicelib.domain.lifecycle import stage, status, work_due
-from chalicelib.domain.orders import COMPUTED
+from chalicelib.domain.lifecycle import CANCELLED_AFTER_SHIPPING, stage, status, work_due
+from chalicelib.domain.orders import COMPUTED, Order
 from tests.factories import T0_MS, entered, fact, line, skus_of
 from tests.turns import after, last_move, outcome, plan, promised, secured
 
@@ -133,3 +133,55 @@ def test_a_line_that_becomes_another_item_or_was_shipped_past_us_holds_the_order
     assert past is not None
     assert [hold.reason for hold in other.state.holds] == ["item_changed"]
     assert [hold.reason for hold in past.state.holds] == ["shipped_elsewhere"]
+
+
+def sent_off(order: Order) -> Order:
+    lines = [{"line_id": "a", "units": 2}]
+    return after(order, "ship", shipment_id="p1", location="main", lines=lines, shipped_ms=T0_MS)
+
+
+def two_allocated() -> Order:
+    return promised(secured(fact(line("a", quantity=2))))
+
+
+def called_off(order: Order, version_ms: int = T0_MS + 1) -> Order:
+    total_minor = order.state.total_minor
+    paid_back = Payment(captured_minor=total_minor, refunded_minor=total_minor)
+    word = fact(line("a", quantity=2), version_ms=version_ms, cancelled=True, payment=paid_back)
+    return entered(word, order)
+
+
+def test_goods_under_way_that_the_channel_has_called_off_keep_the_order_open_until_they_are_back() -> None:
+    order = called_off(sent_off(two_allocated()))
+    assert [hold.reason for hold in order.state.holds] == [CANCELLED_AFTER_SHIPPING]
+    assert (stage(order), status(order)) == ("settlement", "on_hold")
+    back = {"return_id": "r", "location": "main"}
+    order = after(order, "return", **back, step="receive", lines=[{"line_id": "a", "units": 1}])
+    assert [hold.reason for hold in order.state.holds] == [CANCELLED_AFTER_SHIPPING]
+    order = after(order, "return", **back, step="inspect")
+    order = after(
+        order, "return", return_id="rest", location="main", step="inspect", lines=[{"line_id": "a", "units": 1}]
+    )
+    assert (stage(order), order.state.holds) == ("settled", ())
+
+
+def test_a_parcel_that_leaves_after_the_channel_has_called_it_off_holds_the_order() -> None:
+    order = after(two_allocated(), "fulfilment", location="main", answer="accept")
+    order = sent_off(called_off(order))
+    assert [(hold.reason, hold.owner) for hold in order.state.holds] == [(CANCELLED_AFTER_SHIPPING, COMPUTED)]
+
+
+@pytest.mark.parametrize("decision", ["resolve", "reject"])
+def test_goods_given_up_for_lost_end_the_order(decision: str) -> None:
+    order = after(called_off(sent_off(two_allocated())), decision, reason=CANCELLED_AFTER_SHIPPING)
+    assert (stage(order), order.state.holds) == ("settled", ())
+    again = called_off(order, T0_MS + 2)
+    assert again.state.holds == ()
+
+
+def test_a_rest_that_is_called_off_and_an_order_that_comes_back_hold_nothing() -> None:
+    order = sent_off(promised(secured(fact(line("a", quantity=2), line("b", sku="CUP")))))
+    rest = entered(fact(line("a", quantity=2), line("b", sku="CUP", cancelled=1), version_ms=T0_MS + 1), order)
+    assert rest.state.holds == ()
+    revived = entered(fact(line("a", quantity=2), version_ms=T0_MS + 2), called_off(sent_off(two_allocated())))
+    assert revived.state.holds == ()

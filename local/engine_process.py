@@ -6,6 +6,7 @@ import copy
 import ctypes
 import hashlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, lambda_runtime
 from ministack.services import dynamodb, lambda_svc
+
+AT_ONCE = 4 * (os.cpu_count() or 1)  # a handler waits for its calls most of the time
 
 
 def keep_streams_with_their_tables() -> None:
@@ -85,6 +88,19 @@ def wait_less_for_logs() -> None:
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (first_line_s, quiet_s, at_most_s)
 
 
+def run_a_few_at_once() -> None:
+    """Nothing limits how many environments start at once: a slow machine gets ever more of them, and so slower."""
+    slots = threading.BoundedSemaphore(AT_ONCE)
+    dispatch = lambda_svc._execute_function_dispatch
+
+    def in_turn(*invocation: Any) -> dict[str, Any]:
+        with slots:
+            result: dict[str, Any] = dispatch(*invocation)
+            return result
+
+    lambda_svc._execute_function_dispatch = in_turn
+
+
 def unpack_a_package_once() -> None:
     """Each new execution environment unpacks the whole zip, and every error of a handler ends one: all share a copy."""
     copies = Path(tempfile.mkdtemp(prefix="ministack-lambda-packages-"))
@@ -108,6 +124,7 @@ if __name__ == "__main__":
     retry_stream_batches_that_failed_in_part()
     know_that_a_batch_needs_no_permission_of_its_own()
     wait_less_for_logs()
+    run_a_few_at_once()
     unpack_a_package_once()
     stop_with_the_runner()
     app.main()

@@ -17,6 +17,7 @@ from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.funding import (
     decide_dispute,
+    decide_expiry,
     decide_refund,
     decide_refund_outcome,
     decide_refund_sent_back,
@@ -95,6 +96,10 @@ def _uncancel(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | No
 
 def _archive(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:  # noqa: ARG001 a command takes a fact
     return _alone(decide_archive(order, actor, now_ms))
+
+
+def _expiry(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
+    return _alone(decide_expiry(order, fact["reference"], fact["expires_ms"], actor, now_ms))
 
 
 def _refund(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
@@ -193,6 +198,7 @@ COMMANDS = {
     "exchange": Command("entry", _exchange),
     "archive": Command("entry", _archive),
     "refund": Command("funding", _refund),
+    "expiry": Command("funding", _expiry),
     "refund_outcome": Command("funding", _refund_outcome),
     "refunds_seen": Command("funding", _refunds_seen),
     "refund_sent_back": Command("funding", _refund_sent_back),

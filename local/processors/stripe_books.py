@@ -29,6 +29,7 @@ class Intent:
     created: int
     capture_before: int
     takes_many: bool = False
+    tells_until: bool = True
     status: str = "requires_capture"
     captures: list[int] = field(default_factory=list)
     canceled_at: int | None = None

@@ -26,7 +26,10 @@ from chalicelib.store.orders import order_writes, read_order
 blueprint = Blueprint(__name__)
 
 _ROUNDS_FOR_THE_ORDER = 8  # more than an hour, growing pauses included
-_WRONG_PAYOUT = "a payout line of another channel or currency names this order"
+_WRONG_PAYOUT = "a payout line of another channel names this order"
+_OTHER_CURRENCY = (
+    "payout {} is in {}, the order in {}, and the channel does not tell what was converted: see there what it has paid"
+)
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:

@@ -17,6 +17,7 @@ from chalicelib.store.tables import MAX_ACTIONS, Delete, Item, Key, Put, Tables,
 
 _NO_ORDER = "-"
 _WORDS_KEPT = 120
+_OF_CONVERSION = ("sold_minor", "sold_currency", "rate")
 
 
 class News(NamedTuple):
@@ -110,7 +111,7 @@ def write_news(tables: Tables, channel: str, news: Sequence[News]) -> None:
     writes: list[Write] = [
         Put(
             _fact_key(channel, fact),
-            {"schema": SCHEMA, "version": version + 1, **asdict(fact)},
+            {"schema": SCHEMA, "version": version + 1, **_body_of(fact)},
             When(version=version) if version else When(absent=True),
         )
         for fact, _, version in news
@@ -155,6 +156,11 @@ def _fact_key(channel: str, fact: LedgerFact) -> Key:
     return Key("ledger", f"FACT#{channel}#{fact.external_id or _NO_ORDER}", fact.fact_id)
 
 
+def _body_of(fact: LedgerFact) -> Item:
+    """What few facts have stands only where it is."""
+    return {name: value for name, value in asdict(fact).items() if value or name not in _OF_CONVERSION}
+
+
 def _fact_of(item: Item) -> LedgerFact:
     return LedgerFact(
         fact_id=item["fact_id"],
@@ -166,4 +172,7 @@ def _fact_of(item: Item) -> LedgerFact:
         payout_id=item["payout_id"],
         status=item["status"],
         what=item["what"],
+        sold_minor=int(item.get("sold_minor", 0)),
+        sold_currency=item.get("sold_currency", ""),
+        rate=item.get("rate", ""),
     )

@@ -1,6 +1,7 @@
 """Facts of money under their natural keys: what a channel has booked, and what each payout says of each order.
 
-PAYOUT#<channel>#<payout> / <order>          the lines of one payout that are about one order, by their ids
+PAYOUT#<channel>#<payout> / <order>          the lines of one payout that are about one order, by their ids; those that
+                                             account for nothing of it under <order>#<currency>
 PAYOUT#<channel>#<payout> / STATEMENT        a payout that was worked off: its amount, and how many facts made which sum
 FACT#<channel>#<order's external id> / <id>  one amount that the channel has booked; "-" for what is about no order
 """
@@ -44,10 +45,12 @@ def book(tables: Tables, lines: Sequence[PayoutLine], *, matched: bool) -> list[
     """Add lines of one payout about one order, each once and as it was told last; all that are booked of it now.
     `Stale` when somebody else has added some meanwhile.
 
-    `matched` tells whether an order was found for them; what was not is an exception to be explained.
+    `matched` tells whether they account for money of an order; what does not is an exception to be explained, and is
+    never added to what does.
     """
     first = lines[0]
-    key = Key("ledger", f"PAYOUT#{first.channel}#{first.payout_id}", first.order_id)
+    about = first.order_id if matched else f"{first.order_id}#{first.currency}"
+    key = Key("ledger", f"PAYOUT#{first.channel}#{first.payout_id}", about)
     item = tables.get(key)
     known = dict(item["lines"]) if item else {}
     booked = known | {line.line_id: [line.kind, line.amount_minor] for line in lines}

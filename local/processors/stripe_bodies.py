@@ -131,6 +131,7 @@ def booking_body(books: Books, booking: Booking, expand: Collection[str] = (), n
         "available_on": booking.available_on,
         "created": booking.created,
         "currency": booking.currency,
+        "exchange_rate": booking.rate,
         "fee": booking.fee,
         "fee_details": fees if booking.fee else [],
         "net": booking.net,

@@ -52,6 +52,7 @@ class Booking:
     at: datetime
     fee_minor: int = 0
     order_id: str = ""
+    transaction: int = 0
 
 
 @dataclass

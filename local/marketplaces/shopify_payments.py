@@ -120,9 +120,20 @@ def transaction_node(shop: Shopify, sale: Sale, payment: Payment) -> dict[str, A
         "authorizationExpiresAt": stamp(payment.expires_at),
         "multiCapturable": payment.multiple,
         "amountSet": money_bag(payment.amount_minor, sale.currency),
+        "settlementCurrency": shop.settles_in[0] if shop.settles_in else sale.currency,
+        "settlementCurrencyRate": shop.settles_in[1] if shop.settles_in else None,
         "totalUnsettledSet": money_bag(left, sale.currency) if left else None,
         "parentTransaction": {"id": transaction_id(payment.parent)} if payment.parent else None,
     }
+
+
+def find_transaction(shop: Shopify, found_id: str) -> dict[str, Any] | None:
+    """The OrderTransaction of this id, whosever order it is."""
+    for sale in shop.shelf.sales.values():
+        for each in payments(shop, sale):
+            if transaction_id(each.number) == found_id:
+                return {"__typename": "OrderTransaction", **transaction_node(shop, sale, each)}
+    return None
 
 
 def refund_node(shop: Shopify, sale: Sale, refund: RefundMade) -> dict[str, Any]:

@@ -11,9 +11,12 @@ from chalicelib.domain.lifecycle import outstanding_minor, stage
 from chalicelib.domain.orders import refunded_minor
 from chalicelib.domain.settlement import GROSS
 from chalicelib.inbound import api, channels_api, guard
+from chalicelib.inbound.accounts import JOBS
 from chalicelib.store.ledger import read_facts, read_statement
+from local.marketplaces.shopify_nodes import total_minor
 from local.processors.stripe_books import Refund
 from tests.integration.test_lifecycle import books, world
+from tests.integration.test_shopify_capture import authorised, held, later
 from tests.integration.test_stripe_money import Paid, paid
 
 __all__ = ["paid", "world"]
@@ -101,3 +104,30 @@ def test_a_payout_whose_rate_nobody_tells_holds_its_orders_and_says_why(paid: Pa
     assert "is in USD, the order in EUR" in hold.detail
     assert paid.order().state.settled_minor == 0
     books(paid.world)
+
+
+def test_a_shopify_order_is_settled_in_its_currency_when_the_bank_account_is_in_another() -> None:
+    trade, sale = authorised()
+    shop = trade.markets.shopify
+    shop.settles_in = ("CAD", "1.3691")
+    trade.ship_everything()
+    later(trade)
+    trade.markets.pay_out(trade.now)
+    JOBS["poll_money"](trade.world.runtime)
+    trade.world.run()
+    state = held(trade).state
+    total = total_minor(sale)
+    assert (state.settled_minor, outstanding_minor(state), state.holds) == (total, 0, ())
+    assert (stage(held(trade)), abs(state.fees_minor - 30 - total * 29 // 1000) <= 1) == ("settled", True)
+    (made,) = shop.office.payouts
+    statement = read_statement(trade.world.tables, "shopify", str(made.number))
+    assert statement
+    assert (statement.currency, statement.amount_minor, statement.sum_minor) == (
+        "CAD",
+        made.amount_minor,
+        made.amount_minor,
+    )
+    facts = read_facts(trade.world.tables, "shopify", sale.order_id)
+    assert sum(each.amount_minor for each in facts) == made.amount_minor
+    assert sum(each.sold_minor for each in facts if each.kind in GROSS) == total
+    assert trade.wrong() == []

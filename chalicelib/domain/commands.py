@@ -171,6 +171,7 @@ def _return(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None
         items=items_of(order, fact.get("lines", ())),
         location=fact.get("location", ""),
         restock=None if restock is None else items_of(order, restock),
+        exchange=fact.get("exchange", ""),
     )
     return _moving(decide_return(order, step, actor, now_ms), ("return", step.return_id))
 

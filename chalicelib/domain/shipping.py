@@ -155,13 +155,14 @@ def _still_at_work(order: Order, quantities: list[Quantities]) -> dict[str, str]
 @dataclass(frozen=True)
 class ReturnStep:
     """One step of a return, of `RETURN_STEPS`. `items`: units by line index (none: as known); `restock`: of those
-    inspected, how many are good to sell again (None: all)."""
+    inspected, how many are good to sell again (None: all); `exchange`: see `Return`."""
 
     return_id: str
     step: str
     items: Mapping[int, int]
     location: str = ""
     restock: Mapping[int, int] | None = None
+    exchange: str = ""
 
 
 def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> Decided | None:
@@ -218,7 +219,8 @@ def _announced(known: Return | None, step: ReturnStep) -> Return:
     items = back.items if back.status == "received" else dict(step.items) or back.items
     if not items:
         raise Refused("not_shipped", f"lines: return {step.return_id!r} names nothing that comes back")
-    return replace(back, items=items, location=step.location or back.location)
+    exchange = back.exchange or step.exchange
+    return replace(back, items=items, location=step.location or back.location, exchange=exchange)
 
 
 def _order_of(status: str) -> int:

@@ -129,3 +129,15 @@ def test_an_exchanged_order_is_the_same_from_its_webhook_and_from_graphql(more_m
     assert total_minor(shop.sale) - by_poll.total_minor == credit_minor(shop.market, shop.sale) + min(
         owed_minor(shop.market, shop.sale), 0
     )
+
+
+def test_a_return_that_is_declined_is_no_exchange() -> None:
+    shop = Shop()
+    made = shop.market.open_return(shop.sale, shop.line.line_id, 1, shop.now)
+    made.exchanged = 1
+    set_status(shop.market, made, "DECLINED")
+    shop.sale.touch(shop.now)
+    shop.market.open_return(shop.sale, shop.line.line_id, 1, shop.now)  # an order of declined ones alone is not found
+    shop.job("poll_returns")
+    back = shop.order().state.returns[str(made.number)]
+    assert (back.status, back.exchange) == ("declined", "")

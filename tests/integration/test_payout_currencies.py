@@ -15,7 +15,7 @@ from chalicelib.inbound.accounts import JOBS
 from chalicelib.store.ledger import read_facts, read_statement
 from local.marketplaces.shopify_nodes import total_minor
 from local.processors.stripe_books import Refund
-from tests.integration.test_lifecycle import books, world
+from tests.integration.test_lifecycle import books, document, send, world
 from tests.integration.test_shopify_capture import authorised, held, later
 from tests.integration.test_stripe_money import Paid, paid
 
@@ -131,3 +131,22 @@ def test_a_shopify_order_is_settled_in_its_currency_when_the_bank_account_is_in_
     assert sum(each.amount_minor for each in facts) == made.amount_minor
     assert sum(each.sold_minor for each in facts if each.kind in GROSS) == total
     assert trade.wrong() == []
+
+
+def test_what_is_in_another_currency_is_never_added_to_what_settles_the_order(paid: Paid) -> None:
+    send(paid.world, document())
+    paid.ship()
+
+    def told(currency: str, line_id: str, kind: str, amount_minor: int) -> None:
+        line = {"line_id": line_id, "kind": kind, "amount_minor": amount_minor}
+        shared = {"channel": "storefront", "payout_id": "po", "order_id": "storefront:1001", "paid_ms": 1}
+        paid.world.queues.send("settlement", [{"payout": {**shared, "currency": currency, "lines": [line]}}])
+        paid.world.run()
+
+    told("EUR", "sale", "sale", 1000)
+    told("USD", "fee", "fee", -1500)
+    told("EUR", "refund", "refund", -200)
+    state = paid.order().state
+    assert state.payouts == {"po": (800, 0)}
+    assert [hold.reason for hold in state.holds] == ["payout_mismatch"]
+    books(paid.world)

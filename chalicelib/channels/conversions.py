@@ -1,8 +1,8 @@
 """Money that a statement books in another currency than the buyer paid.
 
 Which amount of the source was booked is not said everywhere (of a charge all, or what was captured), so none is taken
-that the told rate does not confirm, as finely as that rate is told. Nor is it said whether the rate is one of whole or
-of smallest units where the currencies have other decimals: it may be either.
+that the told rate does not confirm to five digits. Nor is it said whether the rate is one of whole or of smallest units
+where the currencies have other decimals: it may be either.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from chalicelib.domain.money import exponent
+
+_DIGITS = 5  # of a rate that is right; a rougher one would confirm another amount
 
 
 def rate_of(told: object) -> Decimal | None:
@@ -28,11 +30,12 @@ def confirmed(rate: Decimal, candidates: Iterable[int], currency: str, booked_mi
     """The one of the amounts (minor units of `currency`, above 0) that became `booked_minor` of `booked_in` at the
     rate; 0 when none did."""
     whole = Decimal(1).scaleb(exponent(booked_in) - exponent(currency))
-    last_place = Decimal(1).scaleb(max(int(rate.as_tuple().exponent), -12))
-    near = [
-        (abs(each * rate * shift - abs(booked_minor)), each)
+    precise = Decimal(1).scaleb(rate.adjusted() - _DIGITS + 1)
+    off = [
+        (abs(each * rate * shift - abs(booked_minor)), each, 1 + each * shift * precise)
         for each in candidates
-        for shift in {whole, Decimal(1)}
-        if each > 0 and abs(each * rate * shift - abs(booked_minor)) <= 1 + each * shift * last_place
+        for shift in (whole, Decimal(1))
+        if each > 0
     ]
-    return min(near)[1] if near else 0
+    best, found, most = min(off, default=(Decimal(1), 0, Decimal(0)))
+    return found if best <= most else 0

@@ -19,6 +19,7 @@ from chalicelib.domain.settlement import LedgerFact, as_sold, converted
         ("1.234", [1000], (-1234, "USD"), 1000),
         ("1.1", [1000, 700], (770, "USD"), 700),
         ("1.1", [1000, 700], (1100, "USD"), 1000),
+        ("1.1", [10000], (10450, "USD"), 0),  # 95.00 of 100.00
         ("1.1", [1000, 700], (330, "USD"), 0),  # a part that the source does not tell
         ("162.3", [1000], (1623, "JPY"), 1000),  # of whole units
         ("1.623", [1000], (1623, "JPY"), 1000),  # of smallest ones

@@ -27,7 +27,14 @@ from chalicelib.domain.holds import decide_hold, decide_reject, decide_resolve
 from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Dispute, Order, Shipment
 from chalicelib.domain.settlement import tax_beside
-from chalicelib.domain.shipping import Decided, ReturnStep, decide_fulfilment, decide_return, decide_shipment
+from chalicelib.domain.shipping import (
+    Decided,
+    ReturnStep,
+    decide_exchanged,
+    decide_fulfilment,
+    decide_return,
+    decide_shipment,
+)
 from chalicelib.domain.stock import StockMove
 
 Fact = Mapping[str, Any]
@@ -173,7 +180,8 @@ def _return(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None
         restock=None if restock is None else items_of(order, restock),
         exchange=fact.get("exchange", ""),
     )
-    return _moving(decide_return(order, step, actor, now_ms), ("return", step.return_id))
+    decided = _moving(decide_return(order, step, actor, now_ms), ("return", step.return_id))
+    return decided or _alone(decide_exchanged(order, step, actor, now_ms))
 
 
 def _through(order: Order, fact: Fact, through: list[str], actor: str, now_ms: int) -> Outcome | None:

@@ -195,6 +195,17 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
 
 
+def decide_exchanged(order: Order, step: ReturnStep, actor: str, now_ms: int) -> Order | None:
+    """Goods that go out for those of a known return were agreed upon after its step was taken; None when there are
+    none, or that is known."""
+    back = order.state.returns.get(step.return_id)
+    if back is None or back.exchange or not step.exchange:
+        return None
+    returns = {**order.state.returns, step.return_id: replace(back, exchange=step.exchange)}
+    cause = f"{step.return_id} for new lines"
+    return moved(order, order.having(returns=returns), "exchange", now_ms=now_ms, actor=actor, cause=cause)
+
+
 def is_early(order: Order, return_id: str, step: str) -> bool:
     """Whether a step is only refused because one before it is not there yet, which may be on its way."""
     known = order.state.returns.get(return_id)

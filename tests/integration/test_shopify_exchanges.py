@@ -141,3 +141,17 @@ def test_a_return_that_is_declined_is_no_exchange() -> None:
     shop.job("poll_returns")
     back = shop.order().state.returns[str(made.number)]
     assert (back.status, back.exchange) == ("declined", "")
+
+
+def test_an_exchange_that_is_agreed_upon_later_is_said_on_the_return_once() -> None:
+    shop = Shop()
+    made = shop.sent_back()
+    set_status(shop.market, made, "OPEN")
+    shop.job("poll_returns")
+    assert shop.order().state.returns[str(made.number)].exchange == ""
+    made.exchanged = 1
+    for _ in range(2):
+        shop.sale.touch(shop.now)
+        shop.job("poll_returns")
+    assert shop.order().state.returns[str(made.number)].exchange == shop.order_id
+    assert [each.move for each in shop.order().state.timeline].count("exchange") == 1

@@ -234,7 +234,8 @@ FUNCTIONS = (
         FromStreams(("orders", "stock"), window_s=1),
         (
             *writes("channels", only=COUNTERS),
-            *sends("entry", "funding", "allocation", "meta", "labels", *(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
+            *sends("hints", "entry", "funding", "allocation", "meta", "labels"),
+            *sends(*(f"sync-{kind}" for kind in SYNCED_CHANNELS)),
         ),
         memory_mb=WAITING_MB,
         timeout_s=60,

@@ -257,7 +257,10 @@ STEPS: Mapping[str, Step] = {
     "paid": _says(_paid),
     "partly paid": _pays(captured_minor=200),
     "payment failed": _pays(lapsed=True),
-    "payment authorised anew": _pays(authorised_minor=UNIT_MINOR, captor="stripe", reference="second"),
+    "payment authorised anew": _pays(
+        authorised_minor=UNIT_MINOR, captor="stripe", reference="second", expiry="reckoned"
+    ),
+    "the processor tells until when": _asks("expiry", reference="second", expires_ms=T0_MS + 40 * HOUR_MS),
     "authorised": _pays(authorised_minor=2000, expires_ms=T0_MS + 40 * HOUR_MS),
     "vouched": _pays(vouched=True),
     "the channel refunds": _says(

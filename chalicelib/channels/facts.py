@@ -28,7 +28,8 @@ class ListedItem:
 class ChannelReturn:
     """A buyer's return as the channel tells of it, at its present step: request, approve, decline or receive.
 
-    `items` are (the channel's line id, units). `return_id` is the channel's own.
+    `items` are (the channel's line id, units). `return_id` is the channel's own. `exchanged`: other goods go out for
+    them, as new lines of the same order.
     """
 
     return_id: str
@@ -37,6 +38,7 @@ class ChannelReturn:
     items: tuple[tuple[str, int], ...]
     reason: str = ""
     changed_ms: int = 0
+    exchanged: bool = False
 
 
 @dataclass(frozen=True)

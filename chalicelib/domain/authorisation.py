@@ -14,6 +14,8 @@ VOID_REFUSED = "void_refused"  # hold: an authorisation that nobody needs cannot
 HOLDS = (CAPTURE_REFUSED, CAPTURE_SHORT, VOID_REFUSED)
 GIVEN_FREE = ("wanted", "done")
 
+RECKONED, READ = "reckoned", "read"  # of `Payment.expiry`
+
 _WARNED_MS = 24 * 3_600_000
 
 
@@ -34,6 +36,15 @@ def authorisation_ends_ms(state: State) -> int:
 def authorisation_warns_ms(state: State) -> int:
     """A day before that: time to ship what is not shipped yet, and to take what is; 0 when there is no such clock."""
     return max(authorisation_ends_ms(state) - _WARNED_MS, 0)
+
+
+def asks_expiry(state: State) -> bool:
+    """Whether a payment processor may know better than we until when money that is only authorised stands. One that
+    has lapsed by our reckoning alone counts."""
+    payment = state.payment
+    is_open = payment.authorised_minor > payment.captured_minor and not payment.vouched and not state.void
+    at_processor = payment.captor not in ("", "channel") and bool(payment.reference)
+    return payment.expiry == RECKONED and is_open and at_processor
 
 
 def price_minor(state: State) -> int:

@@ -64,6 +64,8 @@ class Payment:
     `captor`: whom to ask for authorised money: "channel" where the selling channel takes it for us, else the account
     of a payment processor ("stripe"); "" for nobody whom we can ask.
     `reference`: the processor's id of the payment.
+    `expiry`: how `expires_ms` is known. "": the channel has told it; "reckoned": it has not, so it is by a rule of ours
+    (0: none fits) and the captor may know better; "read": the captor was asked.
     """
 
     vouched: bool = False
@@ -75,6 +77,7 @@ class Payment:
     expires_ms: int = 0
     captor: str = ""
     reference: str = ""
+    expiry: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.funding import (
     decide_dispute,
+    decide_expiry,
     decide_refund,
     decide_refund_outcome,
     decide_refund_sent_back,
@@ -26,7 +27,14 @@ from chalicelib.domain.holds import decide_hold, decide_reject, decide_resolve
 from chalicelib.domain.money import to_text
 from chalicelib.domain.orders import Dispute, Order, Shipment
 from chalicelib.domain.settlement import tax_beside
-from chalicelib.domain.shipping import Decided, ReturnStep, decide_fulfilment, decide_return, decide_shipment
+from chalicelib.domain.shipping import (
+    Decided,
+    ReturnStep,
+    decide_exchanged,
+    decide_fulfilment,
+    decide_return,
+    decide_shipment,
+)
 from chalicelib.domain.stock import StockMove
 
 Fact = Mapping[str, Any]
@@ -95,6 +103,10 @@ def _uncancel(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | No
 
 def _archive(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:  # noqa: ARG001 a command takes a fact
     return _alone(decide_archive(order, actor, now_ms))
+
+
+def _expiry(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
+    return _alone(decide_expiry(order, fact["reference"], fact["expires_ms"], actor, now_ms))
 
 
 def _refund(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None:
@@ -166,8 +178,10 @@ def _return(order: Order, fact: Fact, actor: str, now_ms: int) -> Outcome | None
         items=items_of(order, fact.get("lines", ())),
         location=fact.get("location", ""),
         restock=None if restock is None else items_of(order, restock),
+        exchange=fact.get("exchange", ""),
     )
-    return _moving(decide_return(order, step, actor, now_ms), ("return", step.return_id))
+    decided = _moving(decide_return(order, step, actor, now_ms), ("return", step.return_id))
+    return decided or _alone(decide_exchanged(order, step, actor, now_ms))
 
 
 def _through(order: Order, fact: Fact, through: list[str], actor: str, now_ms: int) -> Outcome | None:
@@ -193,6 +207,7 @@ COMMANDS = {
     "exchange": Command("entry", _exchange),
     "archive": Command("entry", _archive),
     "refund": Command("funding", _refund),
+    "expiry": Command("funding", _expiry),
     "refund_outcome": Command("funding", _refund_outcome),
     "refunds_seen": Command("funding", _refunds_seen),
     "refund_sent_back": Command("funding", _refund_sent_back),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chalicelib.domain.attribution import newest_referral
+from chalicelib.domain.authorisation import READ, RECKONED
 from chalicelib.domain.catalogue import Sku
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Contact, Payment, Problem
 from chalicelib.domain.holds import computed_holds, decide_hold, late_cancellation
@@ -188,6 +189,8 @@ def _payment(before: State, now: Payment) -> Payment:
     refunded = max(refunded_minor(before), now.refunded_minor)
     captured = max(before.payment.captured_minor, now.captured_minor, refunded)
     kept = _same_payment(before, now)
+    if kept and now.expiry == RECKONED and before.payment.expiry == READ:
+        now = replace(now, expires_ms=before.payment.expires_ms, expiry=READ)
     return replace(
         now,
         captured_minor=captured,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.domain.authorisation import authorisation_ends_ms
+from chalicelib.domain.authorisation import READ, RECKONED, authorisation_ends_ms
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.holds import decide_hold
 from chalicelib.domain.lifecycle import (
@@ -37,6 +37,18 @@ def decide_funding(order: Order, now_ms: int) -> Order | None:
     if is_funded(order.state) and not is_funded(after.state):
         after = after.having(reserved_until_ms=now_ms + RESERVE_MS, holds=_holds_at_work(after.state, now_ms))
     return moved(order, after, "lapse" if lapsed else "secure", now_ms=now_ms)
+
+
+def decide_expiry(order: Order, reference: str, expires_ms: int, actor: str, now_ms: int) -> Order | None:
+    """Whoever holds the payment `reference` has told until when it stands (Unix ms); None when nothing of it is
+    reckoned (any more). Of one that tells nothing (0) the reckoned end stays, and it is not asked again. What has
+    lapsed by that alone stands again."""
+    payment = order.state.payment
+    if payment.expiry != RECKONED or payment.reference != reference:
+        return None
+    lapsed = payment.lapsed and expires_ms <= now_ms
+    payment = replace(payment, expires_ms=expires_ms or payment.expires_ms, expiry=READ, lapsed=lapsed)
+    return moved(order, order.having(payment=payment), "read_expiry", now_ms=now_ms, actor=actor)
 
 
 def _holds_at_work(state: State, now_ms: int) -> tuple[Hold, ...]:

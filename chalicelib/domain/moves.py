@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.authorisation import (
+    RECKONED,
     authorisation_ends_ms,
     unsent_captures,
     unsent_void,
@@ -139,6 +140,13 @@ _FUNDING = {
         lambda state: authorisation_ends_ms(state) > 0,
         money=("payment", "secured"),
         until="the reservation's end",
+    ),
+    "read_expiry": Move(
+        "funding",
+        "until when the authorisation stands was reckoned, and who has the money was asked",
+        lambda state: state.payment.expiry == RECKONED,
+        money=("payment",),
+        until="the authorisation's end",
     ),
     "refund": Move(
         "funding",

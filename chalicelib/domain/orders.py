@@ -145,7 +145,8 @@ class Return:
 
     items      line index -> units asked for (or, once received, that came)
     restocked  line index -> units good to sell again; the rest of an inspected return is scrap
-    exchange   id of the order that sends other goods for these; "" for none
+    exchange   id of the order that sends other goods for these, which is this one where the channel adds them to it
+               as new lines; "" for none
     told       how the return stands at the channel that told us of it; "" for one that the channel does not know
     """
 

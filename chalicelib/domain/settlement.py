@@ -69,6 +69,9 @@ class LedgerFact:
     payout_id    the payout that carries it; "" while there is none
     status       open | held | released | paid, a word of ours for where the money is; stated: said again by a payout
     what         the channel's own words for it, at most 120 characters
+    sold_minor, sold_currency  the same amount in the currency that the order is paid in, signed likewise, where that is
+                 not `currency`: of gross amounts what the source says, of what the channel kept the same part of it
+    rate         at which it was converted, as the channel says it; "" where nothing was
     """
 
     fact_id: str
@@ -80,6 +83,9 @@ class LedgerFact:
     payout_id: str = ""
     status: str = "open"
     what: str = ""
+    sold_minor: int = 0
+    sold_currency: str = ""
+    rate: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,22 @@ class Refunds:
 
     total_minor: int
     tax_minor: int
+
+
+def converted(fact: LedgerFact, gross_minor: int, sold_minor: int, sold_currency: str, rate: str) -> LedgerFact:
+    """The fact beside what it is in the order's currency. It is booked with, or is, `gross_minor` in its own currency,
+    which is `sold_minor` in `sold_currency`; its part of that rounds half-even."""
+    whole, rest = divmod(fact.amount_minor * sold_minor, gross_minor)
+    half = 2 * abs(rest) - abs(gross_minor)
+    rounded = whole + (half > 0 or (half == 0 and whole % 2 == 1))
+    return replace(fact, sold_minor=rounded, sold_currency=sold_currency, rate=rate)
+
+
+def as_sold(fact: LedgerFact) -> LedgerFact:
+    """The fact in the currency that its order is paid in."""
+    if not fact.sold_currency:
+        return fact
+    return replace(fact, amount_minor=fact.sold_minor, currency=fact.sold_currency)
 
 
 def decide_settlement(order: Order, lines: Sequence[PayoutLine], now_ms: int) -> Order | None:

@@ -156,13 +156,14 @@ def _still_at_work(order: Order, quantities: list[Quantities]) -> dict[str, str]
 @dataclass(frozen=True)
 class ReturnStep:
     """One step of a return, of `RETURN_STEPS`. `items`: units by line index (none: as known); `restock`: of those
-    inspected, how many are good to sell again (None: all)."""
+    inspected, how many are good to sell again (None: all); `exchange`: see `Return`."""
 
     return_id: str
     step: str
     items: Mapping[int, int]
     location: str = ""
     restock: Mapping[int, int] | None = None
+    exchange: str = ""
 
 
 def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> Decided | None:
@@ -196,6 +197,17 @@ def decide_return(order: Order, step: ReturnStep, actor: str, now_ms: int) -> De
     return moved(order, after, f"{step.step}_return", now_ms=now_ms, actor=actor, cause=cause), moves
 
 
+def decide_exchanged(order: Order, step: ReturnStep, actor: str, now_ms: int) -> Order | None:
+    """Goods that go out for those of a known return were agreed upon after its step was taken; None when there are
+    none, or that is known."""
+    back = order.state.returns.get(step.return_id)
+    if back is None or back.exchange or not step.exchange:
+        return None
+    returns = {**order.state.returns, step.return_id: replace(back, exchange=step.exchange)}
+    cause = f"{step.return_id} for new lines"
+    return moved(order, order.having(returns=returns), "exchange", now_ms=now_ms, actor=actor, cause=cause)
+
+
 def is_early(order: Order, return_id: str, step: str) -> bool:
     """Whether a step is only refused because one before it is not there yet, which may be on its way."""
     known = order.state.returns.get(return_id)
@@ -220,7 +232,8 @@ def _announced(known: Return | None, step: ReturnStep) -> Return:
     items = back.items if back.status == "received" else dict(step.items) or back.items
     if not items:
         raise Refused("not_shipped", f"lines: return {step.return_id!r} names nothing that comes back")
-    return replace(back, items=items, location=step.location or back.location)
+    exchange = back.exchange or step.exchange
+    return replace(back, items=items, location=step.location or back.location, exchange=exchange)
 
 
 def _order_of(status: str) -> int:

@@ -124,6 +124,8 @@ def _health_view(health: Health) -> dict[str, Any]:
 
 
 def _fact_view(fact: LedgerFact) -> dict[str, Any]:
+    """`converted`: what it is in the currency that the order is paid in, where that is another, and at which rate."""
+    sold = {"amount": to_text(fact.sold_minor, fact.sold_currency), "currency": fact.sold_currency, "rate": fact.rate}
     return {
         "fact_id": fact.fact_id,
         "kind": fact.kind,
@@ -133,6 +135,7 @@ def _fact_view(fact: LedgerFact) -> dict[str, Any]:
         "payout_id": fact.payout_id or None,
         "status": fact.status,
         "what": fact.what,
+        "converted": sold if fact.sold_currency else None,
     }
 
 

@@ -1,8 +1,8 @@
 """Fetch: a hint says which order has changed; read it as the channel has it now and hand it to entry.
 
 Messages: {channel, external_id}; {channel, uninstalled} when a Shopify shop has thrown the app out. Of a payment
-processor `external_id` is that of a payment, refund or dispute: what is found there goes to funding as commands. Holds
-channel tokens; decides nothing about an order.
+processor `external_id` is that of a payment, refund or dispute: what is found there goes to funding as commands. With
+{expiry_of} it is the payment of that order, whose end is read. Holds channel tokens; decides nothing about an order.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from chalice import Blueprint
 
 from chalicelib.channels.processor_port import Seen
 from chalicelib.channels.registry import PROCESSORS, kind_of
+from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.errors import Busy
 from chalicelib.inbound.payloads import for_entry
 from chalicelib.runtime.batch import Delivery, each_then_send
@@ -44,18 +45,27 @@ def fetch_order(message: Message, runtime: Runtime) -> list[Message]:
         SharedTokens(channel, runtime).lost("the shop has uninstalled the app: install it again")
         return []
     if kind_of(channel) in PROCESSORS:
-        _look_at_payment(channel, message["external_id"], runtime)
+        try:
+            _look_at_processor(channel, message, runtime)
+        except Paused:  # what is asked for once, and found by no poll, waits for the end of a pause
+            raise Busy(f"{channel} is paused", after_s=60) from None
         return []
     raw = client_for(channel, runtime).get_order(message["external_id"])
     return [for_entry(channel, raw, runtime)]
 
 
+def _look_at_processor(account: str, message: Message, runtime: Runtime) -> None:
+    if "expiry_of" not in message:
+        _look_at_payment(account, message["external_id"], runtime)
+        return
+    found: Payment = Processor(account, runtime).payment(message["external_id"])
+    fact = {"reference": message["external_id"], "expires_ms": found.expires_ms}
+    command = {"order": message["expiry_of"], "do": "expiry", "fact": fact, "actor": account}
+    runtime.queues.send("funding", [command])
+
+
 def _look_at_payment(account: str, object_id: str, runtime: Runtime) -> None:
-    """A dispute is told once and found by no poll, so it waits for the end of a pause."""
-    try:
-        seen: Seen | None = Processor(account, runtime).seen(object_id)
-    except Paused:
-        raise Busy(f"{account} is paused", after_s=60) from None
+    seen: Seen | None = Processor(account, runtime).seen(object_id)
     if seen is None:
         log("payment_of_no_order", account=account, about=object_id)
         return

@@ -17,7 +17,7 @@ from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.processor_port import ProcessorClient
 from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import Busy, HeadraceError
-from chalicelib.domain.settlement import STATED, LedgerFact, payout_lines, refunds_in
+from chalicelib.domain.settlement import STATED, LedgerFact, as_sold, payout_lines, refunds_in
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import Message
 from chalicelib.runtime.wiring import Runtime
@@ -189,7 +189,8 @@ def _settlement_messages(payout: Payout, facts: Sequence[LedgerFact], channel: s
     by_order: dict[tuple[str, str], list[LedgerFact]] = defaultdict(list)
     for fact in facts:
         if fact.external_id:
-            by_order[fact.external_id, fact.currency].append(fact)
+            sold = as_sold(fact)
+            by_order[sold.external_id, sold.currency].append(sold)
     shared = {"channel": channel, "payout_id": payout.payout_id, "paid_ms": payout.paid_ms}
     return [
         {"payout": {**shared, "order_id": _order_id(channel, external_id), "currency": currency, "lines": lines}}
@@ -223,8 +224,8 @@ def _refund_messages(news: Sequence[News], channel: str, runtime: Runtime) -> li
     concerned = {each.fact.external_id for each in news if each.fact.kind in _OF_REFUNDS and each.fact.amount_minor}
     messages: list[Message] = []
     for external_id in sorted(concerned - {""}):
-        facts = {fact.fact_id: fact for fact in read_facts(runtime.tables, channel, external_id)}
-        facts |= {each.fact.fact_id: each.fact for each in news if each.fact.external_id == external_id}
+        facts = {fact.fact_id: as_sold(fact) for fact in read_facts(runtime.tables, channel, external_id)}
+        facts |= {each.fact.fact_id: as_sold(each.fact) for each in news if each.fact.external_id == external_id}
         for currency in sorted({fact.currency for fact in facts.values() if fact.kind == "refund"}):
             back = refunds_in(fact for fact in facts.values() if fact.currency == currency)
             if not back.total_minor:

@@ -95,7 +95,8 @@ def _fact(back: ChannelReturn, order: Order) -> dict[str, Any] | None:
         return None
     step, through = _STEPS[back.step]
     return_id = back.return_id.replace("/", "-").replace("#", "-")  # a slash counts the parts of a large return
-    return {"return_id": return_id, "step": step, "through": through, "lines": lines, "reason": back.reason[:120]}
+    fact = {"return_id": return_id, "step": step, "through": through, "lines": lines, "reason": back.reason[:120]}
+    return {**fact, "exchange": order.order_id} if back.exchanged and step != "decline" else fact
 
 
 def _is_news(order: Order, fact: Mapping[str, Any], channel: str, now_ms: int) -> bool:

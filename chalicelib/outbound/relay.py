@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from chalice import Blueprint
 
-from chalicelib.channels.registry import kind_of
+from chalicelib.channels.registry import PROCESSORS, kind_of
+from chalicelib.domain.authorisation import asks_expiry
 from chalicelib.domain.cancellation import has_come_back
 from chalicelib.domain.lifecycle import (
     asks_processor,
@@ -96,6 +97,10 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
     if _is_purchase(order) and not (before and _is_purchase(before)):
         due.append("meta")
     follow_up: list[tuple[str, Message]] = [(queue, {"order": order.order_id}) for queue in due]
+    payment = order.state.payment
+    if asks_expiry(order.state) and kind_of(payment.captor) in PROCESSORS and not _asked_before(order, before):
+        hint = {"channel": payment.captor, "external_id": payment.reference, "expiry_of": order.order_id}
+        follow_up.append(("hints", hint))
     if _may_have_restocked(order, before):
         follow_up.append((sync, {"restocked_by": order.order_id}))
     return [(queue, message) for queue, message in follow_up if queue] + [
@@ -103,6 +108,14 @@ def _after_order(old: Item | None, new: Item) -> list[tuple[str, Message]]:
         for name, back in order.state.returns.items()
         if back.exchange and has_come_back(order, back.exchange) and before and before.state.returns.get(name) != back
     ]
+
+
+def _asked_before(order: Order, before: Order | None) -> bool:
+    """Whether the end of this very payment has been asked for: once, however often the order changes meanwhile."""
+    if before is None or not asks_expiry(before.state):
+        return False
+    was, now = before.state.payment, order.state.payment
+    return (was.captor, was.reference) == (now.captor, now.reference)
 
 
 def _frees_labels(order: Order, before: Order) -> bool:

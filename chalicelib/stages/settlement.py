@@ -26,7 +26,10 @@ from chalicelib.store.orders import order_writes, read_order
 blueprint = Blueprint(__name__)
 
 _ROUNDS_FOR_THE_ORDER = 8  # more than an hour, growing pauses included
-_WRONG_PAYOUT = "a payout line of another channel or currency names this order"
+_WRONG_PAYOUT = "a payout line of another channel names this order"
+_OTHER_CURRENCY = (
+    "payout {} is in {}, the order in {}, and the channel does not tell what was converted: see there what it has paid"
+)
 
 
 def work(batch: Sequence[Delivery], runtime: Runtime) -> list[str]:
@@ -49,19 +52,23 @@ def settle(message: Message, runtime: Runtime) -> None:
     order = read_order(runtime.tables, payout["order_id"], content=True)
     if order is None and int(message.get("rounds", 0)) < _ROUNDS_FOR_THE_ORDER:
         raise Busy("the payout line came before its order", after_s=60)
-    fits = order is not None and _fits(lines[0], order)
-    booked = book(runtime.tables, lines, matched=fits)
+    wrong = _mismatch(lines[0], order) if order else ""
+    booked = book(runtime.tables, lines, matched=order is not None and not wrong)
     after = None
-    if order and fits:
+    if order and not wrong:
         after = decide_settlement(order, booked, runtime.clock())
     elif order:
-        after = decide_hold(order, "payout_mismatch", _WRONG_PAYOUT, "settlement", runtime.clock())
+        after = decide_hold(order, "payout_mismatch", wrong, "settlement", runtime.clock())
     if order and after:
         runtime.tables.write(*order_writes(order, after))
-    if not fits:
+    if not order or wrong:
         log("payout_unmatched", channel=payout["channel"], payout=payout["payout_id"], order=payout["order_id"])
 
 
-def _fits(line: PayoutLine, order: Order) -> bool:
-    pays = line.channel in (order.channel, order.state.payment.captor)
-    return order.content is not None and pays and line.currency == order.content.currency
+def _mismatch(line: PayoutLine, order: Order) -> str:
+    """Why the line cannot account for the order's money; "" when it does."""
+    if order.content is None or line.channel not in (order.channel, order.state.payment.captor):
+        return _WRONG_PAYOUT
+    if line.currency != order.content.currency:
+        return _OTHER_CURRENCY.format(line.payout_id, line.currency, order.content.currency)
+    return ""

@@ -83,6 +83,7 @@ def encode_state(state: State) -> list[Any]:
                     pay.expires_ms,
                     pay.captor,
                     pay.reference,
+                    pay.expiry,
                 ]
             ),
             state.secured_minor,
@@ -176,7 +177,7 @@ def _decode_state_2(data: Sequence[Any]) -> State:
 
 
 def _decode_payment(data: Sequence[Any]) -> Payment:
-    full = [*data, *(0, 0, 0, 0, 0, 0, 0, "", "")[len(data) :]]
+    full = [*data, *(0, 0, 0, 0, 0, 0, 0, "", "", "")[len(data) :]]
     vouched, authorised, captured, refunded, lapsed, awaited, *rest = full
     return Payment(bool(vouched), authorised, captured, refunded, bool(lapsed), bool(awaited), *rest)
 

@@ -1,6 +1,7 @@
 """Facts of money under their natural keys: what a channel has booked, and what each payout says of each order.
 
-PAYOUT#<channel>#<payout> / <order>          the lines of one payout that are about one order, by their ids
+PAYOUT#<channel>#<payout> / <order>          the lines of one payout that are about one order, by their ids; those that
+                                             account for nothing of it under <order>#<currency>
 PAYOUT#<channel>#<payout> / STATEMENT        a payout that was worked off: its amount, and how many facts made which sum
 FACT#<channel>#<order's external id> / <id>  one amount that the channel has booked; "-" for what is about no order
 """
@@ -17,6 +18,7 @@ from chalicelib.store.tables import MAX_ACTIONS, Delete, Item, Key, Put, Tables,
 
 _NO_ORDER = "-"
 _WORDS_KEPT = 120
+_OF_CONVERSION = ("sold_minor", "sold_currency", "rate")
 
 
 class News(NamedTuple):
@@ -43,10 +45,12 @@ def book(tables: Tables, lines: Sequence[PayoutLine], *, matched: bool) -> list[
     """Add lines of one payout about one order, each once and as it was told last; all that are booked of it now.
     `Stale` when somebody else has added some meanwhile.
 
-    `matched` tells whether an order was found for them; what was not is an exception to be explained.
+    `matched` tells whether they account for money of an order; what does not is an exception to be explained, and is
+    never added to what does.
     """
     first = lines[0]
-    key = Key("ledger", f"PAYOUT#{first.channel}#{first.payout_id}", first.order_id)
+    about = first.order_id if matched else f"{first.order_id}#{first.currency}"
+    key = Key("ledger", f"PAYOUT#{first.channel}#{first.payout_id}", about)
     item = tables.get(key)
     known = dict(item["lines"]) if item else {}
     booked = known | {line.line_id: [line.kind, line.amount_minor] for line in lines}
@@ -110,7 +114,7 @@ def write_news(tables: Tables, channel: str, news: Sequence[News]) -> None:
     writes: list[Write] = [
         Put(
             _fact_key(channel, fact),
-            {"schema": SCHEMA, "version": version + 1, **asdict(fact)},
+            {"schema": SCHEMA, "version": version + 1, **_body_of(fact)},
             When(version=version) if version else When(absent=True),
         )
         for fact, _, version in news
@@ -155,6 +159,11 @@ def _fact_key(channel: str, fact: LedgerFact) -> Key:
     return Key("ledger", f"FACT#{channel}#{fact.external_id or _NO_ORDER}", fact.fact_id)
 
 
+def _body_of(fact: LedgerFact) -> Item:
+    """What few facts have stands only where it is."""
+    return {name: value for name, value in asdict(fact).items() if value or name not in _OF_CONVERSION}
+
+
 def _fact_of(item: Item) -> LedgerFact:
     return LedgerFact(
         fact_id=item["fact_id"],
@@ -166,4 +175,7 @@ def _fact_of(item: Item) -> LedgerFact:
         payout_id=item["payout_id"],
         status=item["status"],
         what=item["what"],
+        sold_minor=int(item.get("sold_minor", 0)),
+        sold_currency=item.get("sold_currency", ""),
+        rate=item.get("rate", ""),
     )

@@ -47,6 +47,7 @@ class Shopify(Market):
     def __init__(self, catalogue: Sequence[Listing], clock: Clock, die: FaultDie | None = None) -> None:
         super().__init__(catalogue, clock, die)
         self.scopes = SCOPES.split(",")
+        self.settles_in: tuple[str, str] | None = None  # the currency of the payouts and its rate, where not the shop's
         self.more_locations, self.is_location_active, self.has_payments = 0, True, True
         self.points = TokenBucket.full(COST_RESTORED_PER_S, COST_CEILING, clock())
         self.sku_of_item = {shopify_inventory_item_id(listing.sku): listing.sku for listing in catalogue}

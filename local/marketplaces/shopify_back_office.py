@@ -52,6 +52,7 @@ class Booking:
     at: datetime
     fee_minor: int = 0
     order_id: str = ""
+    transaction: int = 0
 
 
 @dataclass
@@ -103,7 +104,7 @@ class ReturnedLine:
 
 @dataclass
 class ReturnMade:
-    """One Return. `exchanged`: how many items go out in exchange."""
+    """One Return. `exchanged`: how many items go out in exchange; `added`: the lines of the order that they became."""
 
     number: int
     order_id: str
@@ -113,6 +114,7 @@ class ReturnMade:
     approved_at: datetime | None = None
     closed_at: datetime | None = None
     exchanged: int = 0
+    added: list[str] = field(default_factory=list)
 
 
 @dataclass

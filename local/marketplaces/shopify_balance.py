@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
@@ -35,8 +36,14 @@ def bookings(shop: Shopify) -> list[Booking]:
             fee_minor = 0 if back else FEE_FIXED_MINOR + each.amount_minor * FEE_PER_MILLE // 1000
             kind = "REFUND" if back else "CHARGE"
             number = 42_000_000_000_000 + each.number
-            found.append(Booking(number, kind, amount_minor, each.at, fee_minor, sale.order_id))
+            amount_minor, fee_minor = _settled(shop, amount_minor), _settled(shop, fee_minor)
+            found.append(Booking(number, kind, amount_minor, each.at, fee_minor, sale.order_id, each.number))
     return sorted(found, key=lambda each: (each.at, each.number))
+
+
+def _settled(shop: Shopify, amount_minor: int) -> int:
+    """In the payouts' currency; both have two decimals."""
+    return round(amount_minor * Decimal(shop.settles_in[1])) if shop.settles_in else amount_minor
 
 
 def book(shop: Shopify, kind: str, amount_minor: int, fee_minor: int = 0, order_id: str = "") -> Booking:
@@ -89,6 +96,7 @@ def booking_node(shop: Shopify, each: Booking) -> dict[str, Any]:
         "fee": _money(shop, each.fee_minor),
         "net": _money(shop, each.amount_minor - each.fee_minor),
         "associatedOrder": order,
+        "sourceOrderTransactionId": str(each.transaction) if each.transaction else None,
         "associatedPayout": {"id": _payout_id(payout), "status": payout.status if payout else "PENDING"},
         "processed_at": each.at,
         "payments_transfer_id": str(number),
@@ -113,7 +121,9 @@ def _payout_id(payout: PayoutMade | None) -> str | None:
 
 
 def _money(shop: Shopify, amount_minor: int) -> dict[str, Any]:
-    money: dict[str, Any] = money_bag(amount_minor, shop.currency)["shopMoney"]
+    money: dict[str, Any] = money_bag(amount_minor, shop.settles_in[0] if shop.settles_in else shop.currency)[
+        "shopMoney"
+    ]
     return money
 
 

@@ -51,6 +51,11 @@ def part_of(shop: Shopify, sale: Sale, number: int = 0) -> FulfilmentOrder:
     return next(part for part in known if number in (0, part.number))
 
 
+def next_number(shop: Shopify, sale: Sale) -> int:
+    """The number of one more fulfilment order of an order that is divided already."""
+    return _FIRST + sale.number + len(shop.office.fulfilment[sale.order_id]) * _MOST_ORDERS
+
+
 def find(shop: Shopify, global_id: str) -> tuple[Sale, FulfilmentOrder] | None:
     """The order and the fulfilment order behind gid://shopify/FulfillmentOrder/N."""
     number = global_id.removeprefix(_GID)
@@ -94,8 +99,7 @@ def schedule(shop: Shopify, sale: Sale, now: datetime, fulfil_at: datetime | Non
 def split(shop: Shopify, sale: Sale, now: datetime, units: dict[str, int], *, topic: str = "split") -> FulfilmentOrder:
     """So many units go into a fulfilment order of their own."""
     part = part_of(shop, sale)
-    place = len(shop.office.fulfilment[sale.order_id])
-    new = FulfilmentOrder(part.number + place * _MOST_ORDERS, dict(units), now, location=part.location)
+    new = FulfilmentOrder(next_number(shop, sale), dict(units), now, location=part.location)
     part.units = {line_id: left - units.get(line_id, 0) for line_id, left in part.units.items()}
     shop.office.fulfilment[sale.order_id].append(new)
     _told(shop, sale, part, now, topic)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.marketplaces.buyers import Buyer
 from local.marketplaces.shelf import Sale
+from local.marketplaces.shopify_exchanges import credit_minor
 from local.marketplaces.shopify_fulfilment import parts
 from local.marketplaces.shopify_nodes import (
     GATEWAY,
@@ -24,6 +25,7 @@ from local.marketplaces.shopify_payments import (
     capturable_minor,
     financial_status,
     order_fields,
+    outstanding_minor,
     received_minor,
     refunded_minor,
 )
@@ -120,7 +122,7 @@ def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:
     return {
         "originalTotalPriceSet": bag(total),
         "totalPriceSet": bag(total),
-        "currentTotalPriceSet": bag(total * kept),
+        "currentTotalPriceSet": bag((total - credit_minor(shop, sale)) * kept),
         "subtotalPriceSet": bag(subtotal),
         "currentSubtotalPriceSet": bag(subtotal * kept),
         "totalTaxSet": bag(sale.tax_minor),
@@ -133,7 +135,7 @@ def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "netPaymentSet": bag(received - refunded),
         "totalRefundedSet": bag(refunded),
         "totalRefundedShippingSet": bag(sale.shipping_minor if refunded else 0),
-        "totalOutstandingSet": bag(max(total - received - capturable, 0) * kept),
+        "totalOutstandingSet": bag(outstanding_minor(shop, sale) * kept),
         "totalCapturableSet": bag(capturable),
         "totalTipReceivedSet": bag(0),
     }

@@ -14,6 +14,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 from local.marketplaces.money import trimmed_amount_text
 from local.marketplaces.shelf import Replay, Sale
 from local.marketplaces.shopify_back_office import CancelJob, Payment, RefundMade
+from local.marketplaces.shopify_exchanges import added_minor, credit_minor
 from local.marketplaces.shopify_nodes import GATEWAY, line_node, listed, money_bag, pages, stamp, total_minor
 
 if TYPE_CHECKING:
@@ -29,13 +30,14 @@ JOB_RUNS = timedelta(seconds=5)
 def payments(shop: Shopify, sale: Sale) -> list[Payment]:
     """Every transaction: the buyer's own, what the seller has done, the refund of an order that a buyer called off."""
     own = shop.office.payments.get(sale.order_id, [])
-    first = [] if any(each.kind == "AUTHORIZATION" for each in own) else [_sale(sale)]
+    first = [] if any(each.kind == "AUTHORIZATION" for each in own) else [_sale(shop, sale)]
     return [*first, *own, *([_called_off(sale)] if _is_refunded_whole(shop, sale) else [])]
 
 
-def _sale(sale: Sale) -> Payment:
+def _sale(shop: Shopify, sale: Sale) -> Payment:
     number = 8_200_000_000_000 + sale.number * 10 + 1
-    return Payment(number, "SALE", total_minor(sale), sale.placed_at, OK if sale.paid else "PENDING")
+    paid_minor = total_minor(sale) - added_minor(shop, sale)
+    return Payment(number, "SALE", paid_minor, sale.placed_at, OK if sale.paid else "PENDING")
 
 
 def _called_off(sale: Sale) -> Payment:
@@ -67,6 +69,14 @@ def refunded_minor(shop: Shopify, sale: Sale) -> int:
     return sum(each.amount_minor for each in payments(shop, sale) if each.kind == "REFUND" and each.status == OK)
 
 
+def outstanding_minor(shop: Shopify, sale: Sale) -> int:
+    """What the buyer still owes; less than 0 where an exchange has left him something. A return alone leaves that to
+    its refund."""
+    owed = total_minor(sale) - received_minor(shop, sale) - capturable_minor(shop, sale)
+    credit = credit_minor(shop, sale)
+    return owed - credit + refunded_minor(shop, sale) if credit else max(owed, 0)
+
+
 def left_of(shop: Shopify, sale: Sale, hold: Payment) -> int:
     """What of an authorisation can still be captured."""
     children = [each for each in payments(shop, sale) if each.parent == hold.number and each.status == OK]
@@ -88,7 +98,7 @@ def financial_status(shop: Shopify, sale: Sale) -> str:
     if received:
         return (
             "PAID"
-            if received >= total_minor(sale) or (holds and not capturable_minor(shop, sale))
+            if received >= total_minor(sale) - credit_minor(shop, sale) or (holds and not capturable_minor(shop, sale))
             else "PARTIALLY_PAID"
         )
     if holds and capturable_minor(shop, sale):
@@ -120,9 +130,20 @@ def transaction_node(shop: Shopify, sale: Sale, payment: Payment) -> dict[str, A
         "authorizationExpiresAt": stamp(payment.expires_at),
         "multiCapturable": payment.multiple,
         "amountSet": money_bag(payment.amount_minor, sale.currency),
+        "settlementCurrency": shop.settles_in[0] if shop.settles_in else sale.currency,
+        "settlementCurrencyRate": shop.settles_in[1] if shop.settles_in else None,
         "totalUnsettledSet": money_bag(left, sale.currency) if left else None,
         "parentTransaction": {"id": transaction_id(payment.parent)} if payment.parent else None,
     }
+
+
+def find_transaction(shop: Shopify, found_id: str) -> dict[str, Any] | None:
+    """The OrderTransaction of this id, whosever order it is."""
+    for sale in shop.shelf.sales.values():
+        for each in payments(shop, sale):
+            if transaction_id(each.number) == found_id:
+                return {"__typename": "OrderTransaction", **transaction_node(shop, sale, each)}
+    return None
 
 
 def refund_node(shop: Shopify, sale: Sale, refund: RefundMade) -> dict[str, Any]:

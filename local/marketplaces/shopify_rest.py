@@ -13,12 +13,12 @@ from local.marketplaces.catalogue import shopify_product_id, shopify_variant_id
 from local.marketplaces.money import amount_text
 from local.marketplaces.shelf import Parcel, Sale, SoldLine
 from local.marketplaces.shopify_back_office import RefundMade
+from local.marketplaces.shopify_exchanges import credit_minor
 from local.marketplaces.shopify_nodes import GATEWAY, LANDING_SITE, customer_number, email, total_minor
 from local.marketplaces.shopify_payments import (
-    capturable_minor,
     financial_status,
+    outstanding_minor,
     payments,
-    received_minor,
     refunds,
 )
 from local.marketplaces.shopify_returns import OVER, of_order
@@ -126,11 +126,10 @@ def _fulfillment_status(shipped: int, *, complete: bool) -> str | None:
 def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:
     total, subtotal = total_minor(sale), sale.subtotal_minor - sale.discount_minor
     kept = 0 if sale.cancelled_at else 1
-    outstanding = max(total - received_minor(shop, sale) - capturable_minor(shop, sale), 0)
     amounts = {
         "current_subtotal_price": subtotal * kept,
         "current_total_discounts": sale.discount_minor * kept,
-        "current_total_price": total * kept,
+        "current_total_price": (total - credit_minor(shop, sale)) * kept,
         "current_total_tax": sale.tax_minor * kept,
         "subtotal_price": subtotal,
         "total_discounts": sale.discount_minor,
@@ -146,7 +145,7 @@ def _totals(shop: Shopify, sale: Sale) -> dict[str, Any]:
         "original_total_additional_fees_set": None,
         "original_total_duties_set": None,
         "total_shipping_price_set": _money_set(sale.shipping_minor, sale.currency),
-        "total_outstanding": amount_text(outstanding * kept, sale.currency),
+        "total_outstanding": amount_text(outstanding_minor(shop, sale) * kept, sale.currency),
         "total_tip_received": amount_text(0, sale.currency),
     }
 

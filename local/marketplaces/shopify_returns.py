@@ -15,7 +15,7 @@ from graphql import GraphQLResolveInfo
 from local.marketplaces.shelf import Sale
 from local.marketplaces.shopify_back_office import ReturnedLine, ReturnMade
 from local.marketplaces.shopify_nodes import line_node, pages, stamp
-from local.marketplaces.shopify_payments import refund
+from local.marketplaces.shopify_payments import find_transaction, refund
 from local.marketplaces.shopify_shipments import fulfillment_line_id
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ def find_return(shop: Shopify, _info: GraphQLResolveInfo[Any], id: str) -> dict[
 
 
 def find_nodes(shop: Shopify, info: GraphQLResolveInfo[Any], ids: list[str]) -> list[dict[str, Any] | None]:
-    """nodes(ids:), of returns alone."""
-    return [find_return(shop, info, each) for each in ids]
+    """nodes(ids:), of returns and orders' transactions."""
+    return [find_return(shop, info, each) or find_transaction(shop, each) for each in ids]
 
 
 def approve(shop: Shopify, _info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from local.marketplaces.woocommerce import WooCommerce
 
 SITE_URL = "https://shop.example.com"
-_HELD_S = 7 * 86_400
+_HELD_S = (4 * 24 + 18) * 3600  # the shortest that a card holds money: what is given free later has expired
 _LOOKED_AT = 20  # captured payments at each tick; authorised ones are looked at all
 _RELEASE = "partial_capture_reversal"
 

@@ -32,7 +32,8 @@ _CAPTURE_WITHIN_S = 7 * 86_400  # a card online
 
 class Stripe:
     """One account. `secret` signs its webhooks; `refunds_end`: what becomes of refunds, at once or, where they are
-    `pending` first, at the next tick; `refuses`: paths that the key may not call."""
+    `pending` first, at the next tick; `refuses`: paths that the key may not call; `held_s`: how long cards hold the
+    money from now on, and `tells_until` whether they say so."""
 
     name = "stripe"
 
@@ -52,6 +53,7 @@ class Stripe:
         self.refunds_are_pending = False
         self.refuses: tuple[str, ...] = ()
         self.refunds_end = "succeeded"
+        self.held_s, self.tells_until = _CAPTURE_WITHIN_S, True
         self.now = start
         self.books = Books(paid_out_at=self._now_s)
 
@@ -63,8 +65,8 @@ class Stripe:
         """A buyer's card holds the money; the PaymentIntent's id. `amount_minor`: as Stripe counts `currency`."""
         books = self.books
         known = {"order_id": order_id, **metadata} if order_id else metadata
-        ids, before = (books.new_id("pi"), books.new_id("ch")), self._now_s + _CAPTURE_WITHIN_S
-        intent = Intent(*ids, amount_minor, currency.lower(), known, self._now_s, before, takes_many)
+        ids, before = (books.new_id("pi"), books.new_id("ch")), self._now_s + self.held_s
+        intent = Intent(*ids, amount_minor, currency.lower(), known, self._now_s, before, takes_many, self.tells_until)
         books.intents[intent.intent_id] = intent
         self._tell("payment_intent.amount_capturable_updated", intent_body(books, intent))
         return intent.intent_id

@@ -55,7 +55,7 @@ def charge_body(books: Books, intent: Intent) -> Body:
         "last4": "4242",
         "multicapture": {"status": "available" if intent.takes_many else "unavailable"},
     }
-    if intent.status == "requires_capture":
+    if intent.status == "requires_capture" and intent.tells_until:
         card["capture_before"] = intent.capture_before
     never_taken = intent.amount if intent.status == "canceled" else 0
     back = books.refunded(intent, releases=True) + never_taken
@@ -131,6 +131,7 @@ def booking_body(books: Books, booking: Booking, expand: Collection[str] = (), n
         "available_on": booking.available_on,
         "created": booking.created,
         "currency": booking.currency,
+        "exchange_rate": booking.rate,
         "fee": booking.fee,
         "fee_details": fees if booking.fee else [],
         "net": booking.net,

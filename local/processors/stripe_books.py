@@ -29,6 +29,7 @@ class Intent:
     created: int
     capture_before: int
     takes_many: bool = False
+    tells_until: bool = True
     status: str = "requires_capture"
     captures: list[int] = field(default_factory=list)
     canceled_at: int | None = None
@@ -71,6 +72,7 @@ class Booking:
     created: int
     source_id: str
     payout_id: str = ""
+    rate: float | None = None
 
     @property
     def net(self) -> int:
@@ -122,7 +124,8 @@ class Endpoint:
 
 @dataclass
 class Books:
-    """What survives a restart."""
+    """What survives a restart. `rates`: what is paid in a currency without a bank account is booked in another, at that
+    rate."""
 
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
@@ -134,6 +137,7 @@ class Books:
     outbox: list[Delivery] = field(default_factory=list)
     count: int = 0
     paid_out_at: int = 0
+    rates: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def new_id(self, prefix: str) -> str:
         """Ids of one kind sort by their age."""
@@ -216,7 +220,9 @@ class Books:
     def _book(self, category: str, amount: int, fee: int, intent: Intent, now: int, source_id: str = "") -> str:
         booking_id = self.new_id("txn")
         source = source_id or intent.charge_id
-        self.bookings[booking_id] = Booking(booking_id, category, amount, fee, intent.currency, now, source)
+        currency, rate = self.rates.get(intent.currency, (intent.currency, None))
+        amount, fee = (round(each * (rate or 1)) for each in (amount, fee))
+        self.bookings[booking_id] = Booking(booking_id, category, amount, fee, currency, now, source, rate=rate)
         return booking_id
 
 

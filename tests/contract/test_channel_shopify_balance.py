@@ -14,6 +14,7 @@ from chalicelib.channels.shopify.client import ShopifyClient
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.domain.settlement import MONEY_KINDS, LedgerFact
 from local.marketplaces.shelf import Sale
+from local.marketplaces.shopify_back_office import Payment
 from local.marketplaces.shopify_balance import book, bookings, pay_out
 from local.marketplaces.shopify_nodes import total_minor
 from tests.contract.marketplaces_models import shopify_schema
@@ -114,6 +115,65 @@ def test_a_payout_on_its_way_is_not_forgotten_when_a_reading_breaks_off() -> Non
     made.status = "PAID"
     since_ms = int(shop.on.time.now.timestamp() * 1000)
     assert [each.payout_id for each in shop.payouts(since_ms)] == [str(made.number)]
+
+
+def test_what_is_paid_out_in_another_currency_is_told_in_both_and_each_adds_up() -> None:
+    shop = Account()
+    shop.on.market.settles_in = ("CAD", "1.3691")
+    transfers(shop)
+    made = pay_out(shop.on.market, shop.on.time.now)
+    assert made
+    (payout,) = shop.payouts()
+    assert (payout.currency, {each.currency for each in payout.facts}) == ("CAD", {"CAD"})
+    assert sum(each.amount_minor for each in payout.facts) == payout.amount_minor == made.amount_minor
+    gross = [each for each in payout.facts if each.external_id == shop.sale.order_id and each.kind != "fee"]
+    total = total_minor(shop.sale)
+    assert [(each.kind, each.sold_minor, each.sold_currency) for each in gross] == [
+        ("sale", total, "USD"),
+        ("refund", -200, "USD"),
+    ]
+    (fee,) = [each for each in payout.facts if each.external_id == shop.sale.order_id and each.kind == "fee"]
+    assert abs(fee.sold_minor + 30 + total * 29 // 1000) <= 1
+    assert {each.rate for each in payout.facts} == {"1.3691"}
+    told = {each.fact_id: each.sold_minor for each in shop.facts() if each.kind != "transfer"}
+    assert told == {each.fact_id: each.sold_minor for each in payout.facts}
+
+
+def transfers(shop: Account) -> None:
+    """Some of the sale goes back."""
+    office, number = shop.on.market.office, 8_200_000_900_000
+    back = Payment(number, "REFUND", 200, shop.on.time.now)
+    office.payments.setdefault(shop.sale.order_id, []).append(back)
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"settlementCurrencyRate": None},
+        {"settlementCurrencyRate": "1.2"},
+        {"settlementCurrency": "EUR"},
+        {"settlementCurrency": None},
+        None,
+    ],
+)
+def test_what_no_rate_confirms_is_told_in_the_payouts_currency_alone(lacking: dict[str, object] | None) -> None:
+    bag = {"shopMoney": {"amount": "10.0", "currencyCode": "USD"}}
+    bag["presentmentMoney"] = {"amount": "9.0", "currencyCode": "EUR"}
+    source = {"id": "gid://shopify/OrderTransaction/7", "amountSet": bag, "settlementCurrency": "CAD"}
+    source["settlementCurrencyRate"] = "1.5"
+    shop = Account()
+    row = {"id": "gid://shopify/ShopifyPaymentsBalanceTransaction/1", "type": "CHARGE", "sourceOrderTransactionId": "7"}
+    row |= {"transactionDate": "2026-05-04T12:00:00Z", "amount": {"amount": "13.5", "currencyCode": "CAD"}}
+    row |= {"net": row["amount"], "associatedOrder": None, "associatedPayout": {"id": None, "status": None}}
+    page = {"nodes": [row], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    balance = answer({"data": {"shopifyPaymentsAccount": {"balanceTransactions": page}}})
+    shop.on.wire.instead = {"Balance": [balance], "Converted": [answer({"data": {"nodes": [source]}})]}
+    (fact,) = shop.facts()
+    assert (fact.amount_minor, fact.sold_minor, fact.sold_currency) == (1350, 1000, "USD")  # by what the buyer paid
+    found = [{**source, **lacking} if lacking else None]
+    shop.on.wire.instead = {"Balance": [balance], "Converted": [answer({"data": {"nodes": found}})]}
+    (fact,) = shop.facts()
+    assert (fact.amount_minor, fact.currency, fact.sold_currency) == (1350, "CAD", "")
 
 
 @pytest.mark.parametrize("told", [DENIED, {"data": {"shopifyPaymentsAccount": None}}])

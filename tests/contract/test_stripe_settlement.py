@@ -75,6 +75,34 @@ def test_a_payout_is_itemised_and_adds_up(account: Account) -> None:
     assert {fact.status for fact in payout.facts} == {"paid"}
 
 
+def test_what_is_paid_in_another_currency_is_told_in_both_and_each_adds_up(account: Account) -> None:
+    account.stripe.books.rates["eur"] = ("usd", 1.0837)
+    reference = troubled(account)
+    account.stripe.books.rates["eur"] = ("usd", 1.1191)  # what goes back goes at the rate of its day
+    account.client().refund(reference, "refund-3", 150, "EUR", "")
+    sold(account, 2, 5000, 5000)
+    account.later(hours=1)
+    (payout,) = account.client().payouts(0)
+    assert (payout.currency, {fact.currency for fact in payout.facts}) == ("USD", {"USD"})
+    assert sum(fact.amount_minor for fact in payout.facts) == payout.amount_minor
+    assert {fact.sold_currency for fact in payout.facts} == {"EUR"}
+    sums: dict[str, int] = {}
+    for fact in payout.facts:
+        if fact.external_id == ORDER:
+            sums[fact.kind] = sums.get(fact.kind, 0) + fact.sold_minor
+    assert abs(sums.pop("fee") + 35 + 2000) <= 1  # it was rounded twice
+    assert sums == {"sale": 700, "refund": -350, "dispute": 0}
+    assert {fact.rate for fact in payout.facts} == {"1.0837", "1.1191"}
+
+
+@pytest.mark.parametrize("rate", [None, "1.2", 0, "soon"])
+def test_what_no_rate_confirms_is_told_in_the_payouts_currency_alone(rate: Any) -> None:
+    source = {"object": "charge", "amount": 1000, "amount_captured": 1000, "currency": "eur", "metadata": {}}
+    row = {"id": "txn_1", "currency": "usd", "amount": 1084, "net": 1084, "created": 1, "reporting_category": "charge"}
+    (fact,) = facts_of(Node({**row, "exchange_rate": rate, "source": source}), Naming())
+    assert (fact.amount_minor, fact.currency, fact.sold_currency) == (1084, "USD", "")
+
+
 def test_what_is_booked_is_open_until_it_is_available(account: Account) -> None:
     sold(account)
     assert {fact.status for fact in account.client().transactions(0)} == {"open"}

@@ -113,7 +113,13 @@ def paid_late(box: Sandbox) -> Event:
     return look()
 
 
+def held_at_stripe(box: Sandbox) -> None:
+    """Until when, nobody has told."""
+    allocate(box, payment={"status": "authorised", "processor": "stripe", "reference": "pi_1"})
+
+
 FUNDING = [
+    Scenario("until when is told", after(held_at_stripe, then=ask("expiry", reference="pi_1", expires_ms=1))),
     Scenario("refunds seen", after(enter, then=ask("refunds_seen", total_minor=250))),
     Scenario("more refunds seen than was paid", after(enter, then=ask("refunds_seen", total_minor=5000))),
     Scenario(
@@ -221,6 +227,7 @@ def streamed(*steps: Callable[[Sandbox], Any]) -> Prepare:
 
 RELAY = [
     Scenario("an order enters", streamed(enter)),
+    Scenario("an order whose money is held at Stripe enters", streamed(held_at_stripe)),
     Scenario("stock comes in and leaves", streamed(stocked(), ship)),
     Scenario("goods of an exchange come back", streamed(exchanged)),
     Scenario(

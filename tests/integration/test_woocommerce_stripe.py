@@ -41,6 +41,7 @@ class Paid(Trade):
         self.shop.gateway = Gateway(self.shop, Guarded(self.stripe, Lock()))
         self.shop.stripe_share = 1.0
         self.is_cut_off = False  # we are from Stripe; the shop is not
+        self.asked: list[str] = []  # by us of Stripe
         found = processor_accounts(self.stripe, "http://127.0.0.1")["stripe"]
         add_account(self.world.tables, "stripe", {**found["settings"], "import_from_ms": self.world.now_ms})
         self.world.secrets.kept["stripe/api"] = found["api"]
@@ -51,6 +52,7 @@ class Paid(Trade):
             return self._send(request)
         if self.is_cut_off:
             raise Busy("no answer", after_s=5)
+        self.asked.append(f"{request.method} {request.url.partition('/v1/')[2].partition('?')[0]}")
         answer = passed_on(self.stripe, replace(request, url=request.url.replace("/stripe/", "/")))
         return HttpResponse(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
 
@@ -260,3 +262,76 @@ def test_a_key_that_is_refused_pauses_stripe_and_the_shops_orders_are_taken_up_a
     paid.settle(2)
     assert len(paid.intent(order_id).captures) == 1
     assert paid.order(order_id).state.payment.captured_minor == paid.intent(order_id).amount
+
+
+def ends_of(paid: Paid, order_id: str) -> tuple[float, str]:
+    """How many days after the payment (of the order, where nobody has told) the authorisation ends for us."""
+    payment = paid.order(order_id).state.payment
+    since_s = paid.intent(order_id).created if payment.expiry == "read" else paid.sale(order_id).placed_at.timestamp()
+    return (payment.expires_ms - int(since_s) * 1000) / 86_400_000, payment.expiry
+
+
+def reads_of(paid: Paid, order_id: str) -> int:
+    return paid.asked.count(f"GET payment_intents/{paid.intent(order_id).intent_id}")
+
+
+def touch(paid: Paid, order_id: str) -> None:
+    """The shop changes the order, and the poll brings it once more."""
+    paid.shop.note_change(paid.sale(order_id), "noted", paid.now)
+    paid.settle()
+
+
+@pytest.mark.parametrize("held_s", [(4 * 24 + 18) * 3600, 30 * 86_400], ids=["four days 18 hours", "30 days"])
+@pytest.mark.parametrize("faults", [Faults(), ROUGH], ids=["calm", "rough"])
+def test_the_authorisation_stands_as_long_as_stripe_says_which_is_read_once(
+    paid: Paid, held_s: int, faults: Faults
+) -> None:
+    paid.stripe.held_s = held_s
+    order_id = paid.sell()
+    paid.stripe.die = FaultDie(faults)
+    paid.settle(6)
+    paid.stripe.die = FaultDie()
+    for _ in range(3):
+        touch(paid, order_id)
+    assert ends_of(paid, order_id) == (held_s / 86_400, "read")
+    assert [each.move for each in paid.order(order_id).state.timeline].count("read_expiry") == 1
+    if faults == Faults():
+        assert reads_of(paid, order_id) == 1
+    paid.world.now_ms += held_s * 1000 - 86_400_000
+    paid.settle(2)
+    assert stage(paid.order(order_id)) == "shipping"
+    paid.ship(order_id)
+    paid.settle(4)
+    assert len(paid.intent(order_id).captures) == 1
+    assert not paid.order(order_id).state.holds
+
+
+def test_while_stripe_does_not_answer_and_where_it_does_not_say_the_reckoned_end_counts(paid: Paid) -> None:
+    paid.stripe.held_s, paid.is_cut_off = 30 * 86_400, True
+    order_id = paid.sell()
+    paid.settle(2)
+    for _ in range(3):
+        touch(paid, order_id)
+    assert ends_of(paid, order_id) == (7, "reckoned")
+    paid.is_cut_off, paid.stripe.tells_until = False, False
+    paid.settle(6)
+    assert (ends_of(paid, order_id), reads_of(paid, order_id)) == ((30, "read"), 1)
+    other_id = paid.sell()
+    paid.settle(3)
+    for _ in range(3):
+        touch(paid, other_id)
+    payment, placed_ms = paid.order(other_id).state.payment, int(paid.sale(other_id).placed_at.timestamp()) * 1000
+    assert (payment.expires_ms - placed_ms, payment.expiry) == (7 * 86_400_000, "read")
+    assert reads_of(paid, other_id) == 1
+
+
+def test_an_own_checkout_that_tells_no_end_has_it_read_from_stripe(paid: Paid) -> None:
+    reference = paid.stripe.authorise(1450, "EUR", "storefront:A1")
+    order = {"id": "A1", "updated_at": "2026-01-05T09:00:00Z", "currency": "EUR", "total": "14.50"}
+    order["lines"] = [{"id": "1", "sku": "MUG", "quantity": 1, "unit_price": "14.50"}]
+    order["payment"] = {"status": "authorised", "processor": "stripe", "reference": reference}
+    paid.world.queues.send("entry", [{"channel": "storefront", "raw": json.dumps(order), "hint": {}}])
+    paid.settle()
+    found = read_order(paid.world.tables, "storefront:A1")
+    assert found
+    assert found.state.payment.expires_ms == paid.stripe.books.intents[reference].capture_before * 1000

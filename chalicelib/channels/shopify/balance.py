@@ -1,24 +1,29 @@
 """What Shopify Payments books and pays out. Source: schema admin_2026-10, ShopifyPaymentsAccount.
 
 A balance transaction tells its gross amount and the fee in it, which is a fact of its own (`<number>/fee`), so that
-both add up to its net. The payout itself is one more transaction (TRANSFER), which no payout carries. A shop without
-Shopify Payments, and an app without the right to read them, have nothing booked.
+both add up to its net. It is booked in the payout's currency; where that is not the shop's, in which orders are read,
+the order's transaction says what it was there (`settlementCurrencyRate`). The payout itself is one more transaction
+(TRANSFER), which no payout carries. A shop without Shopify Payments, and an app without the right to read them, have
+nothing booked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from chalicelib.channels.conversions import confirmed, rate_of
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.memory import Jobs
 from chalicelib.channels.shopify import documents_account as documents
 from chalicelib.channels.shopify.payments import stamp
-from chalicelib.channels.shopify.wire import Declined, ShopifyWire, number
-from chalicelib.domain.settlement import LedgerFact
+from chalicelib.channels.shopify.wire import Declined, ShopifyWire, gid, number
+from chalicelib.domain.settlement import LedgerFact, converted
 
 _JOB = "payouts"
+_TOGETHER = 50  # rows: a page
 _LONGEST_WAY_MS = 90 * 86_400_000  # after that a payout is not waited for any more
 _ON_ITS_WAY = ("SCHEDULED", "IN_TRANSIT")
 _ITSELF = "TRANSFER"
@@ -47,8 +52,9 @@ _STATUSES = {"PAID": "paid", "SCHEDULED": "released", "IN_TRANSIT": "released", 
 
 def read_transactions(wire: ShopifyWire, since_ms: int) -> Iterator[LedgerFact]:
     """Every amount that was booked since then, oldest first."""
-    for row in _rows(wire, documents.BALANCE, f"processed_at:>='{stamp(since_ms)}'", "balanceTransactions"):
-        yield from facts_of(row)
+    yield from _facts(
+        wire, _rows(wire, documents.BALANCE, f"processed_at:>='{stamp(since_ms)}'", "balanceTransactions")
+    )
 
 
 def read_payouts(wire: ShopifyWire, jobs: Jobs, since_ms: int) -> Iterator[Payout]:
@@ -108,13 +114,50 @@ def _payout(wire: ShopifyWire, row: Node, payout_id: str, issued_ms: int) -> Pay
     amount_minor = net.minor("amount", currency)
     if row.text("transactionType") == "WITHDRAWAL":  # the seller owed it
         amount_minor = -abs(amount_minor)
-    facts = [
-        fact
+    rows = (
+        each
         for each in _rows(wire, documents.BALANCE, f"payments_transfer_id:{payout_id}", "balanceTransactions")
         if number(each.at("associatedPayout").text("id")) == payout_id and each.text("type") != _ITSELF
-        for fact in facts_of(each)
-    ]
-    return Payout(payout_id, currency, issued_ms, amount_minor, tuple(facts))
+    )
+    return Payout(payout_id, currency, issued_ms, amount_minor, tuple(_facts(wire, rows)))
+
+
+def _facts(wire: ShopifyWire, rows: Iterator[Node]) -> Iterator[LedgerFact]:
+    """The facts of each row, with what they are in the shop's currency where that is another."""
+    shop_currency = ""
+    while some := list(islice(rows, _TOGETHER)):
+        shop_currency = shop_currency or Node(wire.ask(documents.SHOP, {})).at("shop").currency("currencyCode")
+        foreign = [each for each in some if each.at("amount").currency("currencyCode") != shop_currency]
+        sources = _sources(wire, foreign) if foreign else {}
+        for row in some:
+            source = sources.get(row.text("sourceOrderTransactionId"))
+            yield from _as_sold(source, list(facts_of(row))) if source else facts_of(row)
+
+
+def _sources(wire: ShopifyWire, rows: Iterable[Node]) -> dict[str, Node]:
+    """The orders' transactions that these rows come from, by number."""
+    asked = dict.fromkeys(
+        each.text("sourceOrderTransactionId") for each in rows if each.has("sourceOrderTransactionId")
+    )
+    ids = [gid("OrderTransaction", each) for each in asked]
+    found = wire.ask(documents.CONVERTED, {"ids": ids}).get("nodes") or [] if ids else []
+    return {number(str(each["id"])): Node(each, "nodes") for each in found if isinstance(each, dict) and "id" in each}
+
+
+def _as_sold(source: Node, facts: list[LedgerFact]) -> list[LedgerFact]:
+    """With what they are in the shop's currency, where the rate confirms that this is what was converted."""
+    rate = rate_of(source.at("settlementCurrencyRate").value)
+    gross = next((each for each in facts if "/" not in each.fact_id), None)
+    if not rate or not gross or source.text("settlementCurrency") != gross.currency:
+        return facts
+    paid = [source.at("amountSet").at(name) for name in ("shopMoney", "presentmentMoney")]
+    currencies = [each.currency("currencyCode") for each in paid]
+    amounts = [abs(each.minor("amount", currency)) for each, currency in zip(paid, currencies, strict=True)]
+    booked = (gross.amount_minor, gross.currency)
+    if not any(confirmed(rate, [amount], each, *booked) for amount, each in zip(amounts, currencies, strict=True)):
+        return facts
+    sold_minor = amounts[0] if gross.amount_minor > 0 else -amounts[0]
+    return [converted(each, gross.amount_minor, sold_minor, currencies[0], str(rate)) for each in facts]
 
 
 def _rows(wire: ShopifyWire, document: str, query: str, name: str) -> Iterator[Node]:

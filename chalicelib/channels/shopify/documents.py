@@ -35,6 +35,7 @@ query Order($id: ID!, $after: String) {
     id legacyResourceId name createdAt updatedAt cancelledAt currencyCode displayFinancialStatus taxesIncluded
     displayFulfillmentStatus returnStatus email phone
     totalPriceSet { shopMoney { amount } }
+    currentTotalPriceSet { shopMoney { amount } }
     totalDiscountsSet { shopMoney { amount } }
     totalTaxSet { shopMoney { amount } }
     totalTipReceivedSet { shopMoney { amount } }

@@ -12,9 +12,22 @@ query Balance($query: String!, $after: String) {{
         fee {_MONEY}
         net {_MONEY}
         associatedOrder {{ id }}
+        sourceOrderTransactionId
         associatedPayout {{ id status }}
       }}
       pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}
+"""
+
+# What the buyer paid or got back, where the balance is kept in another currency than the shop's.
+CONVERTED = f"""
+query Converted($ids: [ID!]!) {{
+  nodes(ids: $ids) {{
+    ... on OrderTransaction {{
+      id settlementCurrency settlementCurrencyRate
+      amountSet {{ shopMoney {_MONEY} presentmentMoney {_MONEY} }}
     }}
   }}
 }}
@@ -81,4 +94,4 @@ mutation SetPrices($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
 }
 """
 
-ALL = (BALANCE, PAYOUTS, VARIANTS, SHOP, INSTALLATION, LOCATIONS, PAYMENTS_ACCOUNT, SET_PRICES)
+ALL = (BALANCE, CONVERTED, PAYOUTS, VARIANTS, SHOP, INSTALLATION, LOCATIONS, PAYMENTS_ACCOUNT, SET_PRICES)

@@ -10,6 +10,7 @@ _RETURN = f"""
 fragment Sent on Return {{
   id status
   order {{ id updatedAt }}
+  exchangeLineItems(first: 1) {{ nodes {{ id }} }}
   returnLineItems(first: 10) {{ nodes {{ {_LINE} }} {_PAGE_INFO} }}
 }}
 """

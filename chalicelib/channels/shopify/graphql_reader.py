@@ -23,6 +23,7 @@ def rest_shape(node: Node) -> dict[str, Any]:
         "financial_status": node.text("displayFinancialStatus").lower(),
         "taxes_included": node.at("taxesIncluded").value,
         "total_price": _money(node, "totalPriceSet"),
+        "current_total_price": _money(node, "currentTotalPriceSet"),
         "total_discounts": _money(node, "totalDiscountsSet"),
         "total_tax": _money(node, "totalTaxSet"),
         "total_tip_received": _money(node, "totalTipReceivedSet"),

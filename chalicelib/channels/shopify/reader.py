@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from chalicelib.channels.fields import Amounts, Node, address, contact, distinct, parse, units
+from chalicelib.channels.shopify.exchanges import credit_minor
 from chalicelib.channels.shopify.graphql_reader import rest_shape
 from chalicelib.channels.shopify.standing import standing_of
 from chalicelib.channels.touches import is_yes, touch_of
@@ -59,7 +60,10 @@ def _order(node: Node, channel: str) -> ChannelOrder:
     told = node.at("total_price_set").at("shop_money").text("currency_code").upper()
     if told not in ("", currency):
         problems.append(Problem("currency_mismatch", f"the order is in {currency}, its total in {told}"))
-    payment = _payment(node, total_minor, currency, problems)
+    refunded_minor = _refunded_minor(node, currency, problems)
+    credit = Charge("discount", -credit_minor(node, total_minor, refunded_minor, currency), "goods sent back")
+    total_minor += credit.amount_minor
+    payment = _payment(node, total_minor, refunded_minor, currency, problems)
     if node.text("financial_status").lower() == "refunded":  # who has all his money back gets nothing more delivered
         lines = tuple(replace(line, cancelled=line.quantity - line.fulfilled) for line in lines)
     changed_ms = node.time_ms("updated_at")
@@ -73,7 +77,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         currency=currency,
         total_minor=total_minor,
         lines=lines,
-        charges=_charges(node, lines, currency),
+        charges=(*_charges(node, lines, currency), *([credit] if credit.amount_minor else ())),
         payment=payment,
         cancelled=node.has("cancelled_at"),
         label=node.text("name") or _exact_id(node),
@@ -194,10 +198,9 @@ def _charges(order: Node, lines: Sequence[ChannelLine], currency: str) -> tuple[
     return tuple(charge for charge in charges if charge.amount_minor)
 
 
-def _payment(order: Node, total_minor: int, currency: str, problems: list[Problem]) -> Payment:
+def _payment(order: Node, total_minor: int, refunded_minor: int, currency: str, problems: list[Problem]) -> Payment:
     """Source: OrderDisplayFinancialStatus. Refunds are gross; what was captured stays captured."""
     status = order.text("financial_status").lower()
-    refunded_minor = _refunded_minor(order, currency, problems)
     whole_minor = max(total_minor, refunded_minor, 0)
     if status in ("paid", "partially_refunded"):
         return Payment(captured_minor=whole_minor, refunded_minor=refunded_minor)

@@ -114,6 +114,7 @@ def _read(wire: ShopifyWire, found: Node) -> ChannelReturn:
         items=tuple((line_id, count) for line_id, count in units.items() if line_id),
         reason=next(filter(None, reasons), ""),
         changed_ms=found.at("order").time_ms("updatedAt"),
+        exchanged=bool(found.at("exchangeLineItems").each("nodes")),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
 from chalicelib.channels.touches import touch_of
 from chalicelib.domain.attribution import Attribution, attribution_of
+from chalicelib.domain.authorisation import RECKONED
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -138,13 +139,16 @@ def _payment(node: Node, order: _Money) -> Payment:
         refunded_minor = captured_minor
     if min(captured_minor, authorised_minor, refunded_minor) < 0:
         raise Unreadable("bad_field", "payment amounts must not be negative")
+    until_ms = node.optional_time_ms("authorised_until") or 0
+    untold = status == "authorised" and not until_ms and processor not in ("", "channel")
     return Payment(
         vouched=status == "vouched",
         authorised_minor=authorised_minor,
         captured_minor=captured_minor,
         refunded_minor=refunded_minor,
         lapsed=status in ("failed", "voided"),
-        expires_ms=node.optional_time_ms("authorised_until") or 0,
+        expires_ms=until_ms,
         captor=processor,
         reference=node.text("reference"),
+        expiry=RECKONED if untold else "",
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chalicelib.channels.conversions import confirmed, rate_of
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
 from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int
 from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.wire import StripeWire
-from chalicelib.domain.settlement import LedgerFact
+from chalicelib.domain.settlement import LedgerFact, converted
 
 _KINDS = {
     **dict.fromkeys(("charge", "charge_failure", "partial_capture_reversal"), "sale"),
@@ -75,10 +76,27 @@ def facts_of(row: Node, naming: Naming, payout_id: str = "") -> list[LedgerFact]
     parts += [(f"{txn}/rest", "adjustment", rest, category)] if rest else []
     status = "paid" if payout_id else "released" if row.text("status") == "available" else "open"
     at_ms, order_id = stripe_int(row, "created") * 1000, _order_id(row.at("source"), naming)
-    return [
+    facts = [
         LedgerFact(fact_id, kind, from_stripe(part, currency), currency, at_ms, order_id, payout_id, status, what[:120])
         for fact_id, kind, part, what in parts
     ]
+    return _as_sold(row, facts)
+
+
+def _as_sold(row: Node, facts: list[LedgerFact]) -> list[LedgerFact]:
+    """With what they are in the source's currency, where Stripe has converted it and says at which rate."""
+    source, gross, rate = row.at("source"), facts[0], rate_of(row.at("exchange_rate").value)
+    if not rate or not gross.amount_minor or not isinstance(source.value, dict) or not source.has("currency"):
+        return facts
+    currency = source.currency("currency")
+    if currency == gross.currency:
+        return facts
+    amounts = [minor(source, name, currency) for name in ("amount", "amount_captured")]
+    sold_minor = confirmed(rate, amounts, currency, gross.amount_minor, gross.currency)
+    sold_minor = sold_minor if gross.amount_minor > 0 else -sold_minor
+    return [
+        converted(each, gross.amount_minor, sold_minor, currency, str(rate)) for each in facts if sold_minor
+    ] or facts
 
 
 def _order_id(source: Node, naming: Naming) -> str:

@@ -41,7 +41,7 @@ def gateway_of(order: Node, meta: Mapping[str, str], processor: str) -> Gateway:
 
 
 def expires_ms(order: Node, changed_ms: int) -> int:
-    """When the authorisation ends, counted from the order, which may be older: not told (0) where that was over when
-    the shop still called it authorised."""
+    """When the authorisation ends, until Stripe tells it: counted from the order, which may be older. None (0) where
+    that was over when the shop still called it authorised."""
     ends_ms = order.optional_time_ms("date_created_gmt") + _HELD_MS
     return ends_ms if ends_ms > changed_ms else 0

@@ -13,6 +13,7 @@ from dataclasses import replace
 from chalicelib.channels.fields import Node, address, contact, distinct, parse, units
 from chalicelib.channels.touches import from_woocommerce_meta
 from chalicelib.channels.woocommerce.gateway import PROCESSOR, Gateway, expires_ms, gateway_of
+from chalicelib.domain.authorisation import RECKONED
 from chalicelib.domain.channel_order import ChannelLine, ChannelOrder, Charge, Contact, Payment, Problem
 from chalicelib.domain.errors import Unreadable
 
@@ -185,7 +186,8 @@ def _payment(
             return replace(gateway.at, lapsed=True)
         ends_ms = expires_ms(order, _version_ms(order))
         held_minor = max(total_minor, 0)
-        return replace(gateway.at, authorised_minor=held_minor, refunded_minor=refunded_minor, expires_ms=ends_ms)
+        held = replace(gateway.at, authorised_minor=held_minor, refunded_minor=refunded_minor)
+        return replace(held, expires_ms=ends_ms, expiry=RECKONED)
     if status == "refunded":
         return replace(gateway.at, captured_minor=whole_minor, refunded_minor=refunded_minor or whole_minor)
     if is_paid and status not in ("pending", "failed", "checkout-draft", "auto-draft"):

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.channels.fields import Node
 from chalicelib.channels.stripe.naming import naming_of
 from chalicelib.channels.woocommerce.reader import read_orders
+from chalicelib.domain.authorisation import RECKONED
 from chalicelib.domain.channel_order import ChannelOrder, Payment
 
 DAY_MS = 86_400_000
@@ -44,7 +45,7 @@ def read(found: dict[str, Any], **hint: str) -> ChannelOrder:
 
 PAID = {"date_paid_gmt": "2026-03-01T00:02:00"}
 BACK = {"refunds": [{"id": 9, "total": "-4.00"}]}
-ENDS = {"expires_ms": PLACED_MS + 7 * DAY_MS}
+ENDS = {"expires_ms": PLACED_MS + 7 * DAY_MS, "expiry": RECKONED}
 STATES = {
     "authorised": (document("no"), Payment(authorised_minor=3000, **AT, **ENDS)),
     "set to processing, and not captured": (

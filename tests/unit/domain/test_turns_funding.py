@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.authorisation import asks_expiry
 from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.funding import decide_funding
 from chalicelib.domain.holds import decide_overdue
 from chalicelib.domain.lifecycle import RESERVE_MS, funding, is_funded, stage, work_due
 from chalicelib.domain.orders import Order
 from tests.factories import T0_MS, entered, fact, line
-from tests.turns import after, last_move, plan, promised, secured
+from tests.turns import after, last_move, outcome, plan, promised, secured
 
 TWO = line(quantity=2)
 HOUR_MS = 3_600_000
@@ -157,3 +160,57 @@ def test_a_deadline_that_is_put_off_never_passes_the_next_clock() -> None:
     warned = decide_overdue(late, late.state.due_ms)
     assert warned is not None
     assert warned.state.due_ms == T0_MS + 49 * HOUR_MS
+
+
+RECKONED_END = Payment(authorised_minor=1000, expires_ms=ENDS_MS, captor="stripe", reference="pi_1", expiry="reckoned")
+LATER_MS = ENDS_MS + 48 * HOUR_MS
+
+
+def told(order: Order, expires_ms: int, reference: str = "pi_1", now_ms: int = T0_MS) -> Order:
+    return after(order, "expiry", now_ms, reference=reference, expires_ms=expires_ms)
+
+
+def test_a_reckoned_end_is_asked_for_at_who_holds_the_money_and_a_told_one_is_not() -> None:
+    assert asks_expiry(secured(fact(TWO, payment=RECKONED_END)).state)
+    for other in ({"expiry": ""}, {"captor": "channel"}, {"captor": ""}, {"reference": ""}, {"captured_minor": 1000}):
+        assert not asks_expiry(secured(fact(TWO, payment=replace(RECKONED_END, **other))).state)
+
+
+@pytest.mark.parametrize("expires_ms", [ENDS_MS - HOUR_MS // 2, LATER_MS])
+def test_the_end_that_was_read_is_the_clock_and_stays_when_the_shop_changes_the_order(expires_ms: int) -> None:
+    order = told(secured(fact(TWO, payment=RECKONED_END)), expires_ms)
+    assert (last_move(order), order.state.payment.expires_ms, asks_expiry(order.state)) == (
+        "read_expiry",
+        expires_ms,
+        False,
+    )
+    assert outcome(order, "expiry", reference="pi_1", expires_ms=expires_ms + 1) is None
+    order = edited(order, RECKONED_END, T0_MS + 1)
+    assert (order.state.payment.expires_ms, asks_expiry(order.state)) == (expires_ms, False)
+    assert decide_funding(order, expires_ms - 1) is None
+    lapsed = decide_funding(order, expires_ms)
+    assert lapsed
+    assert last_move(lapsed) == "lapse"
+
+
+def test_who_tells_no_end_leaves_the_reckoned_one_and_is_asked_once() -> None:
+    order = edited(told(secured(fact(TWO, payment=RECKONED_END)), 0), RECKONED_END, T0_MS + 1)
+    assert (order.state.payment.expires_ms, asks_expiry(order.state)) == (ENDS_MS, False)
+
+
+def test_what_has_lapsed_by_our_reckoning_alone_stands_again() -> None:
+    lapsed = decide_funding(secured(fact(TWO, payment=RECKONED_END)), ENDS_MS)
+    assert lapsed
+    assert asks_expiry(lapsed.state)
+    order = told(lapsed, LATER_MS, now_ms=ENDS_MS)
+    assert work_due(order) == "funding"
+    order = decide_funding(order, ENDS_MS) or order
+    assert (funding(order.state), order.state.secured_minor) == ("authorised", 1000)
+    assert told(lapsed, ENDS_MS - 1, now_ms=ENDS_MS).state.payment.lapsed
+
+
+def test_the_end_of_another_payment_is_nothing_to_this_one_and_a_new_payment_is_asked_after() -> None:
+    order = secured(fact(TWO, payment=RECKONED_END))
+    assert outcome(order, "expiry", reference="pi_0", expires_ms=LATER_MS) is None
+    again = edited(told(order, LATER_MS), replace(RECKONED_END, reference="pi_2"), T0_MS + 1)
+    assert (again.state.payment.expires_ms, asks_expiry(again.state)) == (ENDS_MS, True)

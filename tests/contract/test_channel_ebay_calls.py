@@ -64,7 +64,7 @@ def test_an_order_that_changes_between_two_pages_hides_no_other(on: Seller) -> N
     sales = populated(on.market, on.time, 250)
     reading = on.later().changed_orders(START_MS)
     found = {json.loads(next(reading)[0])["orderId"] for _ in range(10)}
-    for sale in sales[-40:]:
+    for sale in sales[:20] + sales[-20:]:
         sale.touch(on.time.pass_(seconds=1))
     found |= {json.loads(raw)["orderId"] for raw, _ in reading}
     assert found == {sale.order_id for sale in sales}

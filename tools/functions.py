@@ -316,7 +316,7 @@ FUNCTIONS = (
         kinds=(*MARKETPLACES, *WEBHOOKED),
     ),
     _looks_at_accounts("check_listings", 60, *reads("listings"), *sends(*SYNC_QUEUES)),
-    _looks_at_accounts("check_orders", 24 * 60, *reads("orders"), *sends("entry"), *puts_bodies()),
+    _looks_at_accounts("check_orders", 60, *reads("orders"), *sends("entry"), *puts_bodies()),
     Function(
         "show_accounts",
         Every(5),

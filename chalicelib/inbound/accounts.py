@@ -12,15 +12,14 @@ from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.port import ChannelClient
 from chalicelib.channels.registry import PROCESSORS, kind_of
 from chalicelib.domain.errors import HeadraceError, Refused, Unauthorised
+from chalicelib.inbound.comparison import find_orders
 from chalicelib.inbound.disputes import read_disputes
-from chalicelib.inbound.money import DAY_MS, PAYOUTS, read_money, together
-from chalicelib.inbound.payloads import for_entry
+from chalicelib.inbound.money import PAYOUTS, read_money, together
 from chalicelib.inbound.polls import resume
 from chalicelib.inbound.returns import read_returns
 from chalicelib.inbound.upkeep import WEBHOOKED, check_account
 from chalicelib.runtime.clients import client_for, pause, processor_for
 from chalicelib.runtime.lambdas import on_schedule
-from chalicelib.runtime.log import alarm
 from chalicelib.runtime.log import event as log
 from chalicelib.runtime.queues import SYNC_QUEUES
 from chalicelib.runtime.wiring import Runtime
@@ -33,7 +32,6 @@ from chalicelib.store.findings import (
     read_budgets,
     read_shown,
 )
-from chalicelib.store.orders import read_order
 
 blueprint = Blueprint(__name__)
 
@@ -43,9 +41,6 @@ DISPUTED = ("shopify",)  # their disputes are read; Stripe tells of its own by e
 PAYERS = (*MARKETPLACES, "shopify", *PROCESSORS)  # they tell what they book and pay out
 
 _SETTLING_MS = 15 * 60_000  # what was acknowledged last may not be shown yet
-_UNDER_WAY_MS = 60 * 60_000  # what has just changed is still on its way to us
-_ORDERS_LOOKED_BACK_MS = 3 * DAY_MS
-_SENT_TOGETHER = 10
 _TITLE_KEPT = 120
 _SALE_ARRIVES_S = 900  # to repeat our number before the order of a sale has come would offer the sold unit again
 _SECRET_WORDS = ("secret", "token", "password", "key", "credential")
@@ -88,7 +83,7 @@ def check_listings(event: Any) -> None:
     """Lambda."""
 
 
-@blueprint.schedule(Rate(24, unit=Rate.HOURS), name="check_orders")
+@blueprint.schedule(Rate(60, unit=Rate.MINUTES), name="check_orders")
 @on_schedule(JOBS["check_orders"])
 def check_orders(event: Any) -> None:
     """Lambda."""
@@ -188,50 +183,6 @@ def _costs(item: ListedItem, known: Shown, settled_ms: int) -> bool:
     if known.price is None or item.price_minor is None or item.currency != known.price[1]:
         return False
     return item.price_minor != known.price[0] and known.price_acked_ms < settled_ms
-
-
-# --- whether an order has slipped through ---------------------------------------------------------------
-
-
-class _Comparison:
-    """Says of each order of a channel whether we have it as it is there, and counts what it was asked."""
-
-    def __init__(self, channel: str, runtime: Runtime) -> None:
-        self._channel = channel
-        self._tables = runtime.tables
-        self._until_ms = runtime.clock() - _UNDER_WAY_MS
-        self.checked: set[str] = set()
-        self.missing: set[str] = set()
-        self.older: set[str] = set()
-
-    def is_here(self, external_id: str, changed_ms: int) -> bool:
-        """Whether there is nothing to be read: what has just changed is on its way by itself."""
-        if changed_ms > self._until_ms:
-            return True
-        self.checked.add(external_id)
-        order = read_order(self._tables, f"{self._channel}:{external_id}")
-        if order is None:
-            self.missing.add(external_id)
-        elif not order.state.source or order.state.source[0] < changed_ms:
-            self.older.add(external_id)
-        else:
-            return True
-        return False
-
-
-def find_orders(channel: str, client: ChannelClient, runtime: Runtime) -> dict[str, int]:
-    """Read the last days' orders again, hand on what we do not have as the channel has it, and call a person when one
-    was missing: neither a notification nor a poll had brought it."""
-    first_ms = int(read_account(runtime.tables, channel).get("import_from_ms", 0))
-    since_ms = max(runtime.clock() - _ORDERS_LOOKED_BACK_MS, first_ms)
-    found = _Comparison(channel, runtime)
-    try:
-        for some in together(client.changed_orders(since_ms, found.is_here), _SENT_TOGETHER):
-            runtime.queues.send("entry", [for_entry(channel, raw, runtime) for raw, _ in some])
-    finally:
-        if found.missing:
-            alarm("orders_missing", channel=channel, missing=len(found.missing))
-    return {"orders_checked": len(found.checked), "missing": len(found.missing), "older": len(found.older)}
 
 
 # --- how the accounts stand -----------------------------------------------------------------------------

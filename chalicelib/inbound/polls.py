@@ -116,7 +116,8 @@ class _Reading:
 
     def _is_seen(self, external_id: str, changed_ms: int) -> bool:
         """Whether this version has been handed on before."""
-        if self._client.position != self._position and self._runtime.clock() - self._kept_ms >= _KEEP_EVERY_MS:
+        has_moved = self._client.position not in ("", self._position)
+        if has_moved and self._runtime.clock() - self._kept_ms >= _KEEP_EVERY_MS:
             self._flush()
             self._keep()
         if self._cursor.seen.get(external_id) == changed_ms:

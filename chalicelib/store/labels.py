@@ -4,17 +4,19 @@ LABELS#<order id> / <label id>       the label; no personal data, which stands i
 LABEL#<label id> / ORDER             whose label it is: an id is taken once, by one order
 TRACK#<tracking number> / <label id> which label a carrier's report is about
 PARCELS / <heard>#<label id>         labels of which more is awaited, those longest unheard of first
+<order id> / POSTAGE                 currency -> minor units paid for the order's labels, those given back taken off:
+                                     moves with them, so that a report need not read every label
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from chalicelib.domain.errors import Refused, Stale
 from chalicelib.store.codec import SCHEMA
-from chalicelib.store.tables import Delete, Item, Key, Put, Tables, When, Write
+from chalicelib.store.tables import Change, Delete, Item, Key, Put, Tables, When, Write
 
 BOUGHT = ("bought", "voiding")
 ENDED = ("delivered", "return_to_sender", "cancelled")  # of these nothing more is awaited
@@ -58,6 +60,11 @@ class StoredLabel:
         """Whether its carrier has more to say."""
         return self.status == "voiding" or (self.status == "bought" and self.tracking not in ENDED)
 
+    @property
+    def postage(self) -> dict[str, int]:
+        """Currency -> minor units that are paid for it; nothing unless it is bought, or once it is given back."""
+        return {self.bought["currency"]: self.bought["amount_minor"]} if self.status in BOUGHT else {}
+
 
 def read_label(tables: Tables, order_id: str, label_id: str) -> StoredLabel | None:
     """One label of an order."""
@@ -74,6 +81,15 @@ def find_label(tables: Tables, label_id: str) -> StoredLabel | None:
 def labels_of(tables: Tables, order_id: str) -> list[StoredLabel]:
     """Every label of an order, by id."""
     return [_label_of(item) for item in _all(tables, f"LABELS#{order_id}")]
+
+
+def postage_of(tables: Tables, order_ids: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+    """What was paid for the labels of each of these orders that has any: minor units and currency."""
+    found = tables.get_many([_postage_key(order_id) for order_id in order_ids])
+    return {
+        key.pk: [(item[name], name) for name in sorted(item.keys() - {"pk", "sk", "schema"}) if item[name]]
+        for key, item in found.items()
+    }
 
 
 def labels_tracked_by(tables: Tables, tracking_number: str) -> list[StoredLabel]:
@@ -132,11 +148,22 @@ def _writes(before: StoredLabel | None, after: StoredLabel) -> list[Write]:
         writes.append(Delete(was))
     if now and was != now:
         writes.append(Put(now, {**pointer, "account": after.account}))
-    return writes
+    return writes + _postage_writes(before.postage if before else {}, after)
+
+
+def _postage_writes(before: Mapping[str, int], after: StoredLabel) -> list[Write]:
+    """Exact, since the label's own condition lets the transaction apply once."""
+    changes = {name: after.postage.get(name, 0) - before.get(name, 0) for name in {*before, *after.postage}}
+    moved = {name: minor for name, minor in sorted(changes.items()) if minor}
+    return [Change(_postage_key(after.order_id), add=moved, put={"schema": SCHEMA})] if moved else []
 
 
 def _key(order_id: str, label_id: str) -> Key:
     return Key("orders", f"LABELS#{order_id}", label_id)
+
+
+def _postage_key(order_id: str) -> Key:
+    return Key("orders", order_id, "POSTAGE")
 
 
 def _owner_key(label_id: str) -> Key:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from chalicelib.domain.orders import Order
 from chalicelib.store.codec import SCHEMA
-from chalicelib.store.orders import read_orders
 from chalicelib.store.tables import Key, Put, Tables
 
 _DAY_MS = 86_400_000
+_PAGE = 1_000  # keys alone: some 100 bytes each
 
 
 def new_referral_write(before: Order | None, after: Order) -> Put | None:
@@ -25,12 +25,12 @@ def new_referral_write(before: Order | None, after: Order) -> Put | None:
     return Put(Key("orders", _day_key(after.state.placed_ms // _DAY_MS), after.order_id), {"schema": SCHEMA})
 
 
-def orders_of_day(tables: Tables, day: int) -> Iterator[Order]:
-    """The orders placed on a day (days since 1970, UTC), with their content."""
+def referred_on(tables: Tables, day: int) -> Iterator[str]:
+    """The ids of the orders placed on a day (days since 1970, UTC)."""
     cursor, more = "", True
     while more:
-        page = tables.query("orders", _day_key(day), cursor=cursor)
-        yield from read_orders(tables, [item["sk"] for item in page.items], content=True).values()
+        page = tables.query("orders", _day_key(day), limit=_PAGE, cursor=cursor)
+        yield from (item["sk"] for item in page.items)
         cursor = page.cursor
         more = bool(cursor)
 

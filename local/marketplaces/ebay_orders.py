@@ -40,7 +40,10 @@ def find_sale(market: Ebay, order_id: str) -> Sale:
 
 
 def get_orders(market: Ebay, request: Request, _names: dict[str, str]) -> Response:
-    """GET /sell/fulfillment/v1/order by ids or by filter, newest first."""
+    """GET /sell/fulfillment/v1/order by ids or by filter.
+
+    How a filtered list is sorted is said nowhere: here by change, so that an order that moves shifts all behind it.
+    """
     query = request.query
     with_tax = _tax_breakdown(query)
     limit, offset = _page(query)
@@ -52,7 +55,8 @@ def get_orders(market: Ebay, request: Request, _names: dict[str, str]) -> Respon
         limit, offset = MAX_IDS, 0
     else:
         found = _filtered(market, query.get("filter", ""))
-    found.sort(key=lambda sale: (sale.placed_at, sale.number), reverse=True)
+    by_change = "lastmodifieddate" in query.get("filter", "")
+    found.sort(key=lambda sale: (sale.updated_at if by_change else sale.placed_at, sale.number))
     page = found[offset : offset + limit]
     answer: dict[str, Any] = {
         "href": _link(market, query, limit, offset),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Set
 from chalicelib.domain.orders import Order, Shipment
 from chalicelib.domain.parcels import TRACKING
 from chalicelib.domain.shipping import LABEL_HOLDS, has_parcel, may_be_labelled
-from chalicelib.store.labels import StoredLabel, labels_of, read_label
+from chalicelib.store.labels import StoredLabel, labels_of, postage_of, read_label
 from local.carriers.desk import Shipment as Sold
 from local.memory.tables import Committed
 from local.simulation.carrier import label_of, postage_minor
@@ -94,6 +94,7 @@ def labels_wrong(world: FaultyWorld) -> Iterator[str]:
         yield from _ended(label, order)
         yield from _postage_wrong(label, sold[label.label_id])
         yield from _parcel_wrong(label, order, sold[label.label_id])
+    yield from _sums_wrong(world)
     known = {label.label_id for label, _ in _labels(world)}
     yield from (f"5 label {name} was bought and forgotten" for name in sold.keys() - known)
 
@@ -112,6 +113,16 @@ def _postage_wrong(label: StoredLabel, sold: list[Sold]) -> Iterator[str]:
         yield f"5 label {label.label_id} ({label.status}): {paid} were paid for it, we say {ours}"
     if {each.tracking_number for each in sold} != ({label.bought["tracking_number"]} if label.bought else set()):
         yield f"label {label.label_id}: what was bought for it is another"
+
+
+def _sums_wrong(world: FaultyWorld) -> Iterator[str]:
+    """What reports say was paid for an order is the sum of its labels."""
+    paid = defaultdict[str, Counter[str]](Counter)
+    for label, order in _labels(world):
+        paid[order.order_id].update(label.postage)
+    for name, kept in postage_of(world.tables, paid).items():
+        if Counter({currency: minor for minor, currency in kept}) != paid[name]:
+            yield f"5 postage of {name}: {dict(paid[name])} were paid for its labels, its sum says {kept}"
 
 
 def _parcel_wrong(label: StoredLabel, order: Order, sold: list[Sold]) -> Iterator[str]:

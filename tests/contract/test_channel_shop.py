@@ -98,6 +98,18 @@ def test_an_order_that_changes_between_two_pages_hides_no_other() -> None:
     assert found == ["1", "2", "3", "1"]
 
 
+def test_a_reading_that_broke_off_goes_on_by_time_whatever_has_moved_since() -> None:
+    on = Seller(page_size=2)
+    for number in range(6):
+        on.shop.place(document(f"{number}", updated_at=f"2023-11-14T22:1{number}:00Z"))
+    begun = on.client
+    reading = begun.changed_orders(0)
+    found = [json.loads(next(reading)[0])["id"] for _ in range(3)]
+    on.shop.place(document("0", updated_at="2023-11-14T22:30:00Z"))
+    found += [json.loads(raw)["id"] for raw, _ in on.client.changed_orders(0, position=begun.position)]
+    assert found == ["0", "1", "2", "1", "2", "3", "4", "5", "0"]
+
+
 def test_a_document_without_a_readable_time_stops_no_other(on: Seller) -> None:
     orders = [{"id": "1"}, "nonsense", document("2")]
     on.shop.instead.append(HttpResponse(200, {}, json.dumps({"orders": orders, "cursor": None}).encode()))

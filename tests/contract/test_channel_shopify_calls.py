@@ -38,6 +38,26 @@ def test_every_changed_order_is_read_whole_over_all_pages_oldest_first() -> None
     assert all(order.stated_minor() == order.total_minor and not order.problems for order in orders)
 
 
+def test_a_reading_that_broke_off_goes_on_at_its_page() -> None:
+    on = seller()
+    sales = populated(on.market, on.time, 130)
+    on.market.points.burst = on.market.points.tokens = 1e9
+    skipped = {sale.order_id for sale in sales[:-1]}
+    found: list[str] = []
+
+    def skip(name: str, _: int) -> bool:
+        found.append(name)
+        return name in skipped
+
+    reading = on.client.changed_orders(0, skip)
+    next(reading)
+    position, on.client.position = on.client.position, ""
+    begun, found[:] = list(found), []
+    list(on.client.changed_orders(0, skip, position))
+    assert {*begun, *found} == {sale.order_id for sale in sales}
+    assert (len(found), on.client.position) == (30, "")
+
+
 def test_only_orders_changed_since_then_are_asked_for_and_the_second_itself_is_in() -> None:
     on = seller()
     sales = sorted(populated(on.market, on.time, 6), key=lambda sale: sale.updated_at)

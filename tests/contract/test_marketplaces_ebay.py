@@ -123,7 +123,7 @@ def test_tax_is_in_the_total_only_when_broken_down(ebay: tuple[Ebay, Time]) -> N
     assert cents(broken_down["total"]) - cents(plain["total"]) == sale.tax_minor
 
 
-def test_next_links_lead_over_all_pages_newest_first(ebay: tuple[Ebay, Time]) -> None:
+def test_next_links_lead_over_all_pages_oldest_change_first(ebay: tuple[Ebay, Time]) -> None:
     market, time = ebay
     populated(market, time)
     window = f"lastmodifieddate:[2026-05-01T00:00:00.000Z..{stamp(time.now)}]"
@@ -138,7 +138,8 @@ def test_next_links_lead_over_all_pages_newest_first(ebay: tuple[Ebay, Time]) ->
         link = urlsplit(page["next"])
         assert (f"{link.scheme}://{link.netloc}", link.path) == ("https://api.ebay.com", ORDER)
         query = dict(parse_qsl(link.query))
-    assert seen == list(market.shelf.sales)[::-1]
+    changed = sorted(market.shelf.sales.values(), key=lambda sale: (sale.updated_at, sale.number))
+    assert seen == [sale.order_id for sale in changed]
 
 
 def test_a_change_brings_the_order_back_into_the_window(ebay: tuple[Ebay, Time]) -> None:

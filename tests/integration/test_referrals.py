@@ -13,6 +13,7 @@ from chalice.test import Client
 import chalicelib.inbound.guard
 import chalicelib.inbound.referrals
 from app import app
+from chalicelib.domain.errors import Stale
 from chalicelib.domain.lifecycle import is_funded
 from chalicelib.domain.orders import Order
 from chalicelib.inbound.referrals import report
@@ -21,10 +22,11 @@ from chalicelib.store.accounts import add_account, read_pause, resume_account
 from chalicelib.store.contacts import read_contact
 from chalicelib.store.labels import StoredLabel, keep_label, keep_new_label
 from chalicelib.store.listings import cost_write, sku_writes
-from chalicelib.store.orders import read_order
-from chalicelib.store.referrals import orders_of_day
+from chalicelib.store.orders import order_writes, read_order
+from chalicelib.store.referrals import new_referral_write, referred_on
 from chalicelib.store.stock import receipt_writes
 from local.marketplaces.faults import FaultDie, Faults
+from local.memory.meter import AWS_CALL
 from local.memory.world import World
 from local.meta.graph import Graph
 from tests.contract.meta_models import held
@@ -204,7 +206,7 @@ def test_a_permission_that_is_missing_loses_no_purchase(stand: Stand) -> None:
 
 def test_an_order_of_which_nothing_is_known_is_in_the_report_as_unknown(stand: Stand) -> None:
     stand.sell(attribution={"consent": False})
-    (row,) = report(stand.world.tables, orders_of_day(stand.world.tables, stand.order().state.placed_ms // DAY_MS))
+    (row,) = report(stand.world.tables, list(referred_on(stand.world.tables, stand.order().state.placed_ms // DAY_MS)))
     assert (row["source"], row["medium"]) == ("unknown", "unknown")
 
 
@@ -241,7 +243,7 @@ def test_the_order_keeps_the_words_and_no_identifier_and_the_report_adds_them_up
         "evidence": "fbclid",
     }
     assert "IwAbC" not in repr(order)
-    (row,) = report(stand.world.tables, orders_of_day(stand.world.tables, order.state.placed_ms // DAY_MS))
+    (row,) = report(stand.world.tables, list(referred_on(stand.world.tables, order.state.placed_ms // DAY_MS)))
     assert (row["source"], row["campaign"], row["orders"], row["revenue"]) == ("facebook", "spring", 2, "15.00")
 
 
@@ -249,7 +251,7 @@ def test_the_margin_is_said_once_every_cost_is_known(stand: Stand) -> None:
     tables = stand.world.tables
     stand.sell()
     day = stand.order().state.placed_ms // DAY_MS
-    (row,) = report(tables, orders_of_day(tables, day))
+    (row,) = report(tables, list(referred_on(tables, day)))
     assert (row["cost_of_goods"], row["margin"], row["unknown"]) == ("unknown", "unknown", ["cost of MUG"])
     assert (row["postage"], row["unsettled"]) == ("0.00", 1)
     tables.write(cost_write("MUG", 120, "EUR"))
@@ -257,11 +259,62 @@ def test_the_margin_is_said_once_every_cost_is_known(stand: Stand) -> None:
     wanted = keep_new_label(tables, StoredLabel("storefront:A-1", "l1", "easypost", {"location": "main"}))
     keep_label(tables, wanted, replace(wanted, status="bought", bought={"tracking_number": "1Z", **bought}))
     stand.ship()
-    (row,) = report(tables, orders_of_day(tables, day))
+    (row,) = report(tables, list(referred_on(tables, day)))
     assert (row["cost_of_goods"], row["postage"], row["margin"], row["unknown"]) == ("2.40", "3.10", "4.50", [])
     tables.write(cost_write("MUG", None, ""))
-    (row,) = report(tables, orders_of_day(tables, day))
+    (row,) = report(tables, list(referred_on(tables, day)))
     assert row["margin"] == "unknown"
+
+
+def test_postage_is_what_the_labels_that_were_kept_have_cost(stand: Stand) -> None:
+    tables = stand.world.tables
+    stand.sell()
+
+    def label(name: str, minor: int, currency: str = "EUR") -> StoredLabel:
+        wanted = keep_new_label(tables, StoredLabel("storefront:A-1", name, "easypost", {"location": "main"}))
+        bought = {"tracking_number": name, "amount_minor": minor, "currency": currency}
+        return keep_label(tables, wanted, replace(wanted, status="bought", bought=bought))
+
+    def postage() -> tuple[str, list[str]]:
+        (row,) = report(tables, ["storefront:A-1"])
+        return row["postage"], [name for name in row["unknown"] if name.startswith("postage")]
+
+    first, second, foreign = label("l1", 310), label("l2", 250), label("l3", 900, "GBP")
+    assert postage() == ("unknown", ["postage of storefront:A-1 in EUR"])
+    keep_label(tables, foreign, replace(foreign, status="voided"))
+    assert postage() == ("5.60", [])
+    asked = keep_label(tables, first, replace(first, status="voiding"))
+    assert postage() == ("5.60", [])
+    keep_label(tables, asked, replace(asked, status="bought", why="the parcel has left"))
+    assert postage() == ("5.60", [])
+    with pytest.raises(Stale):
+        keep_label(tables, asked, replace(asked, status="voided"))  # whoever has read it before
+    assert postage() == ("5.60", [])
+    keep_label(tables, second, replace(second, status="voided"))
+    assert postage() == ("3.10", [])
+
+
+def test_a_report_asks_once_for_a_hundred_orders(stand: Stand) -> None:
+    tables = stand.world.tables
+    stand.sell()
+    order = stand.order()
+    assert order.content
+    several = replace(order.content, lines=order.content.lines * 5)  # too large to stand within the state
+    state = replace(order.state, quantities=order.state.quantities * 5, total_minor=order.state.total_minor)
+    for number in range(250):
+        of_many = replace(order, external_id=f"B-{number}", content=several, state=state)
+        put = new_referral_write(None, of_many)
+        assert put
+        tables.write(*order_writes(None, of_many), put)
+        wanted = StoredLabel(of_many.order_id, f"l{number}", "easypost", {"location": "main"}, status="bought")
+        keep_new_label(tables, replace(wanted, bought={"amount_minor": 2, "currency": "EUR"}))
+    day = order.state.placed_ms // DAY_MS
+    calls, units = tables.meter.total(AWS_CALL), tables.meter.read_units
+    (row,) = report(tables, list(referred_on(tables, day)))
+    assert (row["orders"], row["postage"]) == (251, "5.00")
+    days, batches, skus = 1, 3 * len(("states", "contents", "postage")), 1
+    assert tables.meter.total(AWS_CALL) - calls == days + batches + skus
+    assert tables.meter.read_units - units < 251 * 3 + 20
 
 
 def test_a_later_word_without_a_visit_keeps_what_is_known_of_it(stand: Stand) -> None:
@@ -291,3 +344,12 @@ def test_the_report_is_asked_for_by_days_and_with_a_token(stand: Stand, monkeypa
         statuses = [asked("2026-03-01", "2026-02-01").status_code, asked("2026-01-01", "2026-02-01").status_code]
         assert statuses == [400, 400]
         assert asked("2026-03-01", "2026-03-01", "another").status_code == 401
+        stand.sell(id="A-2", placed_at="2026-02-27T10:00:00Z")
+        monkeypatch.setattr(chalicelib.inbound.referrals, "_MOST_ORDERS", 1)
+        assert asked("2026-03-01", "2026-03-01").status_code == 200
+        assert asked("2026-02-01", "2026-02-28").status_code == 200
+        refused = asked("2026-02-01", "2026-03-01")
+        assert (refused.status_code, refused.json_body["error"]["reason"]) == (400, "too_many_orders")
+        assert "to must be before 2026-03-01" in refused.json_body["error"]["detail"]
+        monkeypatch.setattr(chalicelib.inbound.referrals, "_MOST_ORDERS", 0)
+        assert "from: 2026-03-01" in asked("2026-03-01", "2026-03-01").json_body["error"]["detail"]

@@ -6,10 +6,8 @@ for before it is made. Each concern has a module of its own, which names its sou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 from chalicelib.channels.access import Access
 from chalicelib.channels.ebay import (
@@ -22,13 +20,12 @@ from chalicelib.channels.ebay import (
     standards,
     stock,
 )
-from chalicelib.channels.ebay.answers import Declined
 from chalicelib.channels.ebay.availability import MOST_ENTRIES
-from chalicelib.channels.ebay.parcels import fulfilment_of, is_told, stamp
-from chalicelib.channels.ebay.refunds import ORDERS, order_path
+from chalicelib.channels.ebay.orders import Changes, read_order
+from chalicelib.channels.ebay.parcels import fulfilment_of, is_told
+from chalicelib.channels.ebay.refunds import order_path
 from chalicelib.channels.ebay.wire import Call, EbayWire
 from chalicelib.channels.facts import ChannelReturn, ListedItem, Metric, Payout
-from chalicelib.channels.fields import Node
 from chalicelib.channels.port import (
     Availability,
     Basic,
@@ -38,15 +35,10 @@ from chalicelib.channels.port import (
     RefundRequest,
     ShipmentConfirmation,
     Skip,
-    id_in,
     read_all,
 )
-from chalicelib.domain.errors import HeadraceError, Refused, Unreadable
+from chalicelib.domain.errors import HeadraceError
 from chalicelib.domain.settlement import LedgerFact
-
-_PAGE = 200
-_REACH_MS = 729 * 86_400_000  # eBay refuses a range of more than two years
-_NO_REQUEST = ("", "NONE_REQUESTED", "CANCELED")
 
 
 class EbayClient(Basic):
@@ -60,6 +52,7 @@ class EbayClient(Basic):
     def __init__(self, access: Access) -> None:
         self._wire = EbayWire(access)
         self._bulk_skus = min(max(int(access.account.get("bulk_skus") or MOST_ENTRIES), 1), MOST_ENTRIES)
+        self._changes = Changes(self._wire)
         self._now_ms = access.now_ms
         self._jobs = access.jobs
 
@@ -67,45 +60,16 @@ class EbayClient(Basic):
 
     def get_order(self, external_id: str) -> bytes:
         """One order as JSON. Raises `Refused` when eBay does not know it."""
-        return json.dumps(self._wire.ask(Call("GET", order_path(external_id)), "orderId")).encode()
+        return read_order(self._wire, external_id)
 
-    def changed_orders(
-        self,
-        since_ms: int,
-        skip: Skip = read_all,
-        position: str = "",  # noqa: ARG002 a reading that broke off begins again
-    ) -> Iterator[tuple[bytes, int]]:
-        """Every order changed since then, as JSON with its own time of change (Unix ms); an order may come twice.
+    @property
+    def position(self) -> str:  # type: ignore[override]
+        """Where a reading of `changed_orders` that breaks off can go on."""
+        return self._changes.position
 
-        The window is open at its end: an order that changes meanwhile stays in it, so no page skips another order. A
-        list shows no requests to cancel: an order that has one is read by itself.
-        """
-        start_ms = max(since_ms, self._now_ms - _REACH_MS)
-        query = {"filter": f"lastmodifieddate:[{stamp(start_ms)}..]", "limit": str(_PAGE)}
-        offset = 0
-        while True:
-            page = self._wire.ask(Call("GET", f"{ORDERS}?{urlencode({**query, 'offset': offset})}"), "total")
-            for order in page.get("orders") or []:
-                changed_ms = _changed_ms(order, start_ms)
-                if not skip(id_in(order, "orderId"), changed_ms):
-                    yield self._whole(order), changed_ms
-            if not page.get("next"):
-                return
-            following = _offset(page["next"])
-            if following <= offset:
-                raise Refused("bad_page", f"the page after offset {offset} is said to begin at {following}")
-            offset = following
-
-    def _whole(self, order: Any) -> bytes:
-        status = order.get("cancelStatus") if isinstance(order, dict) else None
-        if isinstance(status, dict) and not status.get("cancelRequests"):
-            order_id = id_in(order, "orderId")
-            if order_id and str(status.get("cancelState") or "") not in _NO_REQUEST:
-                try:
-                    return self.get_order(order_id)
-                except Declined:
-                    pass  # what the list shows is better than no order
-        return json.dumps(order).encode()
+    def changed_orders(self, since_ms: int, skip: Skip = read_all, position: str = "") -> Iterator[tuple[bytes, int]]:
+        """Every order changed since then, as JSON with its own time of change (Unix ms); an order may come twice."""
+        return self._changes.read(since_ms, skip, position)
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """Tell eBay of a parcel, unless it knows of it already. Raises `Refused` for what it will never take."""
@@ -194,17 +158,3 @@ class EbayClient(Basic):
     def public_key(self, kid: str) -> Mapping[str, Any]:
         """The key that notifications are signed with: {key, algorithm, digest}; to be kept for an hour."""
         return setup.public_key(self._wire, kid)
-
-
-def _changed_ms(order: Any, otherwise_ms: int) -> int:
-    """An order that cannot be read must not stop the others: entry keeps it, and the cursor stays."""
-    try:
-        return Node(order).time_ms("lastModifiedDate")
-    except Unreadable:
-        return otherwise_ms
-
-
-def _offset(link: str) -> int:
-    """Only the offset is taken from a link, never the host."""
-    offset = parse_qs(urlsplit(link).query).get("offset", [""])[0]
-    return int(offset) if offset.isdecimal() else -1

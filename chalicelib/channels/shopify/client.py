@@ -63,16 +63,11 @@ class ShopifyClient(Basic):
         found = self._order(f"gid://shopify/Order/{webhooks.owner_of(self._wire, external_id)}")
         return json.dumps({"order": found}).encode()
 
-    def changed_orders(
-        self,
-        since_ms: int,
-        skip: Skip = read_all,
-        position: str = "",  # noqa: ARG002 a reading that broke off begins again
-    ) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all, position: str = "") -> Iterator[tuple[bytes, int]]:
         """Every order updated since then, oldest first: each read whole, with its time of change (Unix ms) as the list
         had it, since a later one could hide an order that changed while the list was being read."""
         since = stamp(since_ms)
-        variables: dict[str, Any] = {"query": f"updated_at:>='{since}'", "first": _PAGE, "after": None}
+        variables: dict[str, Any] = {"query": f"updated_at:>='{since}'", "first": _PAGE, "after": position or None}
         while True:
             page = self._wire.ask(documents.ORDERS, variables)["orders"]
             for found in page["nodes"]:
@@ -81,7 +76,7 @@ class ShopifyClient(Basic):
                     yield json.dumps({"order": self._order(found["id"])}).encode(), changed_ms
             if not page["pageInfo"]["hasNextPage"]:
                 return
-            variables["after"] = page["pageInfo"]["endCursor"]
+            self.position = variables["after"] = page["pageInfo"]["endCursor"]
 
     def _order(self, gid: str) -> dict[str, Any]:
         order: dict[str, Any] | None = self._wire.ask(documents.ORDER, {"id": gid, "after": None})["order"]

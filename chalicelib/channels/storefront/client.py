@@ -47,22 +47,19 @@ class ShopClient(Basic):
         """One order document. Raises `Refused` when the shop does not know it."""
         return json.dumps(_having(self._call("GET", _order_path(external_id)), "id")).encode()
 
-    def changed_orders(
-        self,
-        since_ms: int,
-        skip: Skip = read_all,
-        position: str = "",  # noqa: ARG002 a reading that broke off begins again
-    ) -> Iterator[tuple[bytes, int]]:
+    def changed_orders(self, since_ms: int, skip: Skip = read_all, position: str = "") -> Iterator[tuple[bytes, int]]:
         """Every order changed since then, oldest change first: each document with its `updated_at` (Unix ms).
 
         A document whose time cannot be read is passed on as of `since_ms`: the reader refuses it, the others go on.
         """
-        query = {"changed_since": _iso(since_ms)}
+        query = {"changed_since": _iso(int(position) if position.isdecimal() else since_ms)}
         given: set[str] = set()
+        newest_ms = since_ms
         while True:
             page = _having(self._call("GET", f"/orders?{urlencode(query)}"), "orders")
             for document in page["orders"]:
                 changed_ms = _changed_ms(document, since_ms)
+                newest_ms = max(newest_ms, changed_ms)
                 if not skip(id_in(document, "id"), changed_ms):
                     yield json.dumps(document).encode(), changed_ms
             cursor = page.get("cursor")
@@ -72,6 +69,7 @@ class ShopClient(Basic):
             if query["cursor"] in given:
                 raise Refused("bad_page", "the shop names a page that it has given already as the next one")
             given.add(query["cursor"])
+            self.position = str(newest_ms)  # a cursor may count orders, of which some move meanwhile
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Show these quantities. A shop that already has a newer version says `stale`, which needs nothing more."""

@@ -169,6 +169,7 @@ def test_the_money_of_an_order_adds_up_by_kind(world: World, client: Client, acc
         "payout_id": "po",
         "status": "paid",
         "what": "Shipment",
+        "converted": None,
     }
     assert [f["fact_id"] for f in get(client, "/api/orders/amazon:1001/money?cursor=3")[1]["facts"]] == ["f2"]
     (payout,) = answer["payouts"]

@@ -29,8 +29,10 @@ DAY_MS = 86_400_000
 @dataclass
 class Account(Basic):
     """One account. `asked`: since when each thing was read; `trouble` is raised when something is read, after what is
-    there was given."""
+    there was given. `page`: so many orders in a page of which a reading may go on; 0: it begins again."""
 
+    page: int = 0
+    position: str = ""
     facts: list[LedgerFact] = field(default_factory=list)
     paid: list[Payout] = field(default_factory=list)
     sent_back: list[ChannelReturn] = field(default_factory=list)
@@ -72,9 +74,16 @@ class Account(Basic):
     def listings(self) -> Iterator[ListedItem]:
         return super().listings() if self.items is None else self._given("listings", 0, self.items)
 
-    def changed_orders(self, since_ms: int, skip: Skip, position: str = "") -> Iterator[tuple[bytes, int]]:  # noqa: ARG002
-        orders = ((raw, at_ms) for name, raw, at_ms in self.orders if not skip(name, at_ms))
-        return self._given("orders", since_ms, orders)  # type: ignore[arg-type]
+    def changed_orders(self, since_ms: int, skip: Skip, position: str = "") -> Iterator[tuple[bytes, int]]:
+        return self._given("orders", since_ms, self._pages(skip, int(position or 0)))  # type: ignore[arg-type]
+
+    def _pages(self, skip: Skip, begin: int) -> Iterator[tuple[bytes, int]]:
+        for number, (name, raw, at_ms) in enumerate(self.orders):
+            if number >= begin:
+                if self.page and number % self.page == 0:
+                    self.position = str(number or "")
+                if not skip(name, at_ms):
+                    yield raw, at_ms
 
     def confirm_shipment(self, external_id: str, parcel: Any) -> None:
         """Taken."""

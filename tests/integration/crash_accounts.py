@@ -93,6 +93,7 @@ ACCOUNTS = {
             "orders that slipped through, and one that has changed since",
             reading(Account(orders=[*UNHEARD_OF, (NUMBER, b"{}", STARTED_MS)]), enter, later(hours=2)),
         ),
+        Scenario("several pages", reading(Account(orders=UNHEARD_OF, page=4), later(hours=2))),
     ],
     "show_accounts": [
         Scenario("two accounts", lambda box: only_the_shop(box, "amazon")),

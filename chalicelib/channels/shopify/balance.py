@@ -119,8 +119,7 @@ def _payout(wire: ShopifyWire, row: Node, payout_id: str, issued_ms: int) -> Pay
 
 def _rows(wire: ShopifyWire, document: str, query: str, name: str) -> Iterator[Node]:
     try:
-        for row in wire.pages(document, {"query": query}, "shopifyPaymentsAccount", name):
-            yield Node(row, name)
+        yield from wire.pages(document, {"query": query}, "shopifyPaymentsAccount", name)
     except Declined as error:
         if error.code != "ACCESS_DENIED":
             raise

@@ -72,7 +72,7 @@ def create(wire: ShopifyWire, jobs: Jobs, name: str, job: Mapping[str, Any]) -> 
         if error.code == "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED":
             raise Busy("an earlier attempt has failed: another key is needed", after_s=2) from None
         raise
-    return Node(made).at("refund")
+    return made.at("refund")
 
 
 def marked(refunds: Iterable[Node], wish_id: str) -> Node | None:
@@ -90,10 +90,10 @@ def note_of(reason: str, wish_id: str) -> str:
 
 
 def _order(wire: ShopifyWire, external_id: str) -> Node:
-    order = wire.ask(documents.REFUNDABLE, {"id": gid("Order", external_id)})["order"]
-    if order is None:
+    order = wire.ask(documents.REFUNDABLE, {"id": gid("Order", external_id)}).at("order")
+    if not order:
         raise Refused("unknown_order", f"Shopify does not know order {external_id}")
-    return Node(order)
+    return order
 
 
 def _input(order: Node, external_id: str, wish: RefundRequest) -> dict[str, Any]:

@@ -137,5 +137,5 @@ def _units(wire: ShopifyWire, external_id: str) -> _Units:
     for line in nodes_of(order.at("lineItems"), lambda after: read(after).at("lineItems")):
         left[number(line.text("id"))] = line.whole("unfulfilledQuantity")
         kept[number(line.text("id"))] = line.whole("currentQuantity")
-    notes = tuple(each.text("note") for each in order.each("refunds"))
+    notes = tuple(each.text("note") for each in order.listed("refunds"))
     return _Units(order.has("cancelledAt"), left, kept, notes)

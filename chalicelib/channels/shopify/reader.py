@@ -82,7 +82,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         untold=standing.untold,
         problems=(*problems, *standing.problems),
         contact=_contact(node, place),
-        attribution=_attribution(node),
+        attribution=_attribution_if_readable(node),
     )
 
 
@@ -280,6 +280,14 @@ def _contact(order: Node, place: Node) -> Contact | None:
         customer.text("id"),
         address(place, _ADDRESS),
     )
+
+
+def _attribution_if_readable(order: Node) -> Attribution | None:
+    """How the buyer came never holds up an order."""
+    try:
+        return _attribution(order)
+    except Unreadable:
+        return None
 
 
 def _attribution(order: Node) -> Attribution | None:

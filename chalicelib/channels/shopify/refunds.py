@@ -42,14 +42,14 @@ def give_back(wire: ShopifyWire, jobs: Jobs, external_id: str, wish: RefundReque
     if job.get("done"):
         return True
     order = _order(wire, external_id)
-    found = marked(order.each("refunds"), wish.refund_id)
+    found = marked(order.listed("refunds"), wish.refund_id)
     if found is None:
         if job["input"] is None:
             job = {**job, "input": _input(order, external_id, wish)}
             jobs.put(name, job)
         found = create(wire, jobs, name, job)
     if found is None:  # the key is of a refund that has been made: it is there to be found
-        found = marked(_order(wire, external_id).each("refunds"), wish.refund_id)
+        found = marked(_order(wire, external_id).listed("refunds"), wish.refund_id)
         if found is None:
             raise Busy("Shopify knows of the refund and does not show it yet", after_s=60)
     done = _is_done(found)
@@ -124,7 +124,7 @@ def _input(order: Node, external_id: str, wish: RefundRequest) -> dict[str, Any]
 def sources_of(order: Node) -> Iterator[Source]:
     """The payments in the order in which Shopify would give them back, then those that it does not suggest (it suggests
     for units, and these may be gone)."""
-    rows = order.each("transactions")
+    rows = order.listed("transactions")
     left = {source.transaction_id: source for source in _paid(rows)}
     for suggested in order.at("suggestedRefund").each("suggestedTransactions"):
         source = left.pop(suggested.at("parentTransaction").text("id"), None)

@@ -86,16 +86,18 @@ class ShopifyWire:
         return payload, errors
 
     def pages(self, document: str, variables: Mapping[str, Any], *way: str) -> Iterator[Node]:
-        """The nodes of a connection that lies at the end of `way`, page after page; none where a part is missing."""
+        """The nodes of a connection that lies at the end of `way`, page after page; none where what it is of is not
+        there."""
+        *owners, name = way
 
-        def page(after: str | None) -> Node:
+        def owner(after: str | None) -> Node:
             found = self.ask(document, {**variables, "after": after})
-            for name in way:
-                found = found.at(name)
+            for each in owners:
+                found = found.at(each)
             return found
 
-        if first := page(None):
-            yield from nodes_of(first, page)
+        if first := owner(None):
+            yield from nodes_of(first.at(name), lambda after: owner(after).at(name))
 
     def _check_points(self, document: str) -> None:
         if self._left is None:

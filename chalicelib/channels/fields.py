@@ -118,7 +118,7 @@ class Node:
         try:
             if not isinstance(here.value, str):
                 raise TypeError
-            moment = datetime.fromisoformat(here.value)
+            moment = datetime.fromisoformat(here.value.strip().upper())  # RFC 3339 permits t and z
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             unix_ms = (moment - _EPOCH) // timedelta(milliseconds=1)
         except (TypeError, ValueError, OverflowError):

@@ -37,6 +37,29 @@ def test_a_parcel_that_does_not_say_how_many_units_it_holds_has_left_all_the_sam
     assert on.wire.operations.count("Fulfil") == 1, "it is told already"
 
 
+def test_an_order_whose_answer_cannot_be_read_stops_no_other() -> None:
+    on, _ = sold()
+    since_ms = int(on.time.now.timestamp() * 1000) - 300_000
+    names = [json.loads(raw)["order"]["id"] for raw, _ in on.client.changed_orders(since_ms)]
+    on.wire.instead["Order"] = [answer({"data": {"order": {"id": names[0], "lineItems": None}}})]
+    first, *others = (raw for raw, _ in on.client.changed_orders(since_ms))
+    with pytest.raises(Unreadable, match="not_an_order"):
+        read_orders(first, "shopify")
+    assert [json.loads(raw)["order"]["id"] for raw in (first, *others)] == names
+    assert others
+    assert all(read_orders(raw, "shopify") for raw in others)
+
+
+def test_times_are_read_as_rfc_3339_permits_them() -> None:
+    same = (
+        "2026-03-01T10:00:00Z",
+        "2026-03-01t10:00:00z",
+        " 2026-03-01T11:00:00.000000000+01:00",
+        "2026-03-01T05:00-0500",
+    )
+    assert {Node({"at": text}).time_ms("at") for text in same} == {1_772_359_200_000}
+
+
 def test_a_visit_that_cannot_be_read_holds_up_no_order() -> None:
     on, sale = sold()
     order = json.loads(on.client.get_order(sale.order_id))

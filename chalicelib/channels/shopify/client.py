@@ -39,7 +39,7 @@ from chalicelib.channels.shopify import (
 )
 from chalicelib.channels.shopify.payments import stamp
 from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of, next_cursor, nodes_of, number
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 from chalicelib.domain.settlement import LedgerFact
 
 __all__ = ["USER_AGENT", "ShopifyClient"]
@@ -75,7 +75,14 @@ class ShopifyClient(Basic):
         for found in self._wire.pages(documents.ORDERS, {"query": f"updated_at:>='{since}'", "first": _PAGE}, "orders"):
             changed_ms, gid = found.time_ms("updatedAt"), found.identity("id")
             if not skip(number(gid), changed_ms):
-                yield json.dumps({"order": self._order(gid)}).encode(), changed_ms
+                yield json.dumps({"order": self._order_or_name(gid)}).encode(), changed_ms
+
+    def _order_or_name(self, gid: str) -> dict[str, Any]:
+        """One whose answer cannot be read is passed on by its name: the reader refuses it, the others go on."""
+        try:
+            return self._order(gid)
+        except Unreadable:
+            return {"id": gid}
 
     def _known(self, document: str, gid: str, **variables: Any) -> Node:
         """The order, as far as a document reads it. Raises `Refused` when the shop does not have it."""

@@ -95,7 +95,9 @@ def _has_left(found: Node) -> bool:
 
 
 def _numbers(found: Node) -> list[str]:
-    return [told for info in found.each("trackingInfo") if (told := info.text("number"))]
+    """As they were sent: with a space more or less it would be another parcel."""
+    told = [info.at("number").value for info in found.each("trackingInfo")]
+    return [text for text in told if isinstance(text, str) and text]
 
 
 def _units(found: Node, parcel: ShipmentConfirmation) -> Counter[str]:

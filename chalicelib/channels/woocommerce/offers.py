@@ -84,7 +84,8 @@ def _managed_by_parent(wire: WooWire, wanted: Sequence[Availability]) -> set[int
         for start in range(0, len(here), MOST_OBJECTS):
             chosen = ",".join(map(str, here[start : start + MOST_OBJECTS]))
             listed = wire.pages(f"{WC}/products/{product}/variations", include=chosen)
-            found |= {Node(each).whole("id") for each in listed if each.get("manage_stock") == "parent"}
+            managed = (each for each in listed if each.get("manage_stock") == "parent")
+            found |= {_ids({"product_id": each.get("id", "")})[0] for each in managed}
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Busy, HeadraceError, Unreadable
 from local.marketplaces.wire import Request, Response
 
 Way = tuple[str | int, ...]
@@ -79,6 +79,20 @@ def variants(document: Any, known: set[str]) -> Iterator[tuple[Way, Any, Any]]:
         if name not in known:
             known.add(name)
             yield from ((way, wrong, _with(text, way, wrong)) for wrong in WRONG)
+
+
+def attempt(work: Callable[[], Any], about: str) -> None:
+    """Raises `AssertionError` for any error but our own, and for a refusal that names no field."""
+    said = ""
+    try:
+        work()
+    except Unreadable as unread:
+        said = unread.detail
+    except HeadraceError:
+        return
+    except Exception as bug:
+        raise AssertionError(about) from bug
+    assert not said or re.match(r"[a-zA-Z_]\w*[\w.\[\]]* (must|is)|the body has no ", said), about
 
 
 def _call(request: HttpRequest) -> str:

@@ -4,7 +4,6 @@ in words of our own that name the field. Nothing crashes, and nothing is asked w
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -27,7 +26,7 @@ from chalicelib.channels.stripe.client import StripeClient
 from chalicelib.channels.stripe.events import read_event
 from chalicelib.channels.transport import HttpResponse, Transport
 from chalicelib.channels.woocommerce.client import WooClient
-from chalicelib.domain.errors import HeadraceError, Unreadable
+from chalicelib.domain.errors import HeadraceError
 from local.marketplaces.catalogue import CATALOGUE, listing_ids
 from local.marketplaces.shopify_balance import pay_out
 from local.marketplaces.shopify_disputes import open_dispute
@@ -35,7 +34,7 @@ from local.marketplaces.shopify_payments import authorise
 from local.marketplaces.woocommerce import product_id
 from local.processors.stripe import Stripe
 from tests.contract import shopify_seller, test_channel_woo, woo_seller
-from tests.contract.answers_taped import passed_to, played, taped, variants
+from tests.contract.answers_taped import attempt, passed_to, played, taped, variants
 from tests.contract.carrier_desks import BASE, KINDS, RECIPIENT, WISH, counter
 from tests.contract.shopify_seller import account, availability, confirmation, secret
 from tests.contract.stripe_account import Account
@@ -70,7 +69,7 @@ def shopify() -> tuple[Transport, list[Work]]:
     authorise(on.market, held, on.time.now + timedelta(days=7), multiple=True)
     open_dispute(on.market, sale, 1250)
     pay_out(on.market, on.time.pass_(days=1))
-    now_ms, changed_ms = int(on.time.now.timestamp() * 1000), int(sale.updated_at.timestamp() * 1000)
+    now_ms = int(on.time.now.timestamp() * 1000)
     whole = tuple((line.line_id, line.quantity) for line in held.lines)
     prices = [Price(MUG, listing_ids(MUG)["shopify"], 1999, "USD", 1)]
     quantities = [availability(on, item.sku, 7, 3) for item in CATALOGUE[:2]]
@@ -79,7 +78,9 @@ def shopify() -> tuple[Transport, list[Work]]:
         return ShopifyClient(Access(transport, account(), secret(on.market), Tokens(), now_ms, jobs=JobsInMemory()))
 
     works: list[Work] = [
-        lambda t: [read("shopify", raw) for raw, _ in client(t).changed_orders(changed_ms)],
+        lambda t: list(client(t).changed_orders(0, lambda *_: True)),
+        lambda t: read("shopify", client(t).get_order(sale.order_id)),
+        lambda t: read("shopify", client(t).get_order(held.order_id)),
         lambda t: client(t).confirm_shipment(sale.order_id, confirmation(sale, (1, 1), sequence=4)),
         lambda t: client(t).refund(sale.order_id, RefundRequest("R-1", 100, "USD", "damaged")),
         lambda t: client(t).answer_return(sale.order_id, str(back.number), "received"),
@@ -207,20 +208,6 @@ CLIENTS: dict[str, Callable[[], tuple[Transport, list[Work]]]] = {
     **{kind: lambda kind=kind: carrier(kind) for kind in KINDS},
     "meta": meta,
 }
-
-
-def attempt(work: Callable[[], Any], about: str) -> None:
-    """Raises `AssertionError` for any error but our own, and for a refusal that names no field."""
-    said = ""
-    try:
-        work()
-    except Unreadable as unread:
-        said = unread.detail
-    except HeadraceError:
-        return
-    except Exception as bug:
-        raise AssertionError(about) from bug
-    assert not said or re.match(r"[a-zA-Z_]\w*[\w.\[\]]* (must|is)|the body has no ", said), about
 
 
 @pytest.mark.parametrize("kind", CLIENTS)

@@ -41,9 +41,13 @@ class CarrierWire:
         """The object at this path, given in its parts."""
         return self._call("get", "GET", path_of(*path), None)
 
-    def list(self, path: str, query: Mapping[str, str]) -> Node:
-        """A page of the objects at this path."""
-        return self._call("list", "GET", f"{path}?{urlencode(query)}", None)
+    def list(self, path: str, query: Mapping[str, str], name: str) -> Node:
+        """A page of the objects at this path, which are its list `name`. `Busy` for a page without: what is looked for
+        in vain is made again."""
+        page = self._call("list", "GET", f"{path}?{urlencode(query)}", None)
+        if not page.has(name):
+            raise Busy(f"{self._service} answered {path} without {name}", after_s=5)
+        return page
 
     def post(self, path: str, body: Mapping[str, Any]) -> Node:
         """The object that this makes."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from chalicelib.domain.channel_order import Contact, Problem
 from chalicelib.domain.errors import Unreadable
@@ -60,6 +60,18 @@ class Node:
                 node.refuse("an object")
         return nodes
 
+    def content(self) -> dict[str, Any]:
+        """The object itself."""
+        if not isinstance(self.value, dict):
+            self.refuse("an object")
+        return self.value
+
+    def listed(self, key: str) -> list[Node]:
+        """The objects of a list that must be there."""
+        if not self.has(key):
+            self.at(key).refuse("a list")
+        return self.each(key)
+
     def text(self, key: str) -> str:
         """Text or a number as text; "" when missing. Cut at 300 characters, lone surrogates replaced."""
         here = self.at(key)
@@ -106,7 +118,7 @@ class Node:
         try:
             if not isinstance(here.value, str):
                 raise TypeError
-            moment = datetime.fromisoformat(here.value)
+            moment = datetime.fromisoformat(here.value.strip().upper())  # RFC 3339 permits t and z
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             unix_ms = (moment - _EPOCH) // timedelta(milliseconds=1)
         except (TypeError, ValueError, OverflowError):

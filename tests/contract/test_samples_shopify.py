@@ -166,7 +166,7 @@ def outcome(answer: dict[str, Any]) -> Iterator[str]:
         )
     )
     try:
-        data = wire.ask("query Recorded { shop { id } }", {})
+        data = wire.ask("query Recorded { shop { id } }", {}).content()
     except Declined as declined:
         yield f"refused: {declined.code}"
         return

@@ -136,13 +136,14 @@ def test_more_than_a_page_is_read_once_each(account: Account) -> None:
 
 @pytest.mark.parametrize("row", [[], [{"id": "txn_1"}]])
 def test_a_list_that_does_not_lead_on_is_asked_for_again(row: list[Any]) -> None:
-    page = {"data": [{**each, "amount": 1, "net": 1, "currency": "eur"} for each in row], "has_more": True}
+    booked = {"amount": 1, "net": 1, "created": 1, "currency": "eur"}
+    page = {"data": [{**each, **booked} for each in row], "has_more": True}
     with pytest.raises(Busy):
         list(answering(200, page).transactions(0))
 
 
 def test_a_category_that_nobody_knows_yet_is_kept() -> None:
-    row = {"id": "txn_1", "amount": 100, "net": 93, "currency": "eur", "reporting_category": "new_thing"}
+    row = {"id": "txn_1", "amount": 100, "net": 93, "created": 1, "currency": "eur", "reporting_category": "new_thing"}
     row |= {"fee_details": [{"amount": 5, "type": "stripe_fee"}]}
     facts = facts_of(Node(row), Naming())
     assert [(fact.kind, fact.amount_minor) for fact in facts] == [("other", 100), ("fee", -5), ("adjustment", -2)]

@@ -147,9 +147,9 @@ class EasypostClient:
         otherwise only what is bought."""
         query = {"page_size": str(PAGE), "purchased": "false", "start_datetime": since(asked_ms)}
         for _ in range(MOST_PAGES):
-            page = self._wire.list("/shipments", query)
+            page = self._wire.list("/shipments", query, "shipments")
             shipments = page.each("shipments")
-            found = next((each for each in shipments if each.text("reference") == label_id), None)
+            found = next((each for each in shipments if each.at("reference").value == label_id), None)
             if found is not None or not shipments or not page.flag("has_more"):
                 return found
             query["before_id"] = shipments[-1].identity("id")
@@ -230,6 +230,8 @@ def _label(shipment: Node) -> Label:
     sold, file = shipment.at("selected_rate"), shipment.at("postage_label")
     try:
         currency = sold.currency("currency")
+        if not sold.has("rate"):
+            sold.at("rate").refuse("what the label costs")
         return Label(
             sold.text("carrier"),
             sold.text("service"),

@@ -17,7 +17,7 @@ def carriers(wire: CarrierWire) -> list[str]:
 def ensure_webhook(wire: CarrierWire, url: str, secret: str) -> str:
     """Have parcels told to this address, signed with the secret: kept, enabled or created. EasyPost does not show a
     webhook's secret, so it is set each time."""
-    known = [each for each in wire.get("webhooks").each("webhooks") if each.text("url") == url]
+    known = [each for each in wire.get("webhooks").listed("webhooks") if each.text("url") == url]
     if not known:
         wire.post("/webhooks", {"webhook": {"url": url, "webhook_secret": secret}}).identity("id")
         return "created"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.channels.meta.hashing import hashed
-from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, retry_after_s
+from chalicelib.channels.transport import HttpRequest, HttpResponse, Transport, json_in, retry_after_s
 from chalicelib.domain.channel_order import Contact
 from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unauthorised
 from chalicelib.domain.money import to_text
@@ -130,10 +131,7 @@ def read_graph(response: HttpResponse) -> Any:
     Codes 1, 2, 4, 17, 341, 613 and 80xxx, or `is_transient`, are `Busy`; 190, 10 and 2xx, a missing permission, are
     `Unauthorised`; any other is `Refused`.
     """
-    try:
-        answer = json.loads(response.body)
-    except ValueError:
-        answer = None
+    answer = json_in(response)
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict):
         _raise_for(error, response)
@@ -148,10 +146,10 @@ def _raise_for(error: Mapping[str, Any], response: HttpResponse) -> None:
     """Meta's words stay out: they may quote what we sent."""
     code = error.get("code")
     told = f"Meta answered {response.status}: code {code!r:.20}, subcode {error.get('error_subcode')!r:.20}"
-    if code in _OF_THE_TOKEN:
+    number = int(str(code)) if re.fullmatch("[0-9]{1,9}", str(code)) else 0
+    if number in _OF_THE_TOKEN:
         raise Unauthorised(told)
-    throttled = isinstance(code, int) and (code in _BUSY_CODES or code in _BUSINESS_LIMITS)
-    if throttled or error.get("is_transient") is True:
+    if number in _BUSY_CODES or number in _BUSINESS_LIMITS or error.get("is_transient") is True:
         raise Busy(told, after_s=max(retry_after_s(response), _BACK_OFF_S))
     raise Refused("channel_refused", told)
 

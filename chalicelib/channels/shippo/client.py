@@ -158,9 +158,9 @@ class ShippoClient:
     def _first(self, path: str, query: Mapping[str, str], label_id: str, without: Sequence[str]) -> Node | None:
         """The first object of a list that carries this label's id."""
         for page in range(1, MOST_PAGES + 1):
-            answer = self._wire.list(path, {**query, "results": str(PAGE), "page": str(page)})
+            answer = self._wire.list(path, {**query, "results": str(PAGE), "page": str(page)}, "results")
             for each in answer.each("results"):
-                if each.text("metadata") == label_id and each.text("object_id") not in without:
+                if each.at("metadata").value == label_id and each.text("object_id") not in without:
                     return each
             if not answer.has("next"):
                 return None

@@ -16,7 +16,7 @@ _LONGEST_URL = 199
 
 def carriers(wire: CarrierWire) -> list[str]:
     """The carriers' names of all accounts that are active."""
-    found = wire.list("/carrier_accounts", {"results": "100"}).each("results")
+    found = wire.list("/carrier_accounts", {"results": "100"}, "results").each("results")
     return [each.text("carrier_name") or each.text("carrier") for each in found if each.flag("active")]
 
 
@@ -28,7 +28,7 @@ def ensure_webhook(wire: CarrierWire, url: str, secret: str, *, is_test: bool) -
         raise Refused("url_too_long", f"Shippo takes an address of {_LONGEST_URL} characters; this has {len(address)}")
     known = [
         each
-        for each in wire.list("/webhooks", {"results": "100"}).each("results")
+        for each in wire.list("/webhooks", {"results": "100"}, "results").each("results")
         if each.text("event") in _TELL and each.text("url").partition("?")[0] == url and each.flag("is_test") is is_test
     ]
     ours = next((each for each in known if each.text("url") == address), known[0] if known else None)

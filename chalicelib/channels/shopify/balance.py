@@ -126,7 +126,7 @@ def _facts(wire: ShopifyWire, rows: Iterator[Node]) -> Iterator[LedgerFact]:
     """The facts of each row, with what they are in the shop's currency where that is another."""
     shop_currency = ""
     while some := list(islice(rows, _TOGETHER)):
-        shop_currency = shop_currency or Node(wire.ask(documents.SHOP, {})).at("shop").currency("currencyCode")
+        shop_currency = shop_currency or wire.ask(documents.SHOP, {}).at("shop").currency("currencyCode")
         foreign = [each for each in some if each.at("amount").currency("currencyCode") != shop_currency]
         sources = _sources(wire, foreign) if foreign else {}
         for row in some:
@@ -140,8 +140,9 @@ def _sources(wire: ShopifyWire, rows: Iterable[Node]) -> dict[str, Node]:
         each.text("sourceOrderTransactionId") for each in rows if each.has("sourceOrderTransactionId")
     )
     ids = [gid("OrderTransaction", each) for each in asked]
-    found = wire.ask(documents.CONVERTED, {"ids": ids}).get("nodes") or [] if ids else []
-    return {number(str(each["id"])): Node(each, "nodes") for each in found if isinstance(each, dict) and "id" in each}
+    found = wire.ask(documents.CONVERTED, {"ids": ids}).at("nodes").value if ids else []
+    nodes = [Node(each, "nodes") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return {number(each.text("id")): each for each in nodes}
 
 
 def _as_sold(source: Node, facts: list[LedgerFact]) -> list[LedgerFact]:
@@ -162,8 +163,7 @@ def _as_sold(source: Node, facts: list[LedgerFact]) -> list[LedgerFact]:
 
 def _rows(wire: ShopifyWire, document: str, query: str, name: str) -> Iterator[Node]:
     try:
-        for row in wire.pages(document, {"query": query}, "shopifyPaymentsAccount", name):
-            yield Node(row, name)
+        yield from wire.pages(document, {"query": query}, "shopifyPaymentsAccount", name)
     except Declined as error:
         if error.code != "ACCESS_DENIED":
             raise

@@ -20,7 +20,7 @@ from chalicelib.channels.memory import Jobs
 from chalicelib.channels.port import CancellationRequest
 from chalicelib.channels.shopify import documents_money as documents
 from chalicelib.channels.shopify.refunds import create, mark, note_of
-from chalicelib.channels.shopify.wire import ShopifyWire, gid, number
+from chalicelib.channels.shopify.wire import ShopifyWire, gid, nodes_of, number
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
 
 _SETTLES_MS = 120_000
@@ -66,7 +66,7 @@ def _whole(
     wire: ShopifyWire, jobs: Jobs, name: str, job: Mapping[str, Any], external_id: str, wish: CancellationRequest
 ) -> None:
     if job_id := job.get("job_id"):
-        found = Node(wire.ask(documents.JOB, {"id": job_id})).at("job")
+        found = wire.ask(documents.JOB, {"id": job_id}).at("job")
         if found and not found.flag("done"):
             raise Busy("Shopify is calling the order off", after_s=30)
         if _units(wire, external_id).cancelled:
@@ -84,7 +84,7 @@ def _whole(
     }
     jobs.put(name, {"asked_ms": wire.now_ms})
     try:
-        made = Node(wire.do(documents.CANCEL, asked, "orderCancel", "cancel_refused")).at("job")
+        made = wire.do(documents.CANCEL, asked, "orderCancel", "cancel_refused").at("job")
     except Busy:
         raise
     except HeadraceError:
@@ -127,17 +127,15 @@ def _items(units: _Units, wanted: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _units(wire: ShopifyWire, external_id: str) -> _Units:
-    variables: dict[str, Any] = {"id": gid("Order", external_id), "after": None}
-    left, kept, lines_to_come = {}, {}, True
-    while lines_to_come:
-        found = wire.ask(documents.OPEN_UNITS, variables)["order"]
-        if found is None:
+    def read(after: str | None) -> Node:
+        order = wire.ask(documents.OPEN_UNITS, {"id": gid("Order", external_id), "after": after}).at("order")
+        if not order:
             raise Refused("unknown_order", f"Shopify does not know order {external_id}")
-        order = Node(found)
-        for line in order.at("lineItems").each("nodes"):
-            left[number(line.text("id"))] = line.whole("unfulfilledQuantity")
-            kept[number(line.text("id"))] = line.whole("currentQuantity")
-        page = order.at("lineItems").at("pageInfo")
-        lines_to_come, variables["after"] = page.flag("hasNextPage"), page.at("endCursor").value
-    notes = tuple(each.text("note") for each in order.each("refunds"))
+        return order
+
+    order, left, kept = read(None), {}, {}
+    for line in nodes_of(order.at("lineItems"), lambda after: read(after).at("lineItems")):
+        left[number(line.text("id"))] = line.whole("unfulfilledQuantity")
+        kept[number(line.text("id"))] = line.whole("currentQuantity")
+    notes = tuple(each.text("note") for each in order.listed("refunds"))
     return _Units(order.has("cancelledAt"), left, kept, notes)

@@ -6,7 +6,7 @@ What comes after a sale and what concerns the account stands in a module each.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.channels.access import Access
@@ -38,8 +38,8 @@ from chalicelib.channels.shopify import (
     webhooks,
 )
 from chalicelib.channels.shopify.payments import stamp
-from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of
-from chalicelib.domain.errors import Busy, HeadraceError, Refused
+from chalicelib.channels.shopify.wire import USER_AGENT, ShopifyWire, key_of, next_cursor, nodes_of, number
+from chalicelib.domain.errors import Busy, HeadraceError, Refused, Unreadable
 from chalicelib.domain.settlement import LedgerFact
 
 __all__ = ["USER_AGENT", "ShopifyClient"]
@@ -67,64 +67,76 @@ class ShopifyClient(Basic):
         """Every order updated since then, oldest first: each read whole, with its time of change (Unix ms) as the list
         had it, since a later one could hide an order that changed while the list was being read."""
         since = stamp(since_ms)
-        variables: dict[str, Any] = {"query": f"updated_at:>='{since}'", "first": _PAGE, "after": position or None}
+        variables = {"query": f"updated_at:>='{since}'", "first": _PAGE}
+        after = position or None
         while True:
-            page = self._wire.ask(documents.ORDERS, variables)["orders"]
-            for found in page["nodes"]:
-                changed_ms = Node(found).time_ms("updatedAt")
-                if not skip(found["id"].rpartition("/")[2], changed_ms):
-                    yield json.dumps({"order": self._order(found["id"])}).encode(), changed_ms
-            if not page["pageInfo"]["hasNextPage"]:
+            page = self._wire.ask(documents.ORDERS, {**variables, "after": after}).at("orders")
+            for found in page.listed("nodes"):
+                changed_ms, gid = found.time_ms("updatedAt"), found.identity("id")
+                if not skip(number(gid), changed_ms):
+                    yield json.dumps({"order": self._order_or_name(gid)}).encode(), changed_ms
+            after = next_cursor(page, after)
+            if after is None:
                 return
-            self.position = variables["after"] = page["pageInfo"]["endCursor"]
+            self.position = after
 
-    def _order(self, gid: str) -> dict[str, Any]:
-        order: dict[str, Any] | None = self._wire.ask(documents.ORDER, {"id": gid, "after": None})["order"]
-        if order is None:
+    def _order_or_name(self, gid: str) -> dict[str, Any]:
+        """One whose answer cannot be read is passed on by its name: the reader refuses it, the others go on."""
+        try:
+            return self._order(gid)
+        except Unreadable:
+            return {"id": gid}
+
+    def _known(self, document: str, gid: str, **variables: Any) -> Node:
+        """The order, as far as a document reads it. Raises `Refused` when the shop does not have it."""
+        order = self._wire.ask(document, {"id": gid, **variables}).at("order")
+        if not order:
             raise Refused("unknown_order", f"Shopify does not know {gid}")
-        page = order["lineItems"]["pageInfo"]
-        while page["hasNextPage"]:
-            more = self._wire.ask(documents.ORDER, {"id": gid, "after": page["endCursor"]})["order"]["lineItems"]
-            order["lineItems"]["nodes"] += more["nodes"]
-            page = more["pageInfo"]
-        standings = order["fulfillmentOrders"]
-        if standings["pageInfo"]["hasNextPage"]:
-            standings["nodes"] = list(self._wire.pages(documents.STANDINGS, {"id": gid}, "order", "fulfillmentOrders"))
-        if order["displayFulfillmentStatus"] != "UNFULFILLED":
-            order["fulfillments"] = self._parcels(gid)
-            if any(line["currentQuantity"] < line["quantity"] for line in order["lineItems"]["nodes"]):
-                order["refunds"] = self._wire.ask(documents.REFUNDS, {"id": gid})["order"]["refunds"]
         return order
 
-    def _parcels(self, gid: str) -> list[dict[str, Any]]:
-        """What the shop has shipped of an order, each parcel with all its lines."""
-        order = self._wire.ask(documents.PARCELS, {"id": gid})["order"]
-        if order is None:
-            raise Refused("unknown_order", f"Shopify does not know {gid}")
-        parcels: list[dict[str, Any]] = order["fulfillments"]
-        for parcel in parcels:
-            lines = parcel["fulfillmentLineItems"]
-            page = lines["pageInfo"]
-            while page["hasNextPage"]:
-                variables = {"id": parcel["id"], "after": page["endCursor"]}
-                more = self._wire.ask(documents.PARCEL_LINES, variables)["fulfillment"]["fulfillmentLineItems"]
-                lines["nodes"] += more["nodes"]
-                page = more["pageInfo"]
-        return parcels
+    def _order(self, gid: str) -> dict[str, Any]:
+        """One order as Shopify gives it, its lists whole."""
 
-    def _fulfilment_orders(self, gid: str) -> Iterator[dict[str, Any]]:
+        def more_lines(after: str) -> Node:
+            return self._known(documents.ORDER, gid, after=after).at("lineItems")
+
+        order = self._known(documents.ORDER, gid, after=None)
+        lines, standings = list(nodes_of(order.at("lineItems"), more_lines)), order.at("fulfillmentOrders")
+        whole = {**order.content(), "lineItems": _connection(lines)}
+        if next_cursor(standings):
+            found = self._wire.pages(documents.STANDINGS, {"id": gid}, "order", "fulfillmentOrders")
+            whole["fulfillmentOrders"] = _connection(found)
+        if order.text("displayFulfillmentStatus") != "UNFULFILLED":
+            whole["fulfillments"] = [parcel.content() for parcel in self._parcels(gid)]
+            if any(line.whole("currentQuantity") < line.whole("quantity") for line in lines):
+                whole["refunds"] = [each.content() for each in self._known(documents.REFUNDS, gid).listed("refunds")]
+        return whole
+
+    def _parcels(self, gid: str) -> list[Node]:
+        """What the shop has shipped of an order, each parcel with all its lines."""
+        return [self._whole(parcel) for parcel in self._known(documents.PARCELS, gid).listed("fulfillments")]
+
+    def _whole(self, parcel: Node) -> Node:
+        def more(after: str) -> Node:
+            found = self._wire.ask(documents.PARCEL_LINES, {"id": parcel.identity("id"), "after": after})
+            return found.at("fulfillment").at("fulfillmentLineItems")
+
+        lines = nodes_of(parcel.at("fulfillmentLineItems"), more)
+        return Node({**parcel.content(), "fulfillmentLineItems": _connection(lines)}, parcel.path)
+
+    def _fulfilment_orders(self, gid: str) -> Iterator[Node]:
         """What the shop has to ship of an order; a long fulfilment order comes in several parts."""
-        variables: dict[str, Any] = {"id": gid, "after": None, "lineAfter": None}
+        after = line_after = None
         while True:
-            found = self._wire.ask(documents.FULFILMENT_ORDERS, variables)["order"]["fulfillmentOrders"]
-            yield from found["nodes"]
-            lines = found["nodes"][0]["lineItems"]["pageInfo"] if found["nodes"] else {"hasNextPage": False}
-            if lines["hasNextPage"]:
-                variables["lineAfter"] = lines["endCursor"]
-            elif found["pageInfo"]["hasNextPage"]:
-                variables |= {"after": found["pageInfo"]["endCursor"], "lineAfter": None}
-            else:
-                return
+            found = self._known(documents.FULFILMENT_ORDERS, gid, after=after, lineAfter=line_after)
+            page = found.at("fulfillmentOrders")
+            nodes = page.listed("nodes")
+            yield from nodes
+            line_after = next_cursor(nodes[0].at("lineItems"), line_after) if nodes else None
+            if line_after is None:
+                after = next_cursor(page, after)
+                if after is None:
+                    return
 
     def push_availability(self, wanted: Sequence[Availability]) -> list[HeadraceError | None]:
         """Set `available` by compare-and-set against what the shop showed last, so that a sale that we have not heard
@@ -163,15 +175,14 @@ class ShopifyClient(Basic):
         quantities = [_quantity(item, shown) for item, shown in pairs]
         named = (part for item, shown in pairs for part in (item.channel_sku, item.version, item.quantity, shown))
         errors = self._set(quantities, key_of(*named, attempt))
-        codes = {str(error.get("code")) for error in errors}
+        codes = {error.text("code") for error in errors}
         if codes - set(_LOOK_AGAIN):
             raise Refused("listing_refused", f"Shopify answered {', '.join(sorted(codes))}")
         return min(codes, default="")
 
-    def _set(self, quantities: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    def _set(self, quantities: list[dict[str, Any]], key: str) -> list[Node]:
         variables = {"input": {"name": "available", "reason": "correction", "quantities": quantities}, "key": key}
-        errors = self._wire.ask(documents.SET_QUANTITIES, variables)["inventorySetQuantities"]["userErrors"]
-        return list(errors)
+        return self._wire.tell(documents.SET_QUANTITIES, variables, "inventorySetQuantities")[1]
 
     def _set_available(self, item: Availability, change_from: int | None, *, last: bool = False) -> str:
         """ "" when set, or why to look again. The key names the wish, so that a repeat is no second change; the last
@@ -182,7 +193,7 @@ class ShopifyClient(Basic):
         errors = self._set([quantity], key)
         if not errors:
             return ""
-        code = str(errors[0].get("code"))
+        code = errors[0].text("code")
         if code in _LOOK_AGAIN and not last:
             return code
         if code in _LOOK_AGAIN or code == "IDEMPOTENCY_CONCURRENT_REQUEST":
@@ -200,16 +211,14 @@ class ShopifyClient(Basic):
             )
         }
         found = self._wire.ask(documents.available(len(items)), variables)
-        levels = [(found[f"i{n}"] or {}).get("inventoryLevel") for n in range(len(items))]
-        return [int(level["quantities"][0]["quantity"]) if level else None for level in levels]
+        levels = [found.at(f"i{n}").at("inventoryLevel") for n in range(len(items))]
+        return [_shown(level) if level else None for level in levels]
 
     def confirm_shipment(self, external_id: str, parcel: ShipmentConfirmation) -> None:
         """fulfillmentCreate over what is left to ship; a parcel that the shop already has is not told again."""
         gid = f"gid://shopify/Order/{external_id}"
         for wish in fulfilment.wishes(self._parcels(gid), self._fulfilment_orders(gid), parcel):
-            errors = self._wire.ask(documents.FULFIL, {"fulfillment": wish})["fulfillmentCreate"]["userErrors"]
-            if errors:
-                raise Refused("shipment_refused", f"Shopify refused {errors[0].get('field')}")
+            self._wire.do(documents.FULFIL, {"fulfillment": wish}, "fulfillmentCreate", "shipment_refused")
 
     # --- after the sale -------------------------------------------------------------------------------
 
@@ -274,6 +283,15 @@ class ShopifyClient(Basic):
     def ensure_webhooks(self, delivery_url: str, secret: str) -> dict[str, str]:  # noqa: ARG002 the app's own signs
         """Have the shop tell this address of every change: topic -> kept, created, moved or refused."""
         return webhooks.ensure(self._wire, delivery_url)
+
+
+def _connection(nodes: Iterable[Node]) -> dict[str, Any]:
+    return {"nodes": [node.content() for node in nodes]}
+
+
+def _shown(level: Node) -> int | None:
+    """What is available there; None where the level does not say."""
+    return next((each.whole("quantity") for each in level.each("quantities") if each.has("quantity")), None)
 
 
 def _starts(wanted: Sequence[Availability]) -> range:

@@ -22,7 +22,7 @@ def read_disputes(wire: ShopifyWire, since_ms: int) -> Iterator[ChannelDispute]:
     """Every dispute that began since then; none for an app without the right to read them."""
     try:
         for found in wire.pages(documents.DISPUTES, {"query": f"initiated_at:>='{stamp(since_ms)}'"}, "disputes"):
-            yield from _read(Node(found))
+            yield from _read(found)
     except Declined as error:
         if error.code != "ACCESS_DENIED":
             raise

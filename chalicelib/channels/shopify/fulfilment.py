@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import ShipmentConfirmation
 from chalicelib.channels.shopify.standing import OVER, obstacle
+from chalicelib.channels.shopify.wire import number
 from chalicelib.domain.channel_order import Problem
 from chalicelib.domain.errors import Refused
 
@@ -17,7 +18,7 @@ _MOST_INPUTS = 250  # Source: shopify.dev, API rate limits: input arrays
 
 
 def wishes(
-    parcels: Sequence[Mapping[str, Any]], fulfilment_orders: Iterable[Mapping[str, Any]], parcel: ShipmentConfirmation
+    parcels: Sequence[Node], fulfilment_orders: Iterable[Node], parcel: ShipmentConfirmation
 ) -> list[dict[str, Any]]:
     """FulfillmentInputs for a parcel: Shopify takes one location and 250 lines in one call. [] when it is told already.
 
@@ -27,15 +28,15 @@ def wishes(
     left is held, scheduled for later, or for a fulfilment service to ship (`standing.REASONS`).
     """
     wanted = Counter(dict(parcel.items))
-    wanted.subtract(_told(parcels, parcel.tracking_number))
+    wanted.subtract(_told(parcels, parcel))
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    in_the_way: list[tuple[Problem, Mapping[str, Any]]] = []
+    in_the_way: list[tuple[Problem, Node]] = []
     for fulfilment_order in fulfilment_orders:
-        if problem := obstacle(Node(fulfilment_order)):
+        if problem := obstacle(fulfilment_order):
             in_the_way.append((problem, fulfilment_order))
-        elif fulfilment_order["status"] not in OVER and (items := _take(fulfilment_order, wanted)):
-            location = (fulfilment_order["assignedLocation"].get("location") or {}).get("id", "")
-            by_place.setdefault((location, fulfilment_order["id"]), []).extend(items)
+        elif fulfilment_order.text("status") not in OVER and (items := _take(fulfilment_order, wanted)):
+            location = fulfilment_order.at("assignedLocation").at("location").text("id")
+            by_place.setdefault((location, fulfilment_order.identity("id")), []).extend(items)
     lacking = sum(units for units in wanted.values() if units > 0)
     if _is_told_without_number(parcels, parcel, lacking):
         return []
@@ -61,44 +62,48 @@ def _calls(by_place: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Iterator
     yield from by_location.values()
 
 
-def _take(fulfilment_order: Mapping[str, Any], wanted: Counter[str]) -> list[dict[str, Any]]:
+def _take(fulfilment_order: Node, wanted: Counter[str]) -> list[dict[str, Any]]:
     items = []
-    for item in fulfilment_order["lineItems"]["nodes"]:
-        line_id = _number(item["lineItem"]["id"])
-        units = min(wanted[line_id], item["remainingQuantity"])
+    for item in fulfilment_order.at("lineItems").listed("nodes"):
+        line_id = number(item.at("lineItem").text("id"))
+        units = min(wanted[line_id], item.whole("remainingQuantity"))
         if units > 0:
             wanted[line_id] -= units
-            items.append({"id": item["id"], "quantity": units})
+            items.append({"id": item.identity("id"), "quantity": units})
     return items
 
 
-def _told(parcels: Sequence[Mapping[str, Any]], tracking_number: str) -> Counter[str]:
+def _told(parcels: Sequence[Node], parcel: ShipmentConfirmation) -> Counter[str]:
     """Units by line that a parcel of this tracking number already holds."""
     told: Counter[str] = Counter()
-    for parcel in parcels:
-        if tracking_number and tracking_number in _numbers(parcel) and parcel["status"] == "SUCCESS":
-            told.update(_units(parcel))
+    for found in parcels:
+        if parcel.tracking_number and parcel.tracking_number in _numbers(found) and _has_left(found):
+            told.update(_units(found, parcel))
     return told
 
 
-def _is_told_without_number(parcels: Sequence[Mapping[str, Any]], parcel: ShipmentConfirmation, lacking: int) -> bool:
+def _is_told_without_number(parcels: Sequence[Node], parcel: ShipmentConfirmation, lacking: int) -> bool:
     """Without a tracking number only its units tell a parcel, and another of the order may have the same. They are told
     in sequence: the shop has this one when it has as many parcels, or too little left to ship it once more."""
-    left = [found for found in parcels if found["status"] == "SUCCESS"]
-    alike = [found for found in left if not _numbers(found) and _units(found) == dict(parcel.items)]
+    left = [found for found in parcels if _has_left(found)]
+    alike = [found for found in left if not _numbers(found) and _units(found, parcel) == dict(parcel.items)]
     return not parcel.tracking_number and bool(alike) and (lacking > 0 or len(left) >= parcel.sequence)
 
 
-def _numbers(parcel: Mapping[str, Any]) -> list[str]:
-    return [info["number"] for info in parcel["trackingInfo"] if info.get("number")]
+def _has_left(found: Node) -> bool:
+    return found.text("status") == "SUCCESS"
 
 
-def _units(parcel: Mapping[str, Any]) -> Counter[str]:
-    units: Counter[str] = Counter()
-    for item in parcel["fulfillmentLineItems"]["nodes"]:
-        units[_number(item["lineItem"]["id"])] += item["quantity"] or 0
+def _numbers(found: Node) -> list[str]:
+    """As they were sent: with a space more or less it would be another parcel."""
+    told = [info.at("number").value for info in found.each("trackingInfo")]
+    return [text for text in told if isinstance(text, str) and text]
+
+
+def _units(found: Node, parcel: ShipmentConfirmation) -> Counter[str]:
+    """Units by line. Shopify need not tell how many: then it is as many as are in our parcel."""
+    ours, units = dict(parcel.items), Counter[str]()
+    for item in found.at("fulfillmentLineItems").listed("nodes"):
+        line_id = number(item.at("lineItem").text("id"))
+        units[line_id] += item.whole("quantity", ours.get(line_id, 0))
     return units
-
-
-def _number(gid: str) -> str:
-    return gid.rpartition("/")[2]

@@ -133,7 +133,7 @@ def _capture(
     except HeadraceError:
         jobs.put(name, {**job, "asked_ms": 0})
         raise
-    status = Node(made).at("transaction").text("status")
+    status = made.at("transaction").text("status")
     if status in ("FAILURE", "ERROR"):
         jobs.put(name, {**job, "asked_ms": 0})
         raise Refused("capture_refused", "the payment gateway refused the capture: look at the payment in Shopify")
@@ -152,10 +152,10 @@ def _input(external_id: str, hold: Hold, wanted_minor: int, *, final: bool) -> d
 
 
 def _transactions(wire: ShopifyWire, external_id: str) -> list[Node]:
-    order = wire.ask(documents.TRANSACTIONS, {"id": gid("Order", external_id)})["order"]
-    if order is None:
+    order = wire.ask(documents.TRANSACTIONS, {"id": gid("Order", external_id)}).at("order")
+    if not order:
         raise Refused("unknown_order", f"Shopify does not know order {external_id}")
-    return Node(order).each("transactions")
+    return order.listed("transactions")
 
 
 def _captures(rows: Sequence[Node]) -> list[Node]:

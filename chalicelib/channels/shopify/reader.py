@@ -53,7 +53,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
     if not node.has("total_price"):
         node.at("total_price").refuse("a decimal amount")
     problems: list[Problem] = []
-    moved = _Moved(_shipped_units(node), _refunded_units(node), _refunded_units(node, "return"))
+    moved = _Moved(_shipped_units(node), _refunded_units(node), _refunded_units(node, "return"), _untold(node))
     lines = tuple(_line(line, node, currency, moved, problems) for line in node.each("line_items"))
     distinct([line.line_id for line in lines])
     total_minor = node.minor("total_price", currency)
@@ -86,7 +86,7 @@ def _order(node: Node, channel: str) -> ChannelOrder:
         untold=standing.untold,
         problems=(*problems, *standing.problems),
         contact=_contact(node, place),
-        attribution=_attribution(node),
+        attribution=_attribution_if_readable(node),
     )
 
 
@@ -98,11 +98,13 @@ def _exact_id(node: Node) -> str:
 
 
 class _Moved(NamedTuple):
-    """Units by line id: in parcels, in refunds, and of these the ones that came back after they had left."""
+    """Units by line id: in parcels, in refunds, and of these the ones that came back after they had left. `untold`:
+    lines that are in a parcel which does not say how many of them."""
 
     shipped: Counter[str]
     refunded: Counter[str]
     returned: Counter[str]
+    untold: frozenset[str]
 
 
 def _line(line: Node, order: Node, currency: str, moved: _Moved, problems: list[Problem]) -> ChannelLine:
@@ -112,7 +114,8 @@ def _line(line: Node, order: Node, currency: str, moved: _Moved, problems: list[
     # a unit that was refunded after it had left is a return, not a cancellation
     gone -= moved.returned[line_id]
     fulfilled = moved.shipped[line_id]
-    if not order.has("fulfillments") and line.text("fulfillment_status") in ("fulfilled", "partial"):
+    is_shipped = not order.has("fulfillments") and line.text("fulfillment_status") in ("fulfilled", "partial")
+    if is_shipped or line_id in moved.untold:
         fulfilled = quantity - gone - line.whole("fulfillable_quantity")
     fulfilled = min(max(fulfilled, 0), quantity)
     if order.at("returns").value:  # a returned unit is gone too; what Shopify has yet to ship was not called off
@@ -156,11 +159,19 @@ def _tax_minor(node: Node, currency: str) -> int:
 def _shipped_units(order: Node) -> Counter[str]:
     """Units by line that are in a parcel which was not called off."""
     shipped: Counter[str] = Counter()
-    for parcel in order.each("fulfillments"):
-        if parcel.text("status") in ("success", ""):
-            for line in parcel.each("line_items"):
-                shipped[_exact_id(line)] += line.whole("quantity")
+    for line in _lines_in_parcels(order):
+        shipped[_exact_id(line)] += line.whole("quantity")
     return shipped
+
+
+def _untold(order: Node) -> frozenset[str]:
+    """Source: schema admin_2026-10, FulfillmentLineItem.quantity may be null."""
+    return frozenset(_exact_id(line) for line in _lines_in_parcels(order) if not line.has("quantity"))
+
+
+def _lines_in_parcels(order: Node) -> list[Node]:
+    parcels = (parcel for parcel in order.each("fulfillments") if parcel.text("status") in ("success", ""))
+    return [line for parcel in parcels for line in parcel.each("line_items")]
 
 
 def _refunded_units(order: Node, restock_type: str = "") -> Counter[str]:
@@ -272,6 +283,14 @@ def _contact(order: Node, place: Node) -> Contact | None:
         customer.text("id"),
         address(place, _ADDRESS),
     )
+
+
+def _attribution_if_readable(order: Node) -> Attribution | None:
+    """How the buyer came never holds up an order."""
+    try:
+        return _attribution(order)
+    except Unreadable:
+        return None
 
 
 def _attribution(order: Node) -> Attribution | None:

@@ -42,14 +42,14 @@ def give_back(wire: ShopifyWire, jobs: Jobs, external_id: str, wish: RefundReque
     if job.get("done"):
         return True
     order = _order(wire, external_id)
-    found = marked(order.each("refunds"), wish.refund_id)
+    found = marked(order.listed("refunds"), wish.refund_id)
     if found is None:
         if job["input"] is None:
             job = {**job, "input": _input(order, external_id, wish)}
             jobs.put(name, job)
         found = create(wire, jobs, name, job)
     if found is None:  # the key is of a refund that has been made: it is there to be found
-        found = marked(_order(wire, external_id).each("refunds"), wish.refund_id)
+        found = marked(_order(wire, external_id).listed("refunds"), wish.refund_id)
         if found is None:
             raise Busy("Shopify knows of the refund and does not show it yet", after_s=60)
     done = _is_done(found)
@@ -72,7 +72,7 @@ def create(wire: ShopifyWire, jobs: Jobs, name: str, job: Mapping[str, Any]) -> 
         if error.code == "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED":
             raise Busy("an earlier attempt has failed: another key is needed", after_s=2) from None
         raise
-    return Node(made).at("refund")
+    return made.at("refund")
 
 
 def marked(refunds: Iterable[Node], wish_id: str) -> Node | None:
@@ -90,10 +90,10 @@ def note_of(reason: str, wish_id: str) -> str:
 
 
 def _order(wire: ShopifyWire, external_id: str) -> Node:
-    order = wire.ask(documents.REFUNDABLE, {"id": gid("Order", external_id)})["order"]
-    if order is None:
+    order = wire.ask(documents.REFUNDABLE, {"id": gid("Order", external_id)}).at("order")
+    if not order:
         raise Refused("unknown_order", f"Shopify does not know order {external_id}")
-    return Node(order)
+    return order
 
 
 def _input(order: Node, external_id: str, wish: RefundRequest) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _input(order: Node, external_id: str, wish: RefundRequest) -> dict[str, Any]
 def sources_of(order: Node) -> Iterator[Source]:
     """The payments in the order in which Shopify would give them back, then those that it does not suggest (it suggests
     for units, and these may be gone)."""
-    rows = order.each("transactions")
+    rows = order.listed("transactions")
     left = {source.transaction_id: source for source in _paid(rows)}
     for suggested in order.at("suggestedRefund").each("suggestedTransactions"):
         source = left.pop(suggested.at("parentTransaction").text("id"), None)

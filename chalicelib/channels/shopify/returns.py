@@ -21,7 +21,7 @@ from chalicelib.channels.memory import Jobs
 from chalicelib.channels.port import Items
 from chalicelib.channels.shopify import documents_returns as documents
 from chalicelib.channels.shopify.payments import stamp
-from chalicelib.channels.shopify.wire import Declined, ShopifyWire, gid, number
+from chalicelib.channels.shopify.wire import Declined, ShopifyWire, gid, next_cursor, number
 from chalicelib.domain.errors import Refused, Unreadable
 
 _JOB = "returns"
@@ -58,16 +58,16 @@ def answer(wire: ShopifyWire, return_id: str, status: str, items: Items) -> None
     """Bring a return to approved, declined or received; how it stands is looked at first, so that nothing is done twice
     and what is over, or was approved, is left alone. `items`: what has come, by the order's line ids; () is all."""
     asked = gid("Return", return_id)
-    found = wire.ask(documents.RETURN, {"id": asked})["return"]
-    if found is None:
+    found = wire.ask(documents.RETURN, {"id": asked}).at("return")
+    if not found:
         raise Refused("unknown_return", f"Shopify does not know return {return_id}")
-    state = Node(found).text("status")
+    state = found.text("status")
     if state == "REQUESTED" and status == "declined":
         _do(wire, documents.DECLINE, "returnDeclineRequest", id=asked, declineReason="OTHER", notifyCustomer=True)
     elif state == "REQUESTED":
         state = _do(wire, documents.APPROVE, "returnApproveRequest", id=asked, notifyCustomer=True)
     if state == "OPEN" and status == "received":
-        _receive(wire, asked, items, closes=not Node(found).at("exchangeLineItems").each("nodes"))
+        _receive(wire, asked, items, closes=not found.at("exchangeLineItems").each("nodes"))
 
 
 # --- reading ------------------------------------------------------------------------------------------
@@ -77,17 +77,20 @@ def _listed(wire: ShopifyWire, since_ms: int) -> Iterator[Node]:
     statuses = " OR ".join(f"return_status:{status}" for status in _WITH_RETURNS)
     query = f"updated_at:>='{stamp(since_ms)}' AND ({statuses})"
     for order in wire.pages(documents.RETURNS, {"query": query}, "orders"):
-        found = order["returns"]
-        if found["pageInfo"]["hasNextPage"]:
-            yield from map(Node, wire.pages(documents.ORDER_RETURNS, {"id": order["id"]}, "order", "returns"))
+        found = order.at("returns")
+        if next_cursor(found):
+            yield from wire.pages(documents.ORDER_RETURNS, {"id": order.identity("id")}, "order", "returns")
         else:
-            yield from map(Node, found["nodes"])
+            yield from found.listed("nodes")
 
 
 def _again(wire: ShopifyWire, numbers: Sequence[str]) -> Iterator[Node]:
     for start in range(0, len(numbers), _TOGETHER):
         ids = [gid("Return", each) for each in numbers[start : start + _TOGETHER]]
-        yield from (Node(each) for each in wire.ask(documents.RETURNS_AGAIN, {"ids": ids})["nodes"] if each)
+        found = wire.ask(documents.RETURNS_AGAIN, {"ids": ids}).at("nodes")
+        if not isinstance(found.value, list):
+            found.refuse("a list")
+        yield from (Node(each, found.path) for each in found.value if each)  # null: there is no such return
 
 
 def _told(wire: ShopifyWire, found: Node) -> list[ChannelReturn]:
@@ -119,7 +122,7 @@ def _read(wire: ShopifyWire, found: Node) -> ChannelReturn:
 
 
 def _lines(wire: ShopifyWire, asked: str) -> list[Node]:
-    return [Node(each) for each in wire.pages(documents.RETURN_LINES, {"id": asked}, "return", "returnLineItems")]
+    return list(wire.pages(documents.RETURN_LINES, {"id": asked}, "return", "returnLineItems"))
 
 
 def _line_id(line: Node) -> str:
@@ -131,8 +134,7 @@ def _line_id(line: Node) -> str:
 
 def _do(wire: ShopifyWire, document: str, field: str, **asked: Any) -> str:
     """The status of the return afterwards. Raises `Declined` (return_refused) with Shopify's code."""
-    made = Node(wire.do(document, {"input": asked}, field, "return_refused"))
-    return made.at("return").text("status")
+    return wire.do(document, {"input": asked}, field, "return_refused").at("return").text("status")
 
 
 def _receive(wire: ShopifyWire, asked: str, items: Items, *, closes: bool) -> None:
@@ -168,7 +170,7 @@ def _rooms(wire: ShopifyWire, asked: str) -> Mapping[str, list[tuple[str, int]]]
     """Where the units of a shipped line come back to, and how many of them nobody has disposed of yet."""
     rooms: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for order in wire.pages(documents.REVERSE_ORDERS, {"id": asked}, "return", "reverseFulfillmentOrders"):
-        for line in Node(order).at("lineItems").each("nodes"):
+        for line in order.at("lineItems").each("nodes"):
             left = line.whole("totalQuantity") - sum(each.whole("quantity") for each in line.each("dispositions"))
             rooms[line.at("fulfillmentLineItem").text("id")].append((line.identity("id"), left))
     return rooms

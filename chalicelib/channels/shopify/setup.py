@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chalicelib.channels.fields import Node
 from chalicelib.channels.shopify import documents_account as documents
 from chalicelib.channels.shopify.wire import ShopifyWire
 
@@ -51,18 +50,18 @@ def lacking(granted: Iterable[str]) -> dict[str, str]:
 
 def read_installation(wire: ShopifyWire) -> Installation:
     """What the app was granted."""
-    answer = Node(wire.ask(documents.INSTALLATION, {}))
+    answer = wire.ask(documents.INSTALLATION, {})
     scopes = answer.at("currentAppInstallation").each("accessScopes")
     return Installation(frozenset(each.text("handle") for each in scopes), answer.at("shop").currency("currencyCode"))
 
 
 def read_locations(wire: ShopifyWire) -> list[Location]:
     """Every location, those that are not active too."""
-    found = map(Node, wire.pages(documents.LOCATIONS, {}, "locations"))
+    found = wire.pages(documents.LOCATIONS, {}, "locations")
     return [Location(each.identity("id"), each.text("name"), each.flag("isActive")) for each in found]
 
 
 def has_payments(wire: ShopifyWire) -> bool:
     """Whether the shop takes money by Shopify Payments."""
-    account = Node(wire.ask(documents.PAYMENTS_ACCOUNT, {})).at("shopifyPaymentsAccount")
+    account = wire.ask(documents.PAYMENTS_ACCOUNT, {}).at("shopifyPaymentsAccount")
     return bool(account) and account.flag("activated")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import Price
 from chalicelib.channels.shopify import documents_account as documents
-from chalicelib.channels.shopify.wire import ShopifyWire
+from chalicelib.channels.shopify.wire import ShopifyWire, next_cursor
 from chalicelib.domain.errors import Busy, HeadraceError, Refused
 from chalicelib.domain.money import to_text
 
@@ -24,7 +23,7 @@ class Listings(Iterator[ListedItem]):
 
     def __init__(self, wire: ShopifyWire, location_id: str) -> None:
         self._wire, self._location_id = wire, location_id
-        self._after: object = None
+        self._after: str | None = None
         self._read: list[ListedItem] = []
         self._is_last = False
 
@@ -36,19 +35,19 @@ class Listings(Iterator[ListedItem]):
         return self._read.pop(0)
 
     def _read_page(self) -> None:
-        answer = Node(self._wire.ask(documents.VARIANTS, {"after": self._after}))
+        answer = self._wire.ask(documents.VARIANTS, {"after": self._after})
         currency, found = answer.at("shop").currency("currencyCode"), answer.at("productVariants")
-        variants = (each for each in found.each("nodes") if each.text("sku"))
+        variants = (each for each in found.listed("nodes") if each.text("sku"))
         self._read = [_item(each, currency, self._location_id) for each in variants]
-        page = found.at("pageInfo")
-        self._after, self._is_last = page.at("endCursor").value, not page.flag("hasNextPage")
+        self._after = next_cursor(found, self._after)
+        self._is_last = self._after is None
 
 
 def set_prices(wire: ShopifyWire, wanted: Sequence[Price]) -> list[HeadraceError | None]:
     """One outcome for each, None when the shop has taken it. Another currency than the shop's is refused, for the shop
     would take the bare number."""
     try:
-        currency = Node(wire.ask(documents.SHOP, {})).at("shop").currency("currencyCode")
+        currency = wire.ask(documents.SHOP, {}).at("shop").currency("currencyCode")
     except HeadraceError as error:
         return [error] * len(wanted)
     outcomes = {place: _wrong(each, currency) for place, each in enumerate(wanted)}
@@ -103,20 +102,21 @@ def _set(wire: ShopifyWire, product_id: str, wanted: Sequence[Price]) -> list[He
     prices = [{"id": each.refs["variant_id"], "price": to_text(each.price_minor, each.currency)} for each in wanted]
     try:
         asked = {"product": product_id, "variants": prices}
-        payload = wire.ask(documents.SET_PRICES, asked).get("productVariantsBulkUpdate") or {}
+        payload, errors = wire.tell(documents.SET_PRICES, asked, "productVariantsBulkUpdate")
     except HeadraceError as error:
         return [error] * len(wanted)
     refused: dict[int, HeadraceError] = {}
-    for told in payload.get("userErrors") or []:
+    for told in errors:
         places = _places(told, len(wanted))
-        detail = f"Shopify refused the price: {told.get('code') or 'no code'}"
+        detail = f"Shopify refused the price: {told.text('code') or 'no code'}"
         refused |= {place: Refused("price_refused", f"{wanted[place].channel_sku}: {detail}") for place in places}
-    if not refused and payload.get("productVariants") is None:
+    if not refused and not payload.has("productVariants"):
         return [Busy("Shopify has not said whether prices are set", after_s=5)] * len(wanted)
     return [refused.get(place) for place in range(len(wanted))]
 
 
-def _places(error: Mapping[str, Any], count: int) -> Sequence[int]:
+def _places(error: Node, count: int) -> Sequence[int]:
     """What an error is about: field ["variants", "3", "price"] is the fourth."""
-    numbers = [int(part) for part in map(str, error.get("field") or []) if part.isdecimal()]
+    field = error.at("field").value
+    numbers = [int(part) for part in map(str, field if isinstance(field, list) else ()) if part.isdecimal()]
     return numbers[:1] if numbers and numbers[0] < count else range(count)

@@ -6,8 +6,8 @@ Sources: WebhookSubscriptionTopic of schema admin_2026-10; shopify.dev, HTTPS we
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chalicelib.channels.fields import Node, parse
@@ -104,10 +104,10 @@ def owner_of(wire: ShopifyWire, about: str) -> str:
     """The number of the order that `Told.about` means. Raises `Refused` when the shop does not know it."""
     if not about.startswith(_FULFILMENT_ORDER):
         return about
-    found = wire.ask(documents.OWNER, {"id": about})["fulfillmentOrder"]
+    found = wire.ask(documents.OWNER, {"id": about}).at("fulfillmentOrder")
     if not found:
         raise Refused("unknown_order", f"Shopify does not know {about}, or may not show it")
-    return number(found["orderId"])
+    return number(found.identity("orderId"))
 
 
 def ensure(wire: ShopifyWire, delivery_url: str) -> dict[str, str]:
@@ -116,16 +116,17 @@ def ensure(wire: ShopifyWire, delivery_url: str) -> dict[str, str]:
     return {topic: _ensure_one(wire, known, topic, delivery_url) for topic in TOPICS}
 
 
-def _ensure_one(wire: ShopifyWire, known: Sequence[Mapping[str, Any]], topic: str, delivery_url: str) -> str:
+def _ensure_one(wire: ShopifyWire, known: Sequence[Node], topic: str, delivery_url: str) -> str:
     """What goes to another path is somebody else's, such as another installation of this app or a queue."""
     name = topic.upper().replace("/", "_")
-    ours = [each for each in known if each["topic"] == name and _path(each["uri"]) == _path(delivery_url)]
-    if any(each["uri"] == delivery_url for each in ours):
+    path = _path(delivery_url)
+    ours = [each for each in known if each.text("topic") == name and _path(each.text("uri")) == path]
+    if any(each.text("uri") == delivery_url for each in ours):
         return "kept"
     subscription = {"subscription": {"uri": delivery_url}}
     try:
         if ours:
-            moving = {"id": ours[0]["id"], **subscription}
+            moving = {"id": ours[0].identity("id"), **subscription}
             wire.do(documents.MOVE_SUBSCRIPTION, moving, "webhookSubscriptionUpdate", "webhook_refused")
             return "moved"
         wire.do(documents.SUBSCRIBE, {"topic": name, **subscription}, "webhookSubscriptionCreate", "webhook_refused")

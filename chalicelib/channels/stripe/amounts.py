@@ -36,6 +36,13 @@ def round_half_even(amount: int, parts: int) -> int:
     return whole + (rest * 2 > parts or (rest * 2 == parts and whole % 2 == 1))
 
 
+def told_int(node: Node, key: str) -> int:
+    """An amount or a time that Stripe always tells. Raises `Unreadable` where it does not: none is not 0."""
+    if not node.has(key):
+        node.at(key).refuse("a whole number")
+    return stripe_int(node, key)
+
+
 def stripe_int(node: Node, key: str) -> int:
     """An amount or a time as Stripe writes it; 0 when missing or null. Raises `Unreadable` for anything else."""
     here = node.at(key)
@@ -44,11 +51,6 @@ def stripe_int(node: Node, key: str) -> int:
     if isinstance(here.value, bool) or not isinstance(here.value, int) or abs(here.value) > _LARGEST:
         here.refuse("a whole number of a sane size")
     return here.value
-
-
-def minor(node: Node, key: str, currency: str) -> int:
-    """An amount of Stripe's as our minor units; 0 when missing."""
-    return from_stripe(stripe_int(node, key), currency)
 
 
 def _power(places: int) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from chalicelib.channels.fields import Node
 from chalicelib.channels.port import CaptureRequest
-from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int, to_stripe
+from chalicelib.channels.stripe.amounts import from_stripe, stripe_int, to_stripe, told_int
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.domain.channel_order import Payment
 from chalicelib.domain.errors import Busy, Refused
@@ -37,12 +37,14 @@ def payment_of(wire: StripeWire, intent: Node) -> Payment:
     `processing` (a bank debit under way) is awaited. A status that nobody knows yet secures nothing.
     """
     status, currency = intent.text("status"), intent.currency("currency")
-    captured = minor(intent, "amount_received", currency)
+    told = told_int if status == "succeeded" else stripe_int
+    captured = from_stripe(told(intent, "amount_received"), currency)
     refunded = from_stripe(_refunded(wire, intent), currency)
     if status == "canceled":
-        held = minor(intent, "amount", currency) if _charge(intent).flag("paid") else 0
-        return Payment(authorised_minor=held, captured_minor=captured, refunded_minor=refunded, lapsed=True)
-    open_minor = minor(intent, "amount_capturable", currency) if status == "requires_capture" else 0
+        once_minor = from_stripe(told_int(intent, "amount"), currency) if _charge(intent).flag("paid") else 0
+        return Payment(authorised_minor=once_minor, captured_minor=captured, refunded_minor=refunded, lapsed=True)
+    held = told_int(intent, "amount_capturable") if status == "requires_capture" else 0
+    open_minor = from_stripe(held, currency)
     return Payment(
         authorised_minor=captured + open_minor,
         captured_minor=captured,
@@ -71,7 +73,7 @@ def capture(wire: StripeWire, reference: str, wish: CaptureRequest) -> int:
         return _taken_elsewhere(intent, reference, wish)
     if status != "requires_capture":
         raise Refused("not_capturable", f"payment {reference} is {status or 'in no status'}: nothing is authorised")
-    amount = min(to_stripe(wish.amount_minor, currency), stripe_int(intent, "amount_capturable"))
+    amount = min(to_stripe(wish.amount_minor, currency), told_int(intent, "amount_capturable"))
     if amount <= 0:
         raise Refused("not_capturable", f"payment {reference}: nothing is left to capture")
     if not wish.final and not _takes_many(intent):
@@ -145,7 +147,7 @@ def _refunded(wire: StripeWire, intent: Node) -> int:
         return refunded
     query = {"payment_intent": intent.identity("id"), "expand": ["data.balance_transaction"]}
     return sum(
-        stripe_int(each, "amount")
+        told_int(each, "amount")
         for each in wire.each("/v1/refunds", query)
         if each.text("status") not in ("failed", "canceled") and not _is_release(each)
     )

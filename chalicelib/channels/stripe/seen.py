@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from chalicelib.channels.fields import Node
 from chalicelib.channels.processor_port import Seen
-from chalicelib.channels.stripe.amounts import minor, stripe_int
+from chalicelib.channels.stripe.amounts import from_stripe, stripe_int, told_int
 from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.payments import REFUND_KEY, payment_of, read_intent
 from chalicelib.channels.stripe.wire import StripeWire
@@ -45,11 +45,12 @@ def _sent_back(refund: Node, currency: str) -> dict[str, int]:
     failed refunds."""
     if refund.text("status") != "failed":
         return {}
-    return {refund.at("metadata").text(REFUND_KEY) or refund.identity("id"): minor(refund, "amount", currency)}
+    back_minor = from_stripe(told_int(refund, "amount"), currency)
+    return {refund.at("metadata").text(REFUND_KEY) or refund.identity("id"): back_minor}
 
 
 def dispute_of(about: Node) -> Dispute:
     """A dispute; a status that nobody knows yet is open."""
     due_ms = stripe_int(about.at("evidence_details"), "due_by") * 1000
     status = _OVER.get(about.text("status"), "open")
-    return Dispute(minor(about, "amount", about.currency("currency")), status, due_ms)
+    return Dispute(from_stripe(told_int(about, "amount"), about.currency("currency")), status, due_ms)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from chalicelib.channels.conversions import confirmed, rate_of
 from chalicelib.channels.facts import Payout
 from chalicelib.channels.fields import Node
-from chalicelib.channels.stripe.amounts import from_stripe, minor, stripe_int
+from chalicelib.channels.stripe.amounts import from_stripe, stripe_int, told_int
 from chalicelib.channels.stripe.naming import Naming
 from chalicelib.channels.stripe.wire import StripeWire
 from chalicelib.domain.settlement import LedgerFact, converted
@@ -58,8 +58,8 @@ def _payout(wire: StripeWire, row: Node, naming: Naming) -> Payout:
         if each.text("reporting_category") not in _OF_THE_PAYOUT
         for fact in facts_of(each, naming, payout_id)
     ]
-    paid_ms = stripe_int(row, "arrival_date") * 1000
-    return Payout(payout_id, currency, paid_ms, minor(row, "amount", currency), tuple(facts))
+    paid_ms, paid = told_int(row, "arrival_date") * 1000, told_int(row, "amount")
+    return Payout(payout_id, currency, paid_ms, from_stripe(paid, currency), tuple(facts))
 
 
 def facts_of(row: Node, naming: Naming, payout_id: str = "") -> list[LedgerFact]:
@@ -67,15 +67,15 @@ def facts_of(row: Node, naming: Naming, payout_id: str = "") -> list[LedgerFact]
     an adjustment of id/rest."""
     txn, currency = row.identity("id"), row.currency("currency")
     category = row.text("reporting_category") or row.text("type")
-    amount = stripe_int(row, "amount")
-    fees = [-stripe_int(each, "amount") for each in row.each("fee_details")]
+    amount = told_int(row, "amount")
+    fees = [-told_int(each, "amount") for each in row.each("fee_details")]
     names = [each.text("type") for each in row.each("fee_details")]
-    rest = stripe_int(row, "net") - amount - sum(fees)
+    rest = told_int(row, "net") - amount - sum(fees)
     parts = [(txn, _KINDS.get(category, "other"), amount, category)]
     parts += [(f"{txn}/fee/{n}", "fee", fee, names[n - 1]) for n, fee in enumerate(fees, 1)]
     parts += [(f"{txn}/rest", "adjustment", rest, category)] if rest else []
     status = "paid" if payout_id else "released" if row.text("status") == "available" else "open"
-    at_ms, order_id = stripe_int(row, "created") * 1000, _order_id(row.at("source"), naming)
+    at_ms, order_id = told_int(row, "created") * 1000, _order_id(row.at("source"), naming)
     facts = [
         LedgerFact(fact_id, kind, from_stripe(part, currency), currency, at_ms, order_id, payout_id, status, what[:120])
         for fact_id, kind, part, what in parts
@@ -91,7 +91,7 @@ def _as_sold(row: Node, facts: list[LedgerFact]) -> list[LedgerFact]:
     currency = source.currency("currency")
     if currency == gross.currency:
         return facts
-    amounts = [minor(source, name, currency) for name in ("amount", "amount_captured")]
+    amounts = [from_stripe(stripe_int(source, name), currency) for name in ("amount", "amount_captured")]
     sold_minor = confirmed(rate, amounts, currency, gross.amount_minor, gross.currency)
     sold_minor = sold_minor if gross.amount_minor > 0 else -sold_minor
     return [

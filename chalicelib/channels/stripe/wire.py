@@ -46,6 +46,8 @@ class StripeWire:
         last, wanted = "", {**query, "limit": _PAGE}
         while True:
             page = self.get(path, {**wanted, "starting_after": last} if last else wanted)
+            if not page.has("data"):  # what is looked for in vain is done again
+                raise Busy(f"stripe answered {path} without a list", after_s=5)
             rows = page.each("data")
             yield from rows
             if not page.flag("has_more"):

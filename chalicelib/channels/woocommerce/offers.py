@@ -8,8 +8,9 @@ again. Source: WC_REST_Controller::check_batch_limit, wc-v3-properties.json (pro
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from chalicelib.channels.facts import ListedItem
 from chalicelib.channels.fields import Node
@@ -66,7 +67,8 @@ def read_listings(wire: WooWire, currency: str) -> Iterator[ListedItem]:
         if product.get("type") != "variable" and not product.get("variations"):
             yield _listed(product, None, currency)
             continue
-        variations = wire.pages(f"{WC}/products/{int(product['id'])}/variations", orderby="id", order="asc")
+        product_id = Node(product).identity("id")
+        variations = wire.pages(f"{WC}/products/{quote(product_id, safe='')}/variations", orderby="id", order="asc")
         yield from (_listed(each, product, currency) for each in variations)
 
 
@@ -82,7 +84,8 @@ def _managed_by_parent(wire: WooWire, wanted: Sequence[Availability]) -> set[int
         for start in range(0, len(here), MOST_OBJECTS):
             chosen = ",".join(map(str, here[start : start + MOST_OBJECTS]))
             listed = wire.pages(f"{WC}/products/{product}/variations", include=chosen)
-            found |= {int(each["id"]) for each in listed if each.get("id") and each.get("manage_stock") == "parent"}
+            managed = (each for each in listed if each.get("manage_stock") == "parent")
+            found |= {_ids({"product_id": each.get("id", "")})[0] for each in managed}
     return found
 
 
@@ -122,7 +125,8 @@ def _batch(wire: WooWire, path: str, objects: list[dict[str, Any]]) -> dict[int,
     except HeadraceError as error:
         return error
     found = answer.get("update") if isinstance(answer, dict) else None
-    return {each["id"]: each for each in found or [] if isinstance(each, dict) and isinstance(each.get("id"), int)}
+    told = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return {each["id"]: each for each in told if isinstance(each.get("id"), int)}
 
 
 def _judged(found: dict[str, Any] | None, wanted: Mapping[str, Any], is_shown: Any) -> Outcome:
@@ -152,10 +156,17 @@ def _listed(item: Mapping[str, Any], product: Mapping[str, Any] | None, currency
         sku = root.text("id")
     refs = {"product_id": owner.text("id")} | ({"variation_id": root.text("id")} if product else {})
     statuses = {root.text("status") or "publish", owner.text("status") or "publish"}
-    try:
-        price_minor = root.minor("regular_price", currency) if currency and root.text("regular_price") else None
-    except Unreadable:
-        price_minor = None
-    quantity = root.whole("stock_quantity") if item.get("manage_stock") and root.has("stock_quantity") else None
+    is_counted = item.get("manage_stock") and root.has("stock_quantity")
+    quantity = _readable(lambda: root.whole("stock_quantity")) if is_counted else None
+    is_priced = currency and root.has("regular_price")
+    price_minor = _readable(lambda: root.minor("regular_price", currency)) if is_priced else None
     title = owner.text("name")
     return ListedItem(sku, refs, title, quantity, price_minor, currency, live=statuses == {"publish"})
+
+
+def _readable(number: Callable[[], int]) -> int | None:
+    """None for what is no such number: plugins sell by weight, and hide prices. The other products are read on."""
+    try:
+        return number()
+    except Unreadable:
+        return None

@@ -90,7 +90,8 @@ def refund_lines(refund: Node) -> Counter[str]:
 def _line(line: Node, order: Node, status: str, off: Counter[str], problems: list[Problem]) -> ChannelLine:
     line_id, currency = line.identity("id"), order.currency("currency")
     quantity = _quantity(line, line_id, problems)
-    subtotal_minor, total_minor = line.minor("subtotal", currency), line.minor("total", currency)
+    total_minor = line.minor("total", currency)
+    subtotal_minor = line.minor("subtotal", currency) if line.has("subtotal") else total_minor
     listing = next((text for text in (line.text("variation_id"), line.text("product_id")) if text not in ("", "0")), "")
     fulfilled = quantity if status == "completed" else 0
     return ChannelLine(
@@ -175,8 +176,7 @@ def _payment(
 ) -> Payment:
     """`date_paid_gmt` is what tells of money, but where the gateway says that it has taken none: WooCommerce sets the
     date with the status. An order on hold that is paid is held by a person at the shop."""
-    refunds = order.each("refunds")
-    refunded_minor = sum(abs(each.minor("amount" if each.has("amount") else "total", currency)) for each in refunds)
+    refunded_minor = sum(_refund_minor(each, currency) for each in order.each("refunds"))
     whole_minor = max(total_minor, refunded_minor, 0)
     is_paid = order.has("date_paid_gmt")
     if status not in _KNOWN:
@@ -195,6 +195,14 @@ def _payment(
             problems.append(Problem("on_hold_at_channel", "the shop has put it on hold: set it to processing there"))
         return replace(gateway.at, captured_minor=whole_minor, refunded_minor=refunded_minor)
     return Payment(awaited=status in AWAITED, lapsed=status in ("failed", *GONE))
+
+
+def _refund_minor(refund: Node, currency: str) -> int:
+    """The order itself tells a negative total of each, the whole refund its amount."""
+    name = "total" if refund.has("total") and not refund.has("amount") else "amount"
+    if not refund.has(name):
+        refund.at(name).refuse("a decimal amount")
+    return abs(refund.minor(name, currency))
 
 
 def _version_ms(order: Node) -> int:

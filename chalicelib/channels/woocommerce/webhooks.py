@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
+from chalicelib.channels.fields import Node
 from chalicelib.channels.woocommerce.wire import WC, WooWire, having_id
 
 TOPICS = ("order.created", "order.updated", "order.deleted", "order.restored")
@@ -44,7 +46,8 @@ def _ensure_one(wire: WooWire, known: list[dict[str, Any]], topic: str, delivery
     if any(each.get("status") == "active" for each in ours):
         return "kept"
     if ours:
-        having_id(wire.send("PUT", f"{WC}/webhooks/{int(ours[0]['id'])}", {"status": "active", "secret": secret}))
+        path = f"{WC}/webhooks/{quote(Node(ours[0]).identity('id'), safe='')}"
+        having_id(wire.send("PUT", path, {"status": "active", "secret": secret}))
         return "enabled"
     wish = {"name": f"Headrace {topic}", "topic": topic, "delivery_url": delivery_url, "secret": secret}
     having_id(wire.send("POST", f"{WC}/webhooks", {**wish, "status": "active"}))

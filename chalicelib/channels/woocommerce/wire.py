@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chalicelib.channels.access import Access
-from chalicelib.channels.transport import HttpRequest, HttpResponse, retry_after_s
+from chalicelib.channels.transport import HttpRequest, HttpResponse, json_in, retry_after_s
 from chalicelib.domain.errors import Busy, Refused, Unauthorised
 
 WC = "/wp-json/wc/v3"
@@ -144,7 +144,7 @@ class WooWire:
 def judged(response: HttpResponse) -> Answer:
     """The JSON of a success. 401 in JSON is `Unauthorised`, any other 4xx in JSON `Declined`; what is no JSON, 429, a
     redirect and 5xx are `Busy`, but for a refund that the gateway refuses: WooCommerce answers that with 500."""
-    status, data = response.status, _json(response.body)
+    status, data = response.status, json_in(response)
     code = str(data.get("code") or "")[:80] if isinstance(data, dict) else ""
     if code == "woocommerce_rest_cannot_create_order_refund":
         raise Declined(code, status)
@@ -179,10 +179,3 @@ def having_id(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict) or not data.get("id"):
         raise Busy("WooCommerce answered without an id", after_s=5)
     return data
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

@@ -41,14 +41,14 @@ class Buyers:
         self.cast.say(number)
 
     def _at_till(self, number: str, amount_minor: int) -> Document:
-        """The buyer authorises the amount at the payment processor."""
+        """The buyer authorises the amount at the payment processor; every other shop's word says until when."""
         ends = "2023-11-14T22:50:00Z" if self.chance.random() < 0.2 else "2033-01-01T00:00:00Z"
         ends_ms = round(datetime.fromisoformat(ends).timestamp() * 1000)
         declines = self.chance.random() < 0.1
         self.cast.world.till.payments[f"pi_{number}"] = Authorised(amount_minor, ends_ms, declines)
         named = {"processor": ACCOUNT, "reference": f"pi_{number}"}
-        authorised = f"{amount_minor / 100:.2f}"
-        return {"status": "authorised", "authorised": authorised, "authorised_until": ends, **named}
+        told = {"authorised_until": ends} if int(number) % 2 else {}  # else it is for us to ask
+        return {"status": "authorised", "authorised": f"{amount_minor / 100:.2f}", **told, **named}
 
     def _line(self, line_id: str) -> Document:
         sku = self.chance.choice(self.cast.skus)

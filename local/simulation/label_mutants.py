@@ -11,6 +11,7 @@ from chalicelib.domain import shipping
 from chalicelib.domain.orders import Order
 from chalicelib.inbound import tracking
 from chalicelib.outbound import label_purchase, label_voids, labels
+from chalicelib.store import labels as label_store
 from chalicelib.store.labels import StoredLabel
 from local.simulation.planting import Plant, planted
 
@@ -53,6 +54,12 @@ def label_void_unasked() -> Any:
     return planted((label_voids, "asked", lambda account, call: True))
 
 
+def postage_not_given_back() -> Any:
+    """What a void label has cost stays in the sum of its order."""
+    writes = label_store._postage_writes
+    return planted((label_store, "_postage_writes", lambda was, label: writes(was, label) if label.postage else []))
+
+
 def tracking_goes_back() -> Any:
     """The last report of a parcel counts, however old it is."""
 
@@ -74,6 +81,7 @@ LABEL_PLANTS: tuple[Plant, ...] = (
     label_for_what_was_called_off,
     label_forgotten_at_the_end_of_a_hold,
     label_void_unasked,
+    postage_not_given_back,
     tracking_goes_back,
     silent_carriers_not_asked,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from chalicelib.domain.authorisation import READ, asks_expiry
 from chalicelib.domain.orders import Order, refunded_minor, total_units
 from chalicelib.store.ledger import read_facts, read_statement
 from local.simulation.market import KIND, Market
@@ -37,6 +38,10 @@ def till_wrong(world: FaultyWorld, orders: Mapping[str, Order]) -> Iterator[str]
         units = total_units(order.state.quantities)
         if order.state.payment.captured_minor != payment.taken_minor:
             yield f"5 {reference}: {payment.taken_minor} were taken, we say {order.state.payment.captured_minor}"
+        if asks_expiry(order.state):
+            yield f"{reference}: nobody has asked until when the money stands"
+        if order.state.payment.expiry == READ and order.state.payment.expires_ms != payment.ends_ms:
+            yield f"{reference}: the money stands until {payment.ends_ms}, not {order.state.payment.expires_ms}"
         if payment.voided and units["shipped"]:
             yield f"5 {reference}: goods have left against money that was given free"
         if till.is_open(reference) and (units["shipped"] or units["cancelled"] == units["ordered"]):

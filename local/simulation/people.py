@@ -56,7 +56,7 @@ class People:
 
     def change_mind(self, sku: str) -> None:
         """People set another price in the very moment in which the shop is told one."""
-        if self.cast.world.choke.active and self.chance.random() < 0.3:
+        if self.cast.world.choke.active and self.chance.random() < 0.6:
             self._reprice(sku)
 
     def _pay_out(self) -> None:

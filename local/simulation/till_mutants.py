@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain import capture, lifecycle, moves, orders
 from chalicelib.domain.authorisation import open_authorisation_minor
 from chalicelib.domain.orders import State, total_units
-from chalicelib.outbound import tell
+from chalicelib.outbound import relay, tell
 from chalicelib.stages import funding as funding_stage
 from local.simulation.planting import Plant, planted
 
@@ -62,9 +62,15 @@ def capture_forgotten() -> Any:
     return planted(*_decided("wants_capture", lambda state: False))
 
 
+def end_of_the_money_unasked() -> Any:
+    """An authorisation of which the shop says no end has none."""
+    return planted((relay, "asks_expiry", lambda state: False))
+
+
 TILL_PLANTS: tuple[Plant, ...] = (
     capture_without_key,
     capture_at_allocation,
     void_after_shipment,
     capture_forgotten,
+    end_of_the_money_unasked,
 )
